@@ -1,0 +1,230 @@
+"""Every error that Underdog raises on purpose, in one tree.
+
+::
+
+    UnderdogError
+    ├── SettingsError             the configuration cannot be used (start-up)
+    ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
+    ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
+    ├── DataError                 training or evaluation input cannot be used
+    ├── CacheError                the cache failed; a request goes on without it
+    ├── LedgerError               the ledger failed
+    └── ApiError                  anything that an API caller sees, with its HTTP status
+        ├── InvalidRequest        400: the request is wrong; ``param`` names the field
+        ├── Unauthenticated       401: no key, or one that we do not know
+        ├── UnknownModel          404: the ``model`` names nothing we serve
+        ├── NotFound              404: no such path
+        ├── MethodNotAllowed      405: the path exists, the method does not
+        ├── NotCached             404: only a cached answer was wanted, and there is none
+        ├── BodyTooLarge          413
+        ├── NoUpstream            503: nothing is configured or ready that could answer
+        ├── InternalError         500: a fault of ours; details go to the log, not to the caller
+        └── UpstreamError         502: the upstream failed to give an answer
+            ├── UpstreamUnreachable   502: no connection
+            ├── UpstreamTimeout       504: connected, then silence
+            ├── UpstreamBroken        502: it answered with something that is no answer, or stopped midway
+            └── UpstreamRefused       the upstream's own 4xx/5xx, passed on with its status
+
+Foreign exceptions are translated into these where they enter. ``ApiError.payload`` is the one place that
+gives them OpenAI's shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class UnderdogError(Exception):
+    """Root of all errors raised on purpose. ``str(error)`` is a sentence for the person who must act."""
+
+
+class SettingsError(UnderdogError):
+    """The configuration cannot be used; the message names the setting, where it came from, and the remedy."""
+
+
+class ArtifactError(UnderdogError):
+    """The classifier artifact is missing, damaged, of an unknown format, or its golden rows do not replay."""
+
+
+class EmbeddedModelError(UnderdogError):
+    """The embedded LLM cannot be fetched, verified or started."""
+
+
+class DataError(UnderdogError):
+    """Training or evaluation input cannot be used; the message names the file and the remedy."""
+
+
+class CacheError(UnderdogError):
+    """The cache failed. Never reaches a caller: the request goes on as a miss."""
+
+
+class LedgerError(UnderdogError):
+    """The ledger failed to open, read or write."""
+
+
+class ApiError(UnderdogError):
+    """An error with an HTTP status and OpenAI's four fields.
+
+    Args:
+        message: what went wrong and what to do about it, safe to show to the caller.
+        param: the request field or query parameter at fault, if there is one.
+        code: a machine-readable code; the class default otherwise.
+    """
+
+    status: int = 500
+    type: ClassVar[str] = "api_error"
+    default_code: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or self.default_code
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that belong to this error, such as ``allow`` or ``retry-after``."""
+        return {}
+
+    def payload(self) -> dict[str, Any]:
+        """The JSON body, in OpenAI's error shape."""
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"error": error}
+
+
+class InvalidRequest(ApiError):
+    """The caller's request is wrong; ``param`` names the field."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class Unauthenticated(ApiError):
+    """No API key, or one that we do not know."""
+
+    status = 401
+    type = "invalid_request_error"
+    default_code = "invalid_api_key"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"www-authenticate": "Bearer"}
+
+
+class UnknownModel(ApiError):
+    """The ``model`` field names nothing that this server offers."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "model_not_found"
+
+
+class NotFound(ApiError):
+    """No such path."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "unknown_url"
+
+
+class MethodNotAllowed(ApiError):
+    """The path exists, the method does not."""
+
+    status = 405
+    type = "invalid_request_error"
+    default_code = "method_not_allowed"
+
+
+class BodyTooLarge(ApiError):
+    """The request body is larger than the server accepts."""
+
+    status = 413
+    type = "invalid_request_error"
+    default_code = "request_too_large"
+
+
+class NotCached(ApiError):
+    """The caller asked for a cached answer only, and there is none."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "not_cached"
+
+
+class NoUpstream(ApiError):
+    """Nothing is configured, or nothing is ready, that could answer this request."""
+
+    status = 503
+    default_code = "no_upstream"
+
+
+class InternalError(ApiError):
+    """A fault of ours. The caller sees only the request id; the log has the rest."""
+
+    status = 500
+    default_code = "internal_error"
+
+
+class UpstreamError(ApiError):
+    """The upstream failed to give an answer. ``upstream`` is its configured name, never its URL or key."""
+
+    status = 502
+    default_code = "upstream_error"
+
+    def __init__(self, message: str, *, upstream: str, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.upstream = upstream
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection to the upstream could be made."""
+
+    default_code = "upstream_unreachable"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream accepted the request and then stayed silent for too long."""
+
+    status = 504
+    default_code = "upstream_timeout"
+
+
+class UpstreamBroken(UpstreamError):
+    """The upstream sent something that is no answer, or stopped in the middle of one."""
+
+    default_code = "upstream_broken"
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream answered with an error status of its own; it is passed on.
+
+    Args:
+        message: the upstream's own message.
+        upstream: the configured name of the upstream.
+        status: its HTTP status, 400..599.
+        body: its error object where it was OpenAI-shaped, else None.
+        retry_after: its ``Retry-After`` header, if any.
+    """
+
+    default_code = "upstream_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        upstream: str,
+        status: int,
+        body: dict[str, Any] | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message, upstream=upstream)
+        self.status = status
+        self.body = body
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": self.retry_after} if self.retry_after else {}
+
+    def payload(self) -> dict[str, Any]:
+        return {"error": self.body} if self.body else super().payload()

@@ -1,0 +1,181 @@
+"""All settings of the server: frozen, read once, each with a sentence that says what it does.
+
+Precedence, first found wins: command-line flag, environment variable (``UNDERDOG_`` + the name in capitals), TOML file
+(``--config``, ``UNDERDOG_CONFIG``, ``./underdog.toml``), default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from router.errors import SettingsError
+
+PREFIX = "UNDERDOG_"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Secret(str):
+    """A string that does not show itself: ``repr`` and formatting give stars. ``reveal()`` gives the value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        return str.__str__(self)
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `underdog serve` can be told. See the module docstring for where values come from."""
+
+    host: Annotated[str, Meta(description="Address to listen on. Anything but loopback needs `api_key`.")] = "127.0.0.1"
+    port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)], Meta(description="Port to listen on; 0 takes a free one.")
+    ] = 8787
+    api_key: Annotated[
+        Secret | None, Meta(description="Key that callers must send as a bearer token; none leaves the server open.")
+    ] = None
+
+    weak_url: Annotated[
+        str | None, Meta(description="Base URL of the weak model, with its /v1; none runs the embedded LLM.")
+    ] = None
+    weak_model: Annotated[str | None, Meta(description="Model id to ask the weak upstream for.")] = None
+    weak_api_key: Annotated[Secret | None, Meta(description="Key for the weak upstream.")] = None
+    strong_url: Annotated[
+        str | None, Meta(description="Base URL of the strong model, with its /v1; none looks for a provider key.")
+    ] = None
+    strong_model: Annotated[str | None, Meta(description="Model id to ask the strong upstream for.")] = None
+    strong_api_key: Annotated[Secret | None, Meta(description="Key for the strong upstream.")] = None
+    fallback: Annotated[
+        bool, Meta(description="Let the other model answer when the chosen one fails before its first byte.")
+    ] = True
+
+    threshold: Annotated[
+        Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")
+    ] = None
+    artifact: Annotated[
+        str | None, Meta(description="Folder of the classifier artifact; none takes the one that ships.")
+    ] = None
+
+    cache: Annotated[bool, Meta(description="Answer repeated questions from the cache.")] = True
+    cache_semantic: Annotated[bool, Meta(description="Also answer reworded questions, where the verifier is sure.")] = (
+        True
+    )
+    cache_ttl_s: Annotated[Positive, Meta(description="Seconds that a cached answer lives.")] = 86_400.0
+    cache_max_entries: Annotated[
+        Annotated[int, Meta(ge=1)], Meta(description="Entries kept before the oldest unused go.")
+    ] = 50_000
+    cache_max_temperature: Annotated[
+        Annotated[float, Meta(ge=0, le=2)], Meta(description="Do not cache requests above this temperature.")
+    ] = 1.0
+
+    home: Annotated[
+        str | None, Meta(description="Folder for the ledger and the fetched LLM; none takes ~/.local/share/underdog.")
+    ] = None
+
+    embedded_threads: Annotated[Annotated[int, Meta(ge=1)], Meta(description="CPU threads of the embedded LLM.")] = 1
+    embedded_context: Annotated[
+        Annotated[int, Meta(ge=256)], Meta(description="Context window of the embedded LLM, in tokens.")
+    ] = 4096
+
+    connect_timeout_s: Annotated[Positive, Meta(description="Seconds to wait for a connection to an upstream.")] = 5.0
+    first_token_timeout_s: Annotated[Positive, Meta(description="Seconds to wait for the first byte of an answer.")] = (
+        120.0
+    )
+    total_timeout_s: Annotated[Positive, Meta(description="Seconds that a whole answer may take.")] = 600.0
+    max_body_mb: Annotated[Positive, Meta(description="Largest request body accepted, in megabytes.")] = 8.0
+    max_messages: Annotated[Annotated[int, Meta(ge=1)], Meta(description="Most messages in one request.")] = 2000
+
+    @property
+    def home_path(self) -> Path:
+        if self.home:
+            return Path(self.home).expanduser()
+        base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        return Path(base).expanduser() / "underdog"
+
+
+FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
+
+
+def load_settings(
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Settings:
+    """Gather settings from flags, environment and TOML file.
+
+    Args:
+        flags: values given on the command line; None values count as not given.
+        environ: environment to read; ``os.environ`` by default.
+        config: TOML file; by default ``UNDERDOG_CONFIG`` or ``./underdog.toml`` if it exists.
+
+    Raises:
+        SettingsError: naming the setting, where it came from, and what is allowed.
+    """
+    environ = os.environ if environ is None else environ
+    merged: dict[str, tuple[Any, str]] = {}
+    for name, value in _read_toml(config, environ).items():
+        merged[name] = value
+    for name in FIELDS:
+        text = environ.get(PREFIX + name.upper())
+        if text:
+            merged[name] = (text, PREFIX + name.upper())
+    for name, value in (flags or {}).items():
+        if value is not None:
+            merged[name] = (value, f"--{name.replace('_', '-')}")
+    values = {name: _convert(name, value, origin) for name, (value, origin) in merged.items()}
+    settings = Settings(**values)
+    if settings.host not in LOOPBACK_HOSTS and settings.api_key is None:
+        origin = merged.get("host", ("", "host"))[1]
+        message = f"{origin}: refusing to listen on {settings.host} without a key; set UNDERDOG_API_KEY, or listen on 127.0.0.1."
+        raise SettingsError(message)
+    return settings
+
+
+def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    path = config or (Path(environ["UNDERDOG_CONFIG"]) if environ.get("UNDERDOG_CONFIG") else None)
+    if path is None:
+        path = Path("underdog.toml")
+        if not path.is_file():
+            return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}.") from error
+    unknown = sorted(set(table) - set(FIELDS))
+    if unknown:
+        raise SettingsError(f"{path}: unknown setting '{unknown[0]}'. Known: {', '.join(sorted(FIELDS))}.")
+    return {name: (value, f"{path}: {name}") for name, value in table.items()}
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    kind = FIELDS[name].type
+    if isinstance(value, str):
+        value = Secret(value) if name.endswith("api_key") else value
+        if isinstance(value, Secret):
+            return value
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        reason = str(error).removesuffix(" - at `$`")
+        raise SettingsError(f"{origin}: {reason[0].lower()}{reason[1:]}.") from error

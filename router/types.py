@@ -1,0 +1,209 @@
+"""The nouns of Underdog: frozen records that the parts hand to one another. No behaviour beyond small properties."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+Route = Literal["weak", "strong"]
+"""Which of the two models answers."""
+
+Reason = Literal[
+    "win-rate",  # the win rate was compared with the threshold
+    "pinned",  # the caller named the model
+    "no-strong-model",  # the strong one was due, and none is configured
+    "no-weak-model",  # the weak one was due, and none is configured
+    "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
+    "weak-failed",  # the other way round
+]
+
+CacheOutcome = Literal["exact", "semantic", "miss", "bypass"]
+
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One chat message as OpenAI defines it. Fields that routing does not read stay in the raw body."""
+
+    role: Role
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class StreamOptions(Struct, frozen=True):
+    """OpenAI's ``stream_options``."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """The typed view of a chat request: what routing and caching need to understand.
+
+    The raw body travels beside it, since fields that we do not know must still reach the upstream. Every field is
+    forwarded as it came; defaults here only say how an absent field is read.
+    """
+
+    messages: list[Message]
+    model: str = "auto"
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    n: int | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    tools: list[dict[str, Any]] | None = None
+
+
+class Principal(Struct, frozen=True):
+    """Who is asking. ``tenant`` partitions everything that is kept: cache, ledger, statistics."""
+
+    tenant: str
+    key_id: str | None = None
+
+
+ANONYMOUS = Principal(tenant="local")
+"""The one caller of a server that runs open on loopback."""
+
+
+class Tuning(Struct, frozen=True, kw_only=True):
+    """How the caller wants this request routed. At most one of the three dials is set.
+
+    ``threshold``: 0..1, strong when win rate >= threshold. ``quality``: 0..1, the share of the gap between the weak and the strong
+    model to recover. ``strong_share``: 0..1, the share of requests to send to the strong model. ``source`` says
+    where it came from: ``query``, ``header``, ``model``, ``key`` or ``server``.
+    """
+
+    threshold: float | None = None
+    quality: float | None = None
+    strong_share: float | None = None
+    operating_point: str | None = None
+    pinned_route: Route | None = None
+    pinned_model: str | None = None
+    source: str = "server"
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What the decision rested on, for people: the score and the parts that pushed it."""
+
+    score: float | None = None
+    tokens: int | None = None
+    tuned_by: str = "server"
+    contributions: dict[str, float] = {}
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """Where a request goes and why. ``win_rate`` and ``threshold`` are None where no score was needed (pinned)."""
+
+    route: Route
+    model: str
+    reason: Reason
+    win_rate: float | None
+    threshold: float | None
+    artifact: str
+    evidence: Evidence
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+class Cost(Struct, frozen=True):
+    """US dollars. ``usd`` is what the answer cost, ``baseline_usd`` what the strong model would have cost.
+
+    None where the price is not known; unknown is never shown as zero.
+    """
+
+    usd: Decimal | None
+    baseline_usd: Decimal | None
+
+    @property
+    def saved_usd(self) -> Decimal | None:
+        if self.usd is None or self.baseline_usd is None:
+            return None
+        return self.baseline_usd - self.usd
+
+
+class LedgerRow(Struct, frozen=True, kw_only=True):
+    """One request, as the ledger keeps it. No prompt, no answer, no key.
+
+    ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or ``cancelled``.
+    Times are milliseconds of wall clock; ``at`` is aware UTC.
+    """
+
+    request_id: str
+    at: datetime
+    tenant: str
+    key_id: str | None = None
+    endpoint: str = "/v1/chat/completions"
+    requested_model: str | None = None
+    route: Route | None = None
+    model: str | None = None
+    reason: str | None = None
+    win_rate: float | None = None
+    threshold: float | None = None
+    artifact: str | None = None
+    cache: CacheOutcome | None = None
+    cache_similarity: float | None = None
+    stream: bool = False
+    status: int = 200
+    outcome: Literal["ok", "error", "cancelled"] = "ok"
+    error_code: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tokens_estimated: bool = False
+    cost_usd: Decimal | None = None
+    baseline_cost_usd: Decimal | None = None
+    latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    decision_us: float | None = None
+
+
+class CachedAnswer(Struct, frozen=True, kw_only=True):
+    """A complete answer as the cache keeps it: the upstream's own JSON body (``chat.completion`` object) and what it took.
+
+    ``body`` is replayed as it is for a plain request and re-framed into events for a streamed one.
+    """
+
+    body: Raw
+    route: Route
+    model: str
+    usage: Usage
+    win_rate: float | None = None
+    threshold: float | None = None
+    reason: str = "win-rate"
+
+
+__all__ = [
+    "ANONYMOUS",
+    "UNSET",
+    "CacheOutcome",
+    "CachedAnswer",
+    "ChatRequest",
+    "Cost",
+    "Decision",
+    "Evidence",
+    "LedgerRow",
+    "Message",
+    "Principal",
+    "Raw",
+    "Reason",
+    "Role",
+    "Route",
+    "StreamOptions",
+    "Tuning",
+    "UnsetType",
+    "Usage",
+]

@@ -1,0 +1,69 @@
+"""The seam between the gateway and whatever answers: one protocol, two kinds of reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+State = Literal["ready", "starting", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeReply:
+    """A complete answer: the upstream's JSON body, byte for byte."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class StreamReply(Protocol):
+    """A streamed answer.
+
+    Iterating gives the payload of each server-sent event (the text after ``data:``, joined over lines, as bytes), without the
+    final ``[DONE]``. Iteration ends when ``[DONE]`` came. It raises ``UpstreamBroken`` where the upstream stopped without
+    ``[DONE]`` and without a finish reason, ``UpstreamTimeout`` where it fell silent. ``aclose`` lets go of the connection,
+    at once and however far the stream has come; it may be called twice.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Upstream(Protocol):
+    """An endpoint that answers chat requests for one model.
+
+    ``name`` is shown to people and in errors (``weak``, ``strong``); ``model`` is the id that the endpoint knows. ``provider`` is the
+    price list's provider id (``openai``, ``anthropic``, ...), ``local`` for models that cost nothing per token, or None.
+    """
+
+    name: str
+    model: str
+    provider: str | None
+
+    @property
+    def state(self) -> State: ...
+
+    async def complete(self, body: Mapping[str, Any]) -> WholeReply:
+        """Ask without streaming.
+
+        Args:
+            body: the caller's decoded request body; ``model`` is replaced by this upstream's own.
+
+        Raises:
+            UpstreamError: one of its subclasses; see ``router.errors``.
+        """
+        ...
+
+    async def stream(self, body: Mapping[str, Any]) -> StreamReply:
+        """Ask with ``stream: true`` and ``stream_options.include_usage: true``, and return when the upstream's status is known."""
+        ...
+
+    async def start(self) -> None:
+        """Begin whatever the upstream needs (returns at once; readiness shows in ``state``)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and child processes."""
+        ...
