@@ -108,6 +108,7 @@ class Unauthenticated(ApiError):
 
     @property
     def headers(self) -> dict[str, str]:
+        """The challenge that a 401 owes."""
         return {"www-authenticate": "Bearer"}
 
 
@@ -224,7 +225,9 @@ class UpstreamRefused(UpstreamError):
 
     @property
     def headers(self) -> dict[str, str]:
+        """The upstream's own ``Retry-After``."""
         return {"retry-after": self.retry_after} if self.retry_after else {}
 
     def payload(self) -> dict[str, Any]:
+        """The upstream's own error object where it sent one."""
         return {"error": self.body} if self.body else super().payload()

@@ -28,8 +28,8 @@ class Models(Struct, frozen=True):
 class Dial(Struct, frozen=True, kw_only=True):
     """What turns a caller's wish into a threshold.
 
-    ``operating_points`` maps names to thresholds, ``default`` is the server's own threshold, ``curve`` is the artifact's measured
-    cost-quality curve.
+    ``operating_points`` maps names to thresholds, ``default`` is the server's own threshold, ``curve`` is the
+    artifact's measured cost-quality curve.
     """
 
     curve: Curve
@@ -67,8 +67,8 @@ def decide(
 ) -> Decision:
     """Choose the route for one request.
 
-    The rule is RouteLLM's: strong when win rate >= threshold. A pinned route or model overrides it. Where the chosen route has
-    no model, a routed request goes to the other one and the reason says so; a pinned one is refused.
+    The rule is RouteLLM's: strong when win rate >= threshold. A pinned route or model overrides it. Where the chosen
+    route has no model, a routed request goes to the other one and the reason says so; a pinned one is refused.
 
     Raises:
         UnknownModel: a pin names a model or a route that is not configured.

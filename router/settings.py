@@ -39,6 +39,7 @@ class Secret(str):
         return "***"
 
     def reveal(self) -> str:
+        """The value itself: for the header that carries it, and nothing else."""
         return str.__str__(self)
 
 
@@ -105,6 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def home_path(self) -> Path:
+        """The folder of the ledger and the fetched LLM."""
         if self.home:
             return Path(self.home).expanduser()
         base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -131,21 +133,15 @@ def load_settings(
         SettingsError: naming the setting, where it came from, and what is allowed.
     """
     environ = os.environ if environ is None else environ
-    merged: dict[str, tuple[Any, str]] = {}
-    for name, value in _read_toml(config, environ).items():
-        merged[name] = value
-    for name in FIELDS:
-        text = environ.get(PREFIX + name.upper())
-        if text:
-            merged[name] = (text, PREFIX + name.upper())
-    for name, value in (flags or {}).items():
-        if value is not None:
-            merged[name] = (value, f"--{name.replace('_', '-')}")
+    merged = _read_toml(config, environ) | _read_environment(environ) | _read_flags(flags or {})
     values = {name: _convert(name, value, origin) for name, (value, origin) in merged.items()}
     settings = Settings(**values)
     if settings.host not in LOOPBACK_HOSTS and settings.api_key is None:
         origin = merged.get("host", ("", "host"))[1]
-        message = f"{origin}: refusing to listen on {settings.host} without a key; set UNDERDOG_API_KEY, or listen on 127.0.0.1."
+        message = (
+            f"{origin}: refusing to listen on {settings.host} without a key; "
+            "set UNDERDOG_API_KEY, or listen on 127.0.0.1."
+        )
         raise SettingsError(message)
     return settings
 
@@ -166,6 +162,15 @@ def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tup
     if unknown:
         raise SettingsError(f"{path}: unknown setting '{unknown[0]}'. Known: {', '.join(sorted(FIELDS))}.")
     return {name: (value, f"{path}: {name}") for name, value in table.items()}
+
+
+def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    variables = {name: PREFIX + name.upper() for name in FIELDS}
+    return {name: (environ[variable], variable) for name, variable in variables.items() if environ.get(variable)}
+
+
+def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    return {name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None}
 
 
 def _convert(name: str, value: Any, origin: str) -> Any:

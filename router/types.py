@@ -74,9 +74,10 @@ ANONYMOUS = Principal(tenant="local")
 class Tuning(Struct, frozen=True, kw_only=True):
     """How the caller wants this request routed. At most one of the three dials is set.
 
-    ``threshold``: 0..1, strong when win rate >= threshold. ``quality``: 0..1, the share of the gap between the weak and the strong
-    model to recover. ``strong_share``: 0..1, the share of requests to send to the strong model. ``source`` says
-    where it came from: ``query``, ``header``, ``model``, ``key`` or ``server``.
+    ``threshold``: 0..1, strong when win rate >= threshold. ``quality``: 0..1, the share of the gap between the weak and
+    the strong model to recover. ``strong_share``: 0..1, the share of requests to send to the strong model.
+    ``cache_only``: answer from the cache or not at all. ``source`` says where it came from: ``query``, ``header``,
+    ``model``, ``key`` or ``server``.
     """
 
     threshold: float | None = None
@@ -85,6 +86,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     operating_point: str | None = None
     pinned_route: Route | None = None
     pinned_model: str | None = None
+    cache_only: bool = False
     source: str = "server"
 
 
@@ -130,6 +132,7 @@ class Cost(Struct, frozen=True):
 
     @property
     def saved_usd(self) -> Decimal | None:
+        """What was saved against the strong model; negative where more was spent, None where a price is unknown."""
         if self.usd is None or self.baseline_usd is None:
             return None
         return self.baseline_usd - self.usd
@@ -138,8 +141,8 @@ class Cost(Struct, frozen=True):
 class LedgerRow(Struct, frozen=True, kw_only=True):
     """One request, as the ledger keeps it. No prompt, no answer, no key.
 
-    ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or ``cancelled``.
-    Times are milliseconds of wall clock; ``at`` is aware UTC.
+    ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or
+    ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC.
     """
 
     request_id: str
@@ -172,7 +175,7 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
 
 
 class CachedAnswer(Struct, frozen=True, kw_only=True):
-    """A complete answer as the cache keeps it: the upstream's own JSON body (``chat.completion`` object) and what it took.
+    """A complete answer as the cache keeps it: the upstream's own JSON body (a ``chat.completion``) and what it took.
 
     ``body`` is replayed as it is for a plain request and re-framed into events for a streamed one.
     """

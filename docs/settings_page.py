@@ -1,0 +1,56 @@
+"""Writes docs/settings.md from the settings themselves: ``python docs/settings_page.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from router.settings import PREFIX, Settings
+
+PAGE = Path(__file__).with_name("settings.md")
+
+HEAD = """\
+# Settings
+
+Written by `make docs` from `router/settings.py`. A setting comes from the first of these that gives it: a flag of
+`underdog serve` (`--port 9000`), the environment (`UNDERDOG_PORT=9000`), a TOML file (`port = 9000`; it is named
+by `--config` or `UNDERDOG_CONFIG`, or else is `./underdog.toml`), the default. Keys have no flag: a command
+line is visible to other users of the machine.
+
+| TOML | environment | default | what it does |
+|---|---|---|---|
+"""
+
+
+def described(kind: Any) -> str:
+    """The sentence that stands beside a setting."""
+    if get_origin(kind) is Annotated:
+        for meta in get_args(kind)[1:]:
+            if isinstance(meta, msgspec.Meta) and meta.description:
+                return meta.description
+    raise ValueError(f"a setting of type {kind} has no description")
+
+
+def shown(default: Any) -> str:
+    """A default as TOML would write it."""
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def render() -> str:
+    """The whole page."""
+    kinds = get_type_hints(Settings, include_extras=True)
+    rows = [
+        f"| `{field.name}` | `{PREFIX}{field.name.upper()}` | {shown(field.default)} | {described(kinds[field.name])} |"
+        for field in msgspec.structs.fields(Settings)
+    ]
+    return HEAD + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

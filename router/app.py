@@ -1,0 +1,127 @@
+"""Composition root: the only place that picks concrete parts and joins them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from router import __version__
+from router.cache import Cache, NullCache, SemanticCache
+from router.gateway import Gateway
+from router.http.auth import Doorman
+from router.http.chat import chat_completions, route
+from router.http.errors import render_error
+from router.http.models import get_model, list_models
+from router.http.status import cache_stats, health, stats
+from router.ledger.ledger import Ledger
+from router.ledger.prices import ModelRef, preload
+from router.policy import DEFAULT_OPERATING_POINT, Dial
+from router.scoring.scorer import Scorer
+from router.settings import Settings, load_settings
+from router.upstream.base import Upstream
+from router.upstream.build import Upstreams, build_upstreams
+
+logger = logging.getLogger("underdog")
+
+CACHE_MAX_BYTES = 256 * 2**20
+LEDGER_FILE = "ledger.sqlite3"
+
+
+def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] | None = None) -> Litestar:
+    """Build the server.
+
+    Args:
+        settings: read from flags, environment and file where None.
+        environ: where provider keys are looked for; ``os.environ`` by default.
+
+    Raises:
+        SettingsError: the configuration cannot be used.
+        ArtifactError: the classifier artifact cannot be used.
+        LedgerError: the ledger cannot be opened.
+    """
+    settings = settings or load_settings()
+    environ = os.environ if environ is None else environ
+    scorer = Scorer.load(Path(settings.artifact) if settings.artifact else None)
+    upstreams = build_upstreams(settings, environ)
+    gateway = Gateway(
+        scorer=scorer,
+        dial=_dial(scorer, settings),
+        upstreams=upstreams,
+        cache=_cache(settings),
+        ledger=Ledger.open(settings.home_path / LEDGER_FILE),
+        fallback=settings.fallback,
+    )
+    doorman = Doorman(settings.api_key)
+    return Litestar(
+        state=State({"gateway": gateway}),
+        route_handlers=[chat_completions, route, list_models, get_model, health, stats, cache_stats],
+        dependencies={
+            "gateway": Provide(lambda: gateway, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "doorman": Provide(lambda: doorman, sync_to_thread=False),
+        },
+        exception_handlers={Exception: render_error},
+        lifespan=[lambda _app: _lifespan(gateway)],
+        # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
+        request_max_body_size=None,
+        openapi_config=OpenAPIConfig(
+            title="Underdog", version=__version__, path="/openapi", render_plugins=[JsonRenderPlugin()]
+        ),
+        logging_config=None,
+    )
+
+
+def _dial(scorer: Scorer, settings: Settings) -> Dial:
+    points = {name: point.threshold for name, point in scorer.manifest.operating_points.items()}
+    default = settings.threshold if settings.threshold is not None else points[DEFAULT_OPERATING_POINT]
+    return Dial(curve=scorer.curve, operating_points=points, default=default)
+
+
+def _cache(settings: Settings) -> Cache:
+    if not settings.cache:
+        return NullCache()
+    return SemanticCache(
+        ttl_s=settings.cache_ttl_s,
+        max_entries=settings.cache_max_entries,
+        max_bytes=CACHE_MAX_BYTES,
+        max_temperature=settings.cache_max_temperature,
+        semantic=settings.cache_semantic,
+        clock=time.monotonic,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(gateway: Gateway) -> AsyncIterator[None]:
+    """Start upstreams behind the listening server; let go of everything in the end."""
+    upstreams = _configured(gateway.upstreams)
+    for upstream in upstreams:
+        await upstream.start()
+    warming = asyncio.create_task(_preload_prices(upstreams))
+    try:
+        yield
+    finally:
+        warming.cancel()
+        for upstream in upstreams:
+            await upstream.aclose()
+        await gateway.ledger.aclose()
+
+
+def _configured(upstreams: Upstreams) -> list[Upstream]:
+    return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
+
+
+async def _preload_prices(upstreams: list[Upstream]) -> None:
+    """Import the price list off the request path."""
+    references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
+    await asyncio.to_thread(preload, references)

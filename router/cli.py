@@ -1,0 +1,124 @@
+"""``underdog``: serve, fetch the embedded LLM, explain one decision.
+
+Heavy parts are imported inside the commands: ``--help`` must not wait for a server's imports.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from router import __version__
+from router.errors import UnderdogError
+from router.settings import FIELDS, PREFIX, load_settings
+
+Command = Callable[..., None]
+
+
+class _Group(click.Group):
+    """Turns our own errors into one line on standard error and exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnderdogError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="underdog")
+def main() -> None:
+    """Underdog sends each LLM request to the cheapest model that will answer it well enough."""
+
+
+def _setting_options(command: Command) -> Command:
+    """One flag for every setting. Keys have none: a command line is visible to other users of the machine."""
+    for name, field in reversed(FIELDS.items()):
+        if name.endswith("api_key"):
+            continue
+        flag = "--" + name.replace("_", "-")
+        declaration = f"{flag}/--no-{flag[2:]}" if isinstance(field.default, bool) else flag
+        about = f"{_sentence(field)}  [default: {_shown_default(field)}; {PREFIX}{name.upper()}]"
+        command = click.option(declaration, name, default=None, help=about)(command)
+    config = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
+    return config(command)
+
+
+def _sentence(field: msgspec.structs.FieldInfo) -> str:
+    """The setting's description: the last ``Meta`` of its annotation carries it."""
+    return str(field.type.__metadata__[-1].description)
+
+
+def _shown_default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is None:
+        return "none"
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+
+
+@main.command()
+@_setting_options
+def serve(config: Path | None, **flags: Any) -> None:
+    """Start the server.
+
+    Keys have no flags: set UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or use the TOML file.
+    """
+    from router.serve import run
+
+    run(load_settings(flags=flags, config=config))
+
+
+@main.command()
+@click.option("--home", help="Folder to keep it in.  [default: ~/.local/share/underdog]")
+def fetch(home: str | None) -> None:
+    """Fetch the embedded LLM and verify its hash. Does nothing where it is there."""
+    from router.upstream.embedded.fetch import fetch_weights
+
+    settings = load_settings(flags={"home": home})
+    click.echo(fetch_weights(settings.home_path))
+
+
+@main.command()
+@click.argument("prompt")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Threshold to decide by.  [default: the server's]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def route(prompt: str, threshold: float | None, as_json: bool) -> None:
+    """Say where PROMPT would go, and why. Needs no server and asks no model. PROMPT may be - for standard input."""
+    from router.scoring.scorer import Scorer
+
+    settings = load_settings()
+    scorer = Scorer.load(Path(settings.artifact) if settings.artifact else None)
+    text = sys.stdin.read() if prompt == "-" else prompt
+    decision = _explain(scorer, text, _first(threshold, settings.threshold))
+    click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:
+    from router.policy import DEFAULT_OPERATING_POINT
+
+    used = scorer.manifest.operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
+    score = scorer.score(text)
+    return {
+        "route": "strong" if score.win_rate >= used else "weak",
+        "win_rate": round(score.win_rate, 6),
+        "threshold": round(used, 6),
+        "artifact": scorer.version,
+        "tokens": score.tokens,
+        "contributions": {name: round(value, 4) for name, value in scorer.explain(text).items()},
+    }
+
+
+def _readable(decision: dict[str, Any]) -> str:
+    relation = ">=" if decision["route"] == "strong" else "<"
+    comparison = f"win rate {decision['win_rate']:.3f} {relation} threshold {decision['threshold']:.3f}"
+    lines = [f"{decision['route']}: {comparison}  ({decision['artifact']}, {decision['tokens']} tokens)"]
+    lines += [f"  {value:+.3f}  {name}" for name, value in decision["contributions"].items()]
+    return "\n".join(lines)

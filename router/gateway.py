@@ -1,0 +1,326 @@
+"""The path of one request, told once: cache, score, decision, upstream, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from router.cache import Cache, Hit, StreamFold, Ticket, replay
+from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.ledger.ledger import Ledger
+from router.ledger.prices import ModelRef, cost
+from router.ledger.tokens import estimate_usage
+from router.policy import Dial, Models, decide, pinned_route
+from router.scoring.prompt import prompt_text
+from router.scoring.scorer import Scorer
+from router.settlement import Settlement
+from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
+from router.upstream.base import StreamReply, Upstream
+from router.upstream.build import Upstreams
+
+EXPECTED_COMPLETION_TOKENS = 264
+"""Answer length that a preview assumes: the mean that RouteLLM's paper (arXiv 2406.18665) takes for its costs."""
+
+_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One understood request: the typed view, the whole body, and how the caller wants it routed."""
+
+    principal: Principal
+    request: ChatRequest
+    body: Mapping[str, Any]
+    tuning: Tuning
+    cache_control: str | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the caller wants server-sent events."""
+        return bool(self.request.stream)
+
+    @property
+    def wants_usage_chunk(self) -> bool:
+        """Whether the caller asked for the chunk with the token counts."""
+        options = self.request.stream_options
+        return bool(options and options.include_usage)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A complete JSON answer, the upstream's bytes untouched."""
+
+    body: bytes
+
+
+class StreamedAnswer:
+    """An answer in events. Iterate for the payloads of ``chat.completion.chunk`` events, then ``aclose``."""
+
+    def __init__(self, payloads: AsyncGenerator[bytes, None], reply: StreamReply | None = None) -> None:
+        self._payloads = payloads
+        self._reply = reply
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._payloads
+
+    async def aclose(self) -> None:
+        """Let go of the upstream, however far the stream has come."""
+        await self._payloads.aclose()
+        if self._reply is not None:
+            await self._reply.aclose()
+
+
+Answer = WholeAnswer | StreamedAnswer
+
+
+class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown."""
+
+    route: Route
+    model: str
+    reason: Reason
+    win_rate: float | None
+    threshold: float | None
+    artifact: str
+    cost_usd: float | None
+    baseline_cost_usd: float | None
+    evidence: Evidence
+
+
+class Gateway:
+    """Joins scorer, cache, upstreams and ledger; holds no state of its own."""
+
+    def __init__(
+        self, *, scorer: Scorer, dial: Dial, upstreams: Upstreams, cache: Cache, ledger: Ledger, fallback: bool
+    ) -> None:
+        self.upstreams = upstreams
+        self.cache = cache
+        self.ledger = ledger
+        self.dial = dial
+        self.artifact = scorer.version
+        self._scorer = scorer
+        self._fallback = fallback
+
+    def open(self, principal: Principal, endpoint: str) -> Settlement:
+        """Begin a request: from here on it will be in the ledger."""
+        return Settlement(
+            ledger=self.ledger, principal=principal, endpoint=endpoint, baseline=_reference(self.upstreams.strong)
+        )
+
+    async def answer(self, call: Call, settlement: Settlement) -> Answer:
+        """Answer one request.
+
+        The exact cache comes first, since it needs no encoder; then the score, the decision, the semantic cache,
+        the upstream.
+
+        Raises:
+            ApiError: one of its subclasses; nothing has been sent to the caller by then.
+        """
+        threshold = self.dial.threshold(call.tuning)
+        ticket = self._ticket(call, threshold)
+        settlement.will_cache(self.cache, ticket, self._scorer.encode)
+        hit = self.cache.exact(ticket)
+        if hit is None:
+            decision = self._timed_decision(call, threshold, settlement)
+            hit = self.cache.semantic(
+                ticket, self._scorer.encode, accept=lambda cached: _as_good_as(cached.route, decision.route)
+            )
+        if hit is not None:
+            return _replayed(call, hit, settlement)
+        if call.tuning.cache_only:
+            raise NotCached("There is no cached answer to this request.")
+        return await self._ask(call, decision, settlement)
+
+    def preview(self, call: Call) -> RoutePreview:
+        """The decision for a request, and what it would cost, without asking anybody."""
+        decision = self._decide(call, self.dial.threshold(call.tuning), explain=True)
+        expected = self._expected_cost(call, decision)
+        return RoutePreview(
+            route=decision.route,
+            model=decision.model,
+            reason=decision.reason,
+            win_rate=decision.win_rate,
+            threshold=decision.threshold,
+            artifact=decision.artifact,
+            cost_usd=None if expected.usd is None else float(expected.usd),
+            baseline_cost_usd=None if expected.baseline_usd is None else float(expected.baseline_usd),
+            evidence=decision.evidence,
+        )
+
+    @property
+    def models(self) -> Models:
+        """The model ids behind the routes, as far as they are known."""
+        weak, strong = self.upstreams.weak, self.upstreams.strong
+        return Models(weak=weak.model if weak else None, strong=strong.model if strong else None)
+
+    # Decision.
+
+    def _timed_decision(self, call: Call, threshold: float, settlement: Settlement) -> Decision:
+        started = time.perf_counter()
+        decision = self._decide(call, threshold)
+        settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
+        return decision
+
+    def _decide(self, call: Call, threshold: float, *, explain: bool = False) -> Decision:
+        text = prompt_text(call.request.messages)
+        score = self._scorer.score(text)
+        evidence = Evidence(
+            score=score.score,
+            tokens=score.tokens,
+            tuned_by=call.tuning.source,
+            contributions=self._scorer.explain(text) if explain else {},
+        )
+        return decide(
+            tuning=call.tuning,
+            threshold=threshold,
+            win_rate=score.win_rate,
+            models=self.models,
+            artifact=self.artifact,
+            evidence=evidence,
+        )
+
+    def _ticket(self, call: Call, threshold: float) -> Ticket:
+        pinned = pinned_route(call.tuning, self.models)
+        policy = f"pin={pinned}" if pinned else f"{self.artifact}|threshold={threshold:.6f}"
+        return self.cache.ticket(
+            tenant=call.principal.tenant,
+            policy=f"{policy}|{self.models.weak}|{self.models.strong}",
+            request=call.request,
+            body=call.body,
+            cache_control=call.cache_control,
+        )
+
+    def _expected_cost(self, call: Call, decision: Decision) -> Cost:
+        limit = call.request.max_completion_tokens or call.request.max_tokens or EXPECTED_COMPLETION_TOKENS
+        prompt_tokens = estimate_usage(call.request, "").prompt_tokens
+        completion_tokens = min(limit, EXPECTED_COMPLETION_TOKENS)
+        usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
+        return cost(usage, _reference(self._on(decision.route)), _reference(self.upstreams.strong))
+
+    # Upstream.
+
+    async def _ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
+        try:
+            return await self._ask_route(call, decision.route, settlement)
+        except UpstreamError as error:
+            other = self._fallback_for(decision, error)
+            if other is None:
+                raise
+            settlement.decided(other)
+            try:
+                return await self._ask_route(call, other.route, settlement)
+            except UpstreamError:
+                # Both failed: the first failure is the one the caller asked about.
+                settlement.decided(decision)
+                raise error from None
+
+    def _fallback_for(self, decision: Decision, error: UpstreamError) -> Decision | None:
+        """The decision to try next, where policy and the kind of failure allow one."""
+        if not self._fallback or decision.reason == "pinned" or not _is_transient(error):
+            return None
+        route: Route = "weak" if decision.route == "strong" else "strong"
+        upstream = self._on(route)
+        if upstream is None:
+            return None
+        reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
+        return msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
+
+    async def _ask_route(self, call: Call, route: Route, settlement: Settlement) -> Answer:
+        upstream = self._on(route)
+        if upstream is None:
+            raise RuntimeError(f"a decision for the {route} route without an upstream")
+        if not call.streams:
+            reply = await upstream.complete(call.body)
+            settlement.served_by(_priced(upstream))
+            settlement.answered(reply.body)
+            return WholeAnswer(reply.body)
+        return await self._stream(call, upstream, settlement)
+
+    async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
+        reply = await upstream.stream(call.body)
+        payloads = aiter(reply)
+        try:
+            # The first chunk is awaited: until it is here, another route may still answer.
+            first = await anext(payloads, None)
+            if first is None:
+                raise UpstreamBroken(f"The {upstream.name} model sent an empty stream.", upstream=upstream.name)
+        except BaseException:
+            await reply.aclose()
+            raise
+        settlement.served_by(_priced(upstream))
+        settlement.first_byte()
+        fold = StreamFold()
+        settlement.streaming(fold)
+        return StreamedAnswer(_relay(first, payloads, fold, keep_usage=call.wants_usage_chunk), reply)
+
+    def _on(self, route: Route) -> Upstream | None:
+        return self.upstreams.weak if route == "weak" else self.upstreams.strong
+
+
+async def _relay(
+    first: bytes, payloads: AsyncIterator[bytes], fold: StreamFold, *, keep_usage: bool
+) -> AsyncGenerator[bytes, None]:
+    """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
+    fold.add(first)
+    if keep_usage or not _is_usage_chunk(first):
+        yield first
+    async for payload in payloads:
+        fold.add(payload)
+        if keep_usage or not _is_usage_chunk(payload):
+            yield payload
+
+
+class _Choices(msgspec.Struct):
+    choices: list[Any] | None = None
+    usage: dict[str, Any] | None = None
+
+
+_choices = msgspec.json.Decoder(_Choices)
+
+
+def _is_usage_chunk(payload: bytes) -> bool:
+    """Whether a chunk carries usage and no choice: the form that ``include_usage`` adds at the end."""
+    if b'"usage"' not in payload:
+        return False
+    try:
+        chunk = _choices.decode(payload)
+    except msgspec.DecodeError:
+        return False
+    return chunk.choices == [] and chunk.usage is not None
+
+
+def _replayed(call: Call, hit: Hit, settlement: Settlement) -> Answer:
+    settlement.served_from_cache(hit)
+    settlement.first_byte()
+    if not call.streams:
+        return WholeAnswer(bytes(hit.answer.body))
+    return StreamedAnswer(_each(replay(hit.answer.body, include_usage=call.wants_usage_chunk)))
+
+
+async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    for payload in payloads:
+        yield payload
+
+
+def _as_good_as(cached: Route, due: Route) -> bool:
+    """Whether an answer from one route may stand for a request that is due the other: never weak for strong."""
+    return cached == "strong" or due == "weak"
+
+
+def _is_transient(error: UpstreamError) -> bool:
+    """Whether another upstream may succeed: not where the request itself was refused."""
+    if isinstance(error, UpstreamRefused):
+        return error.status >= 500 or error.status in _TRANSIENT_STATUS
+    return True
+
+
+def _priced(upstream: Upstream) -> ModelRef:
+    return ModelRef(upstream.provider, upstream.model)
+
+
+def _reference(upstream: Upstream | None) -> ModelRef | None:
+    return None if upstream is None else _priced(upstream)

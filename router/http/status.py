@@ -1,0 +1,61 @@
+"""``GET /health``, ``GET /stats`` and ``GET /cache/stats``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from router import __version__
+from router.cache import CacheStats
+from router.gateway import Gateway
+from router.http.auth import Doorman
+from router.ledger.reports import Stats
+from router.upstream.base import State, Upstream
+
+
+class UpstreamHealth(Struct, frozen=True, kw_only=True):
+    """One upstream as people see it: never its URL or key."""
+
+    model: str
+    state: State
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The server is alive; ``upstreams`` says what can answer by now. None where no model is configured."""
+
+    status: str
+    version: str
+    artifact: str
+    upstreams: dict[str, UpstreamHealth | None]
+
+
+@get("/health", summary="Say that the server is alive", tags=["status"])
+async def health(gateway: NamedDependency[Gateway]) -> Health:
+    """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
+    upstreams = {"weak": _health(gateway.upstreams.weak), "strong": _health(gateway.upstreams.strong)}
+    return Health(status="ok", version=__version__, artifact=gateway.artifact, upstreams=upstreams)
+
+
+def _health(upstream: Upstream | None) -> UpstreamHealth | None:
+    return None if upstream is None else UpstreamHealth(model=upstream.model, state=upstream.state)
+
+
+@get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
+async def stats(
+    request: Request[Any, Any, Any], gateway: NamedDependency[Gateway], doorman: NamedDependency[Doorman]
+) -> Stats:
+    """The caller's own tenant only."""
+    principal = doorman.admit(request.headers)
+    return await gateway.ledger.stats(principal.tenant)
+
+
+@get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
+async def cache_stats(
+    request: Request[Any, Any, Any], gateway: NamedDependency[Gateway], doorman: NamedDependency[Doorman]
+) -> CacheStats:
+    """Counters since the server started."""
+    doorman.admit(request.headers)
+    return gateway.cache.stats()

@@ -1,0 +1,99 @@
+"""Run the server: bind, start, say that it is ready, stop gently."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import sys
+
+import uvicorn
+from litestar import Litestar
+
+from router.app import create_app
+from router.errors import SettingsError
+from router.settings import Settings
+from router.upstream.build import Upstreams
+
+GRACE_S = 30
+"""Seconds that answers under way get to finish after SIGTERM."""
+
+BACKLOG = 2048
+
+EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "What is the capital of France?"}]}'
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        UnderdogError: the server cannot start; the message says why and what to do.
+    """
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    listener = _bind(settings.host, settings.port)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _Server(config, banner=_banner(app, listener))
+    # What start-up built stays for good: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Prints the banner once requests are accepted."""
+
+    def __init__(self, config: uvicorn.Config, *, banner: str) -> None:
+        super().__init__(config)
+        self._banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if not self.should_exit:
+            print(self._banner, flush=True)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise SettingsError(f"Cannot listen on {host}:{port}: {reason}. Choose another with --port.") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _banner(app: Litestar, listener: socket.socket) -> str:
+    gateway = app.state.gateway
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"""Underdog is ready on {url}  (artifact {gateway.artifact}; {_described(gateway.upstreams)})
+Try it:
+  curl -i {url}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{EXAMPLE_BODY}'"""
+
+
+def _described(upstreams: Upstreams) -> str:
+    weak = f"weak: {upstreams.weak.model}, {upstreams.weak.state}" if upstreams.weak else "weak: none"
+    if upstreams.strong:
+        return f"{weak}; strong: {upstreams.strong.model}"
+    return f"{weak}; strong: none, set OPENAI_API_KEY or UNDERDOG_STRONG_URL to have one"

@@ -1,0 +1,267 @@
+"""The end of a request: what it took and what came of it, written down exactly once, whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from router.cache import Cache, Hit, StreamFold, Ticket, read_answer
+from router.cache.cache import Embed
+from router.errors import ApiError, LedgerError
+from router.ledger.ledger import Ledger
+from router.ledger.prices import ModelRef, cost
+from router.ledger.tokens import estimate_usage
+from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Principal, Raw, Usage
+
+logger = logging.getLogger("underdog.requests")
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+class Settlement:
+    """Gathers the facts of one request and settles them: a ledger row always, a cache entry where the answer is whole.
+
+    Args:
+        ledger: where the row goes.
+        principal: who asked.
+        endpoint: the path that was called.
+        baseline: the strong model, whose price is the baseline; None where there is none.
+    """
+
+    def __init__(self, *, ledger: Ledger, principal: Principal, endpoint: str, baseline: ModelRef | None) -> None:
+        self.request_id = f"req_{uuid.uuid4().hex}"
+        self._ledger = ledger
+        self._principal = principal
+        self._endpoint = endpoint
+        self._baseline = baseline
+        self._at = datetime.now(UTC)
+        self._started = time.perf_counter()
+        self._request: ChatRequest | None = None
+        self._decision: Decision | None = None
+        self._decision_us: float | None = None
+        self._served: ModelRef | None = None
+        self._hit: Hit | None = None
+        self._bypass = False
+        self._first_token_ms: float | None = None
+        self._fold: StreamFold | None = None
+        self._body: bytes | None = None
+        self._usage: Usage | None = None
+        self._finish_reason: str | None = None
+        self._error: ApiError | None = None
+        self._cancelled = False
+        self._keep: Callable[[CachedAnswer], bool] | None = None
+        self._settling: asyncio.Task[None] | None = None
+
+    # What happened, in the order in which it is told.
+
+    def asked(self, request: ChatRequest) -> None:
+        """The body was understood."""
+        self._request = request
+
+    def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
+        """A route was chosen; told again where a fallback changes it."""
+        self._decision = decision
+        if took_us is not None:
+            self._decision_us = took_us
+
+    def will_cache(self, cache: Cache, ticket: Ticket, embed: Embed) -> None:
+        """Where a whole answer is kept."""
+        self._bypass = ticket.bypass is not None
+        self._keep = lambda answer: cache.store(ticket, answer, embed)
+
+    def served_from_cache(self, hit: Hit) -> None:
+        """A cached answer is given."""
+        self._hit = hit
+        self._usage = hit.answer.usage
+        self._finish_reason = "stop"
+        self._keep = None
+
+    def served_by(self, model: ModelRef) -> None:
+        """An upstream has begun to answer."""
+        self._served = model
+
+    def first_byte(self) -> None:
+        """The first part of the answer is there."""
+        if self._first_token_ms is None:
+            self._first_token_ms = self._elapsed_ms()
+
+    def answered(self, body: bytes) -> None:
+        """A whole answer came."""
+        self.first_byte()
+        facts = read_answer(body)
+        self._body = body
+        self._finish_reason = facts.finish_reason
+        self._usage = facts.usage or self._estimate(facts.text)
+
+    def streaming(self, fold: StreamFold) -> None:
+        """An answer is coming in chunks; what has come is read from the fold when the request settles."""
+        self._fold = fold
+
+    def failed(self, error: ApiError) -> None:
+        """The caller gets an error."""
+        self._error = error
+        self._keep = None
+
+    def cancelled(self) -> None:
+        """The caller left."""
+        self._cancelled = True
+        self._keep = None
+
+    # What it comes to.
+
+    @property
+    def cost(self) -> Cost:
+        """What the answer cost so far, and what the strong model would have cost."""
+        usage = self._settled_usage()
+        if usage is None or (self._served is None and self._hit is None):
+            return Cost(None, None)
+        return cost(usage, self._served, self._baseline, at=self._at)
+
+    def headers(self) -> dict[str, str]:
+        """The ``x-router-*`` headers that can be said by now."""
+        headers = {"x-request-id": self.request_id}
+        if self._hit is not None:
+            headers |= _answer_headers(self._hit.answer)
+            headers["x-router-cache-similarity"] = f"{self._hit.similarity:.4f}"
+        if self._decision is not None:
+            headers |= _decision_headers(self._decision, hit=self._hit)
+        if self._request is not None:
+            headers["x-router-cache"] = self._cache_outcome()
+        if self._usage is not None:
+            headers |= _cost_headers(self.cost)
+        return headers
+
+    async def close(self) -> None:
+        """Settle, once: later calls wait for the first. Not cut short when the caller's task is cancelled."""
+        if self._settling is None:
+            self._settling = asyncio.create_task(self._settle())
+        await asyncio.shield(self._settling)
+
+    async def _settle(self) -> None:
+        row = self._row()
+        self._cache_answer()
+        try:
+            await self._ledger.record(row)
+        except LedgerError as error:
+            logger.error("request %s is not in the ledger: %s", self.request_id, error)
+        logger.info(
+            "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
+            self.request_id,
+            row.outcome,
+            row.status,
+            row.route,
+            row.reason,
+            row.cache,
+            row.latency_ms,
+        )
+
+    def _cache_answer(self) -> None:
+        body = self._body if self._fold is None else self._finished_stream()
+        if self._keep is None or self._decision is None or body is None:
+            return
+        decision = self._decision
+        answer = CachedAnswer(
+            body=Raw(body),
+            route=decision.route,
+            model=decision.model,
+            usage=self._settled_usage() or Usage(),
+            win_rate=decision.win_rate,
+            threshold=decision.threshold,
+            reason=decision.reason,
+        )
+        self._keep(answer)
+
+    def _finished_stream(self) -> bytes | None:
+        return self._fold.body() if self._fold is not None and self._fold.finished else None
+
+    def _settled_usage(self) -> Usage | None:
+        if self._usage is not None or self._fold is None:
+            return self._usage
+        return self._fold.usage or self._estimate(self._fold.text())
+
+    def _estimate(self, answer: str) -> Usage | None:
+        return estimate_usage(self._request, answer) if self._request is not None else None
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+    def _cache_outcome(self) -> CacheOutcome:
+        if self._hit is not None:
+            return self._hit.kind
+        return "bypass" if self._bypass else "miss"
+
+    def _row(self) -> LedgerRow:
+        usage = self._settled_usage() or Usage()
+        decision, hit, cost_ = self._decision, self._hit, self.cost
+        answer = hit.answer if hit is not None else None
+        return LedgerRow(
+            request_id=self.request_id,
+            at=self._at,
+            tenant=self._principal.tenant,
+            key_id=self._principal.key_id,
+            endpoint=self._endpoint,
+            requested_model=self._request.model if self._request else None,
+            route=answer.route if answer else (decision.route if decision else None),
+            model=answer.model if answer else (decision.model if decision else None),
+            reason=decision.reason if decision else (answer.reason if answer else None),
+            win_rate=decision.win_rate if decision else (answer.win_rate if answer else None),
+            threshold=decision.threshold if decision else (answer.threshold if answer else None),
+            artifact=decision.artifact if decision else None,
+            cache=self._cache_outcome() if self._request else None,
+            cache_similarity=hit.similarity if hit else None,
+            stream=bool(self._request and self._request.stream),
+            status=self._status(),
+            outcome="cancelled" if self._cancelled else ("error" if self._error else "ok"),
+            error_code=self._error.code if self._error else None,
+            finish_reason=self._fold.finish_reason if self._fold else self._finish_reason,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            tokens_estimated=usage.estimated,
+            cost_usd=cost_.usd,
+            baseline_cost_usd=cost_.baseline_usd,
+            latency_ms=self._elapsed_ms(),
+            first_token_ms=self._first_token_ms,
+            decision_us=self._decision_us,
+        )
+
+    def _status(self) -> int:
+        if self._cancelled:
+            return CLIENT_CLOSED_REQUEST
+        return self._error.status if self._error else 200
+
+
+def _answer_headers(answer: CachedAnswer) -> dict[str, str]:
+    headers = {"x-router-route": answer.route, "x-router-model": answer.model, "x-router-reason": answer.reason}
+    if answer.win_rate is not None:
+        headers["x-router-win-rate"] = f"{answer.win_rate:.4f}"
+    if answer.threshold is not None:
+        headers["x-router-threshold"] = f"{answer.threshold:.4f}"
+    return headers
+
+
+def _decision_headers(decision: Decision, *, hit: Hit | None) -> dict[str, str]:
+    headers = {"x-router-artifact": decision.artifact}
+    if hit is None:
+        headers |= {
+            "x-router-route": decision.route,
+            "x-router-model": decision.model,
+            "x-router-reason": decision.reason,
+        }
+    if decision.win_rate is not None:
+        headers["x-router-win-rate"] = f"{decision.win_rate:.4f}"
+    if decision.threshold is not None:
+        headers["x-router-threshold"] = f"{decision.threshold:.4f}"
+    return headers
+
+
+def _cost_headers(cost_: Cost) -> dict[str, str]:
+    headers = {}
+    if cost_.usd is not None:
+        headers["x-router-cost-usd"] = f"{cost_.usd:f}"
+    if cost_.saved_usd is not None:
+        headers["x-router-saved-usd"] = f"{cost_.saved_usd:f}"
+    return headers

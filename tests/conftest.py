@@ -1,0 +1,50 @@
+"""What every test may use: where the repository is, the shared data, and whether long proofs run in full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the long proofs (marker soak) in full, not in small")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """Servers under test see neither the settings nor the provider keys of whoever runs the tests.
+
+    ``UNDERDOG_HOME`` stays: it is where the fetched LLM lies.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            setting = name.startswith("UNDERDOG_") and name != "UNDERDOG_HOME"
+            if setting or name.endswith("_API_KEY"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; a test that asks for it is skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no ../shared/data beside the checkout: this test reads real data that is not part of the project")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether long proofs run in full (``make soak``)."""
+    return bool(request.config.getoption("--full"))

@@ -1,0 +1,26 @@
+"""Who is let in."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.errors import Unauthenticated
+from router.http.auth import Doorman
+from router.settings import Secret
+from router.types import ANONYMOUS
+
+
+def test_a_server_without_a_key_is_open() -> None:
+    assert Doorman(None).admit({}) == ANONYMOUS
+
+
+def test_the_right_key_is_let_in() -> None:
+    assert Doorman(Secret("sesame")).admit({"authorization": "Bearer sesame"}).key_id == "server"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic sesame", "sesame", "Bearer sesame2"])
+def test_anything_else_is_not(header: str) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        Doorman(Secret("sesame")).admit({"authorization": header})
+    assert caught.value.status == 401
+    assert "sesame" not in caught.value.message

@@ -1,0 +1,54 @@
+"""Importing stays cheap: what a process loads decides its memory and how fast it starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "datasets",
+    "lightgbm",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "transformers",
+}
+PROBE = "import json, sys; import {module}; print(json.dumps(sorted(sys.modules)))"
+
+
+def modules_after_importing(module: str, folder: Path) -> set[str]:
+    """Names in ``sys.modules`` of a fresh interpreter that imported ``module`` from ``folder``."""
+    command = [sys.executable, "-c", PROBE.format(module=module)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", f"importing {module} is not silent"
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", ["router.app", "router.cli", "router.scoring"])
+def test_the_server_imports_no_training_library(module: str, repository: Path) -> None:
+    assert modules_after_importing(module, repository) & HEAVY == set()
+
+
+def test_the_server_does_not_import_the_training_code(repository: Path) -> None:
+    assert "training" not in modules_after_importing("router.app", repository)
+
+
+def test_the_embedded_llm_is_not_loaded_by_importing_the_app(repository: Path) -> None:
+    assert "xllamacpp" not in modules_after_importing("router.app", repository)
+
+
+def test_the_training_command_imports_its_libraries_only_when_a_stage_needs_them(repository: Path) -> None:
+    assert modules_after_importing("training.cli", repository) & HEAVY == set()
+
+
+def test_the_probe_sees_a_heavy_library_when_there_is_one(repository: Path) -> None:
+    assert "pyarrow" in modules_after_importing("pyarrow", repository) & HEAVY

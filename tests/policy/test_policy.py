@@ -1,0 +1,100 @@
+"""Win rate and threshold make a decision; pins and missing models change it, and the reason says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.errors import InvalidRequest, NoUpstream, UnknownModel
+from router.policy import Dial, Models, decide
+from router.scoring.curve import Curve, CurvePoints
+from router.types import Decision, Evidence, Tuning
+
+BOTH = Models(weak="small", strong="large")
+DIAL = Dial(
+    curve=Curve(CurvePoints(threshold=[0.2, 0.4, 0.6], strong_share=[0.8, 0.5, 0.2], quality=[0.95, 0.7, 0.3])),
+    operating_points={"cheap": 0.6, "balanced": 0.4},
+    default=0.33,
+)
+fraction = st.floats(0, 1)
+
+
+def decided(win_rate: float = 0.5, threshold: float = 0.5, models: Models = BOTH, **tuning: Any) -> Decision:
+    return decide(
+        tuning=Tuning(**tuning),
+        threshold=threshold,
+        win_rate=win_rate,
+        models=models,
+        artifact="test/1",
+        evidence=Evidence(),
+    )
+
+
+@given(fraction, fraction)
+def test_strong_exactly_when_the_win_rate_reaches_the_threshold(win_rate: float, threshold: float) -> None:
+    decision = decided(win_rate, threshold)
+    assert decision.route == ("strong" if win_rate >= threshold else "weak")
+    assert decision.model == ("large" if win_rate >= threshold else "small")
+    assert decision.reason == "win-rate"
+
+
+def test_a_strong_request_without_a_strong_model_goes_to_the_weak_one_and_says_so() -> None:
+    decision = decided(0.9, 0.1, Models(weak="small", strong=None))
+    assert (decision.route, decision.model, decision.reason) == ("weak", "small", "no-strong-model")
+
+
+def test_a_weak_request_without_a_weak_model_goes_to_the_strong_one_and_says_so() -> None:
+    decision = decided(0.1, 0.9, Models(weak=None, strong="large"))
+    assert (decision.route, decision.model, decision.reason) == ("strong", "large", "no-weak-model")
+
+
+def test_without_any_model_there_is_nobody_to_ask() -> None:
+    with pytest.raises(NoUpstream, match="UNDERDOG_WEAK_URL"):
+        decided(models=Models(weak=None, strong=None))
+
+
+@pytest.mark.parametrize("pin", [{"pinned_route": "weak"}, {"pinned_model": "small"}])
+def test_a_pin_overrides_the_win_rate(pin: dict[str, Any]) -> None:
+    decision = decided(0.99, 0.01, **pin)
+    assert (decision.route, decision.reason) == ("weak", "pinned")
+
+
+def test_a_pin_on_a_route_without_a_model_is_refused_with_the_setting_to_set() -> None:
+    with pytest.raises(UnknownModel, match="UNDERDOG_STRONG_URL"):
+        decided(models=Models(weak="small", strong=None), pinned_route="strong")
+
+
+def test_a_pin_on_an_unknown_model_lists_those_that_exist() -> None:
+    with pytest.raises(UnknownModel, match="auto, small, large"):
+        decided(pinned_model="medium")
+
+
+@pytest.mark.parametrize(
+    ("tuning", "threshold"),
+    [
+        (Tuning(), 0.33),
+        (Tuning(threshold=0.11), 0.11),
+        (Tuning(operating_point="cheap"), 0.6),
+        (Tuning(quality=0.7), 0.4),
+        (Tuning(strong_share=0.2), 0.6),
+        (Tuning(quality=1.0), 0.0),
+        (Tuning(strong_share=1.0), 0.0),
+        (Tuning(strong_share=0.0), 1.0),
+    ],
+)
+def test_every_dial_becomes_a_threshold(tuning: Tuning, threshold: float) -> None:
+    assert DIAL.threshold(tuning) == pytest.approx(threshold)
+
+
+@given(fraction, fraction)
+def test_more_quality_never_costs_less(low: float, high: float) -> None:
+    low, high = sorted((low, high))
+    assert DIAL.threshold(Tuning(quality=low)) >= DIAL.threshold(Tuning(quality=high))
+
+
+def test_an_unknown_operating_point_lists_those_that_exist() -> None:
+    with pytest.raises(InvalidRequest, match="auto:balanced, auto:cheap"):
+        DIAL.threshold(Tuning(operating_point="extreme"))

@@ -1,0 +1,75 @@
+"""Where settings come from, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router.errors import SettingsError
+from router.settings import FIELDS, Secret, load_settings
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text("port = 1\nthreshold = 0.1\nconnect_timeout_s = 9\n")
+    environ = {"UNDERDOG_PORT": "2", "UNDERDOG_THRESHOLD": "0.2"}
+    settings = load_settings(flags={"port": 3, "threshold": None}, environ=environ, config=config)
+    assert (settings.port, settings.threshold, settings.connect_timeout_s) == (3, 0.2, 9.0)
+    assert settings.host == "127.0.0.1"
+
+
+def test_the_file_named_in_the_environment_is_read(tmp_path: Path) -> None:
+    config = tmp_path / "other.toml"
+    config.write_text('weak_url = "http://127.0.0.1:1/v1"\n')
+    assert load_settings(environ={"UNDERDOG_CONFIG": str(config)}).weak_url == "http://127.0.0.1:1/v1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"UNDERDOG_THRESHOLD": "3"}, "UNDERDOG_THRESHOLD"),
+        ({"UNDERDOG_PORT": "http"}, "UNDERDOG_PORT"),
+        ({"UNDERDOG_CACHE": "perhaps"}, "UNDERDOG_CACHE"),
+        ({"UNDERDOG_CONFIG": "no-such-file.toml"}, "no-such-file.toml"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_origin(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load_settings(environ=environ)
+
+
+def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text("treshold = 0.5\n")
+    with pytest.raises(SettingsError, match="'treshold'"):
+        load_settings(environ={}, config=config)
+
+
+def test_broken_toml_is_said_to_be_broken(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text("port = \n")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings(environ={}, config=config)
+
+
+def test_the_server_does_not_listen_to_the_world_without_a_key() -> None:
+    with pytest.raises(SettingsError, match="UNDERDOG_API_KEY"):
+        load_settings(environ={"UNDERDOG_HOST": "0.0.0.0"})
+    settings = load_settings(environ={"UNDERDOG_HOST": "0.0.0.0", "UNDERDOG_API_KEY": "k"})
+    assert settings.api_key is not None
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    settings = load_settings(environ={"UNDERDOG_STRONG_API_KEY": "sk-very-secret"})
+    shown = (
+        f"{settings} {settings!r} {settings.strong_api_key} {settings.strong_api_key!r} {settings.strong_api_key:>9}"
+    )
+    assert "sk-very-secret" not in shown
+    assert isinstance(settings.strong_api_key, Secret)
+    assert settings.strong_api_key.reveal() == "sk-very-secret"
+
+
+def test_every_setting_has_a_sentence() -> None:
+    for name, field in FIELDS.items():
+        assert field.type.__metadata__[-1].description.endswith("."), name
