@@ -20,7 +20,7 @@ GRACE_S = 30
 
 BACKLOG = 2048
 
-EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "What is the capital of France?"}]}'
+EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}'
 
 
 def run(settings: Settings) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from router.upstream.embedded.fetch import fetch_weights
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
@@ -42,6 +44,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("no ../shared/data beside the checkout: this test reads real data that is not part of the project")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def embedded_home(pytestconfig: pytest.Config) -> Path:
+    """A home folder with the verified weights of the embedded LLM, kept between runs so that they are fetched once."""
+    assert pytestconfig.cache is not None
+    home = pytestconfig.cache.mkdir("underdog-home")
+    fetch_weights(home)
+    return home
 
 
 @pytest.fixture(scope="session")

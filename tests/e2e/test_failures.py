@@ -131,7 +131,7 @@ async def test_a_dead_strong_model_is_stood_in_for_by_the_weak_one_unless_it_was
 
 
 async def test_an_upstreams_own_refusal_is_passed_on(tmp_path: Path) -> None:
-    refusal = Turn(status=429, error_message="Slow down.", retry_after="7")
+    refusal = Turn(status=429, error_message="Slow down.", headers={"retry-after": "7"})
     async with (
         ScriptedServer(model="weak-model", turns=[refusal]) as weak,
         routed(tmp_path, weak, None) as server,

@@ -1,0 +1,273 @@
+"""The semantic cache: rules, keys, store, index and verifier joined. No call raises to its caller."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
+from router.cache.fingerprint import Fingerprint, fingerprint
+from router.cache.index import FloatArray, Neighbour, PartitionIndex
+from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
+from router.cache.store import Entry, MemoryStore, entry_size
+from router.cache.verify import Verifier, WordingVerifier
+from router.types import CachedAnswer, ChatRequest
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_BYTES = 256 * 2**20
+CANDIDATES = 8
+"""Neighbours that the verifier is asked about, nearest first."""
+
+MIN_SIMILARITY = 0.5
+"""Cosine below which a neighbour is no candidate. It bounds work, not risk: the verifier alone decides."""
+
+
+class _Tally(msgspec.Struct):
+    hits_exact: int = 0
+    hits_semantic: int = 0
+    misses: int = 0
+    bypasses: int = 0
+    stored: int = 0
+    not_stored: int = 0
+    errors: int = 0
+
+
+class SemanticCache:
+    """Answers repeated questions, and rewordings of which a verifier is sure.
+
+    Args:
+        ttl_s: seconds that an answer lives, by ``clock``.
+        max_entries: answers kept at most; the least recently used go first.
+        max_bytes: bytes of answers, questions and vectors kept at most.
+        max_temperature: requests above it are passed by.
+        semantic: whether rewordings may hit at all.
+        clock: monotonic seconds.
+        verifier: decides whether two questions ask for the same answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        ttl_s: float = 86_400.0,
+        max_entries: int = 50_000,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_temperature: float = 1.0,
+        semantic: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        verifier: Verifier | None = None,
+    ) -> None:
+        self._ttl_s = ttl_s
+        self._max_temperature = max_temperature
+        self._semantic = semantic
+        self._clock = clock
+        self._verifier: Verifier = verifier or WordingVerifier()
+        self._index = PartitionIndex()
+        self._entries = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
+        self._tally = _Tally()
+        self._lock = threading.RLock()
+
+    def ticket(
+        self,
+        *,
+        tenant: str,
+        policy: str,
+        request: ChatRequest,
+        body: Mapping[str, Any],
+        cache_control: str | None = None,
+    ) -> Ticket:
+        """Make the keys of a request and say what the cache may do with it.
+
+        Args:
+            tenant: whose request it is; tenants share nothing.
+            policy: names whatever outside the body decides which model answers: equal strings mean the same rule.
+            request: the typed view of ``body``.
+            body: the decoded raw body.
+            cache_control: the request's ``cache-control`` header.
+        """
+        try:
+            control = parse_cache_control(cache_control)
+            rule = request_rule(RequestFacts(request, body, control, self._max_temperature))
+            if rule is not None and rule.forbids_store:
+                return Ticket(None, may_read=False, may_write=False, bypass=rule.name)
+            keys = fingerprint(tenant=tenant, policy=policy, request=request, body=body)
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("ticket", error)
+            return Ticket(None, may_read=False, may_write=False, bypass="error")
+        name = rule.name if rule is not None else None
+        return Ticket(keys, may_read=rule is None, may_write=True, bypass=name, max_age_s=control.max_age_s)
+
+    def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+        """The exact step, then the semantic one."""
+        return self.exact(ticket) or self.semantic(ticket, embed, accept)
+
+    def exact(self, ticket: Ticket) -> Hit | None:
+        """The answer kept for this very request, or None. Counts hits and bypasses; ``semantic`` counts misses."""
+        if not ticket.may_read or ticket.keys is None:
+            self._tally.bypasses += 1
+            return None
+        try:
+            with self._lock:
+                hit = self._hit(ticket, ticket.keys.exact, "exact", 1.0)
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("exact lookup", error)
+            return None
+        if hit is not None:
+            self._tally.hits_exact += 1
+        return hit
+
+    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+        """The answer kept for a rewording of this question, or None. Call it after ``exact`` gave nothing.
+
+        Args:
+            ticket: of this request.
+            embed: gives the question's unit vector; not called where nothing could be found.
+            accept: may refuse a candidate, for instance one that came from a model too weak for this question.
+        """
+        if not ticket.may_read or ticket.keys is None:
+            return None
+        hit: Hit | None = None
+        try:
+            hit = self._reworded(ticket, ticket.keys, embed, accept)
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("semantic lookup", error)
+        if hit is not None:
+            self._tally.hits_semantic += 1
+        else:
+            self._tally.misses += 1
+        return hit
+
+    def store(self, ticket: Ticket, answer: CachedAnswer, embed: Embed) -> bool:
+        """Keep an answer, if the rules allow it. True when it was kept."""
+        kept = False
+        if ticket.may_write and ticket.keys is not None:
+            try:
+                kept = answer_rule(answer) is None and self._keep(ticket, ticket.keys, answer, embed)
+            except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+                self._failed("store", error)
+        if kept:
+            self._tally.stored += 1
+        else:
+            self._tally.not_stored += 1
+        return kept
+
+    def stats(self) -> CacheStats:
+        """Counts since the start, and what is held now."""
+        tally = self._tally
+        hits = tally.hits_exact + tally.hits_semantic
+        lookups = hits + tally.misses
+        return CacheStats(
+            entries=len(self._entries),
+            bytes=self._entries.size,
+            partitions=self._index.partitions,
+            evictions=self._entries.counts.evictions,
+            expired=self._entries.counts.expired,
+            hit_rate=hits / lookups if lookups else 0.0,
+            hits_exact=tally.hits_exact,
+            hits_semantic=tally.hits_semantic,
+            misses=tally.misses,
+            bypasses=tally.bypasses,
+            stored=tally.stored,
+            not_stored=tally.not_stored,
+            errors=tally.errors,
+        )
+
+    def clear(self) -> int:
+        """Let go of every answer.
+
+        Returns:
+            how many there were.
+        """
+        with self._lock:
+            return self._entries.clear()
+
+    def _reworded(self, ticket: Ticket, keys: Fingerprint, embed: Embed, accept: Accept | None) -> Hit | None:
+        if not self._semantic or keys.question is None or keys.partition not in self._index:
+            return None
+        vector = self._vector(ticket, keys.question, embed)
+        if vector is None:
+            return None
+        new = self._prepared(ticket, keys.question)
+        with self._lock:
+            for neighbour in self._index.nearest(keys.partition, vector, CANDIDATES):
+                if neighbour.similarity < MIN_SIMILARITY:
+                    break
+                hit = self._verified(ticket, new, neighbour)
+                if hit is not None and (accept is None or accept(hit.answer)):
+                    return hit
+        return None
+
+    def _verified(self, ticket: Ticket, new: Any, neighbour: Neighbour) -> Hit | None:
+        cached = self._entries.peek(neighbour.exact)
+        if cached is None or not self._verifier.same(cached.prepared, new):
+            return None
+        return self._hit(ticket, neighbour.exact, "semantic", neighbour.similarity)
+
+    def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
+        now = self._clock()
+        entry = self._entries.get(exact, now)
+        if entry is None:
+            return None
+        age_s = max(0.0, now - entry.stored_at)
+        if ticket.max_age_s is not None and age_s > ticket.max_age_s:
+            return None
+        return Hit(kind, min(similarity, 1.0), entry.answer, age_s)
+
+    def _keep(self, ticket: Ticket, keys: Fingerprint, answer: CachedAnswer, embed: Embed) -> bool:
+        vector = self._vector(ticket, keys.question, embed) if self._semantic and keys.question is not None else None
+        now = self._clock()
+        # A body that is a slice of a larger buffer would keep all of it alive.
+        answer = msgspec.structs.replace(answer, body=answer.body.copy())
+        entry = Entry(
+            exact=keys.exact,
+            partition=keys.partition,
+            question=keys.question if vector is not None else None,
+            prepared=self._prepared(ticket, keys.question)
+            if vector is not None and keys.question is not None
+            else None,
+            answer=answer,
+            stored_at=now,
+            expires_at=now + self._ttl_s,
+            size=entry_size(
+                question=keys.question, answer=answer, vector_bytes=vector.nbytes if vector is not None else 0
+            ),
+        )
+        with self._lock:
+            kept = self._entries.put(entry, now)
+            if kept and vector is not None:
+                self._add_vector(entry, vector)
+        return kept
+
+    def _add_vector(self, entry: Entry, vector: FloatArray) -> None:
+        try:
+            self._index.add(entry.partition, entry.exact, vector)
+        except Exception:
+            # An entry that claims a vector and has none must not stay.
+            self._entries.remove(entry.exact)
+            raise
+
+    def _vector(self, ticket: Ticket, question: str, embed: Embed) -> FloatArray | None:
+        """The question's unit vector; None for a question without any token that the encoder knows."""
+        if ticket.vector is None:
+            ticket.vector = np.ascontiguousarray(embed(question), dtype=np.float32)
+        vector: FloatArray = ticket.vector
+        return vector if vector.any() else None
+
+    def _prepared(self, ticket: Ticket, question: str) -> Any:
+        if ticket.prepared is None:
+            ticket.prepared = self._verifier.prepare(question)
+        return ticket.prepared
+
+    def _unindex(self, entry: Entry) -> None:
+        self._index.remove(entry.partition, entry.exact)
+
+    def _failed(self, step: str, error: Exception) -> None:
+        # The kind of error and no more: its message may quote a prompt.
+        self._tally.errors += 1
+        logger.warning("cache: %s failed with %s; the request goes on without it", step, type(error).__name__)

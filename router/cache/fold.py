@@ -1,0 +1,263 @@
+"""From the chunks of a stream to facts about the answer, and to the whole answer where it is to be cached."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.types import Usage
+
+DEFAULT_MAX_BYTES = 8 * 2**20
+"""Bytes of chunks kept for one answer; a longer one still settles, but cannot be cached."""
+
+LABELS = frozenset({"role", "id", "type", "name", "object", "format"})
+"""String fields that name something. Any other string in a delta is a piece of text, and pieces are joined."""
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: list[dict[str, Any]] | None = None
+    function_call: Any = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+class _WholeMessage(msgspec.Struct):
+    content: Any = None
+
+
+class _WholeChoice(msgspec.Struct):
+    message: _WholeMessage | None = None
+    finish_reason: str | None = None
+
+
+class _Whole(msgspec.Struct):
+    choices: list[_WholeChoice] | None = None
+    usage: Any = None
+    model: Any = None
+
+
+_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_whole = msgspec.json.Decoder(_Whole).decode
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class AnswerFacts(NamedTuple):
+    """What settling an answer needs to know of it. ``usage`` is None where the upstream did not say."""
+
+    finish_reason: str | None
+    usage: Usage | None
+    model: str | None
+    text: str
+
+
+def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
+    """The facts of a whole ``chat.completion`` body; what is missing reads as absent. Never raises."""
+    try:
+        whole = _decode_whole(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return AnswerFacts(None, None, None, "")
+    choices = whole.choices or []
+    texts = [choice.message.content for choice in choices if choice.message is not None]
+    return AnswerFacts(
+        finish_reason=choices[0].finish_reason if choices else None,
+        usage=read_usage(whole.usage),
+        model=whole.model if isinstance(whole.model, str) else None,
+        text="".join(text for text in texts if isinstance(text, str)),
+    )
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """OpenAI's ``usage`` object as a record; None for anything that is none."""
+    if not isinstance(usage, dict) or not ("prompt_tokens" in usage or "completion_tokens" in usage):
+        return None
+    return Usage(
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        completion_tokens=_count(usage, "completion_tokens"),
+        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def _count(table: Any, name: str) -> int:
+    value = table.get(name) if isinstance(table, dict) else None
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+class StreamFold:
+    """Takes the payload of every chunk of a live stream, and knows at any moment how far the answer has come.
+
+    ``add`` decodes only what settling needs and keeps the payload; the whole body is put together once, when asked for.
+
+    Args:
+        max_bytes: chunks are kept up to this many bytes; beyond it ``body`` gives None.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.started = False
+        self.error: Any = None
+        self._open: set[int] = set()
+        self._seen: set[int] = set()
+        self._payloads: list[bytes] = []
+        self._room = max_bytes
+        self._whole = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice seen has its finish reason, and no error came."""
+        return bool(self._seen) and not self._open and self.error is None
+
+    def add(self, payload: bytes) -> None:
+        """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None."""
+        try:
+            chunk = _decode_chunk(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._whole = False
+            return
+        self._keep(payload)
+        if chunk.usage is not None:
+            self.usage = read_usage(chunk.usage) or self.usage
+        if chunk.error is not None:
+            self.error = chunk.error
+            self._whole = False
+        for choice in chunk.choices or ():
+            self._follow(choice)
+
+    def text(self) -> str:
+        """The answer's text so far, all choices one after another."""
+        contents = [choice["message"]["content"] for choice in _fold(self._payloads)["choices"]]
+        return "".join(content for content in contents if isinstance(content, str))
+
+    def body(self) -> bytes | None:
+        """The ``chat.completion`` body that the stream told; None if any of it was unreadable, an error or too long."""
+        if not self._whole or not self._seen:
+            return None
+        return msgspec.json.encode(_fold(self._payloads))
+
+    def _keep(self, payload: bytes) -> None:
+        self._room -= len(payload)
+        if self._room < 0:
+            self._whole = False
+        else:
+            self._payloads.append(payload)
+
+    def _follow(self, choice: _Choice) -> None:
+        index = choice.index
+        if index not in self._seen:
+            self._seen.add(index)
+            self._open.add(index)
+        delta = choice.delta
+        if not self.started and delta is not None:
+            self.started = bool(
+                delta.content
+                or delta.tool_calls
+                or delta.refusal
+                or delta.reasoning_content
+                or delta.reasoning
+                or delta.function_call
+            )
+        if choice.finish_reason is not None:
+            self._open.discard(index)
+            if index == 0:
+                self.finish_reason = choice.finish_reason
+
+
+class _Growing:
+    """One choice while its chunks are being joined. Text is gathered in lists: a long answer costs linear time."""
+
+    def __init__(self, index: int) -> None:
+        self._message: dict[str, Any] = {"role": "assistant", "content": None}
+        self._texts: dict[str, list[str]] = {}
+        self._choice: dict[str, Any] = {
+            "index": index,
+            "message": self._message,
+            "logprobs": None,
+            "finish_reason": None,
+        }
+
+    def add(self, part: dict[str, Any]) -> None:
+        for name, value in (part.pop("delta", None) or {}).items():
+            if isinstance(value, str) and name not in LABELS:
+                self._texts.setdefault(name, []).append(value)
+            elif value is not None or name not in self._message:
+                self._message[name] = _joined(name, self._message.get(name), value)
+        logprobs = part.pop("logprobs", None)
+        if logprobs is not None:
+            self._choice["logprobs"] = _joined("logprobs", self._choice["logprobs"], logprobs)
+        _take_last(self._choice, part)
+
+    def whole(self) -> dict[str, Any]:
+        self._message.update((name, "".join(texts)) for name, texts in self._texts.items())
+        return self._choice
+
+
+def _fold(payloads: list[bytes]) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    choices: dict[int, _Growing] = {}
+    usage: Any = None
+    for payload in payloads:
+        chunk = _decode_any(payload)
+        usage = chunk.pop("usage", None) or usage
+        for part in chunk.pop("choices", None) or ():
+            index = part.get("index", 0)
+            if index not in choices:
+                choices[index] = _Growing(index)
+            choices[index].add(part)
+        _take_last(whole, chunk)
+    whole["object"] = "chat.completion"
+    whole["choices"] = [choices[index].whole() for index in sorted(choices)]
+    if usage is not None:
+        whole["usage"] = usage
+    return whole
+
+
+def _take_last(target: dict[str, Any], source: dict[str, Any]) -> None:
+    for name, value in source.items():
+        if value is not None or name not in target:
+            target[name] = value
+
+
+def _joined(name: str, old: Any, new: Any) -> Any:
+    """What a field of a delta adds to what came before: text and lists grow, tool calls merge, the rest is replaced."""
+    if isinstance(new, list):
+        so_far = old if isinstance(old, list) else []
+        return _joined_calls(so_far, new) if name == "tool_calls" else so_far + new
+    if isinstance(new, dict):
+        merged = dict(old) if isinstance(old, dict) else {}
+        for inner, value in new.items():
+            if value is not None or inner not in merged:
+                merged[inner] = _joined(inner, merged.get(inner), value)
+        return merged
+    if isinstance(old, str) and isinstance(new, str) and name not in LABELS:
+        return old + new
+    # An empty label says nothing: some servers repeat `"name": ""` in every later piece of a tool call.
+    return new if new != "" or old is None else old
+
+
+def _joined_calls(old: list[Any], new: list[Any]) -> list[Any]:
+    """Tool calls come in pieces; ``index`` says which call a piece belongs to, and is not part of the call."""
+    joined = list(old)
+    for item in new:
+        place = item.get("index", len(joined))
+        piece = {name: value for name, value in item.items() if name != "index"}
+        if place < len(joined):
+            joined[place] = _joined("", joined[place], piece)
+        else:
+            joined.append(_joined("", None, piece))
+    return joined

@@ -1,0 +1,168 @@
+"""What the cache never touches, as two tables: requests it stands aside for, and answers it does not keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.types import CachedAnswer, ChatRequest
+
+PROVIDER_TEMPERATURE = 1.0
+"""What OpenAI-compatible providers use where a request names no temperature."""
+
+
+class CacheControl(NamedTuple):
+    """The directives of a request's ``cache-control`` header that the cache honours."""
+
+    no_store: bool = False
+    no_cache: bool = False
+    max_age_s: float | None = None
+
+
+def parse_cache_control(header: str | None) -> CacheControl:
+    """Read a ``cache-control`` request header; what cannot be understood is left out, as HTTP asks."""
+    if not header:
+        return CacheControl()
+    directives = dict(_directive(part) for part in header.lower().split(","))
+    age = directives.get("max-age", "")
+    return CacheControl("no-store" in directives, "no-cache" in directives, float(age) if age.isdecimal() else None)
+
+
+def _directive(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name.strip(), value.strip().strip('"')
+
+
+class RequestFacts(NamedTuple):
+    """What the request rules look at."""
+
+    request: ChatRequest
+    body: Mapping[str, Any]
+    control: CacheControl
+    max_temperature: float
+
+
+class RequestRule(NamedTuple):
+    """One reason to stand aside. ``forbids_store`` is False where a fresh answer may still be kept."""
+
+    name: str
+    applies: Callable[[RequestFacts], bool]
+    forbids_store: bool = True
+
+
+def _tools_in_progress(facts: RequestFacts) -> bool:
+    return facts.request.messages[-1].role != "user"
+
+
+def _by_reference(facts: RequestFacts) -> bool:
+    parts = (
+        part for message in facts.request.messages if isinstance(message.content, list) for part in message.content
+    )
+    return any(not _is_self_contained(part) for part in parts)
+
+
+def _is_self_contained(part: Mapping[str, Any]) -> bool:
+    kind = part.get("type")
+    if kind in {"text", "refusal", "input_audio"}:
+        return True
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
+    return kind == "image_url" and isinstance(url, str) and url.startswith("data:")
+
+
+def _too_hot(facts: RequestFacts) -> bool:
+    temperature = facts.request.temperature
+    return (PROVIDER_TEMPERATURE if temperature is None else temperature) > facts.max_temperature
+
+
+def _wants_audio(facts: RequestFacts) -> bool:
+    return bool(facts.body.get("audio")) or "audio" in (facts.body.get("modalities") or ())
+
+
+REQUEST_RULES: tuple[RequestRule, ...] = (
+    RequestRule("no-store", lambda facts: facts.control.no_store),
+    # A caller who wants a fresh answer still refreshes it for the next one.
+    RequestRule("no-cache", lambda facts: facts.control.no_cache, forbids_store=False),
+    # The last word is a tool's or the model's own: the answer is a step of a running task.
+    RequestRule("tools-in-progress", _tools_in_progress),
+    RequestRule("several-answers", lambda facts: (facts.request.n or 1) != 1),
+    RequestRule("logprobs", lambda facts: bool(facts.body.get("logprobs") or facts.body.get("top_logprobs"))),
+    # What stands behind a URL or a file id can change without the request changing.
+    RequestRule("content-by-reference", _by_reference),
+    RequestRule("audio-answer", _wants_audio),
+    RequestRule("live-search", lambda facts: facts.body.get("web_search_options") is not None),
+    RequestRule("temperature", _too_hot),
+)
+"""Requests that are neither looked up nor (but for ``no-cache``) stored; the first that applies gives its name."""
+
+
+def request_rule(facts: RequestFacts) -> RequestRule | None:
+    """The first rule that keeps this request away from the cache, or None."""
+    return next((rule for rule in REQUEST_RULES if rule.applies(facts)), None)
+
+
+class _Message(msgspec.Struct):
+    content: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    audio: Any = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(msgspec.Struct):
+    choices: list[_Choice]
+    error: Any = None
+
+
+class AnswerFacts(NamedTuple):
+    """What the answer rules look at: the reason the route was taken, and the one choice of a readable body."""
+
+    reason: str
+    error: bool
+    choices: int
+    finish_reason: str | None
+    message: _Message
+
+
+class AnswerRule(NamedTuple):
+    """One reason not to keep an answer."""
+
+    name: str
+    applies: Callable[[AnswerFacts], bool]
+
+
+def _is_empty(facts: AnswerFacts) -> bool:
+    content = facts.message.content
+    return not isinstance(content, str) or not content.strip()
+
+
+ANSWER_RULES: tuple[AnswerRule, ...] = (
+    AnswerRule("error", lambda facts: facts.error),
+    # The weak model stood in for a strong one that failed: next time the strong one may be back.
+    AnswerRule("fallback", lambda facts: facts.reason == "strong-failed"),
+    AnswerRule("several-answers", lambda facts: facts.choices != 1),
+    AnswerRule("tool-calls", lambda facts: bool(facts.message.tool_calls or facts.message.function_call)),
+    AnswerRule("unfinished", lambda facts: facts.finish_reason != "stop"),
+    AnswerRule("refused", lambda facts: bool(facts.message.refusal)),
+    AnswerRule("audio", lambda facts: bool(facts.message.audio)),
+    AnswerRule("empty", _is_empty),
+)
+"""Answers that are not kept; the first that applies gives its name."""
+
+
+def answer_rule(answer: CachedAnswer) -> str | None:
+    """The first rule that keeps this answer out of the cache (``unreadable``: it is no chat completion), or None."""
+    try:
+        body = msgspec.json.decode(answer.body, type=_Body)
+    except msgspec.MsgspecError:
+        return "unreadable"
+    first = body.choices[0] if body.choices else _Choice(_Message())
+    facts = AnswerFacts(answer.reason, body.error is not None, len(body.choices), first.finish_reason, first.message)
+    return next((rule.name for rule in ANSWER_RULES if rule.applies(facts)), None)

@@ -1,0 +1,71 @@
+"""Golden rows: prompts with the score and win rate that they had when the artifact was made, replayed at start-up.
+
+They catch what hashes cannot: another tokenizer library, another numpy, changed features, on the machine that serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from router.errors import ArtifactError
+from router.scoring.arrays import REMEDY
+from router.scoring.chain import Chain
+
+GOLDEN_FILE = "golden.jsonl"
+TOLERANCE = 1e-6
+"""Largest difference of a score or win rate that counts as the same."""
+
+
+class GoldenRow(Struct, frozen=True, kw_only=True):
+    """One prompt with what it scored."""
+
+    prompt: str
+    score: float
+    win_rate: float
+
+
+def write_golden(folder: Path, chain: Chain, prompts: Sequence[str]) -> None:
+    """Score ``prompts`` and record the rows in ``golden.jsonl``."""
+    scores, win_rates = chain.run(prompts)
+    rows = [
+        GoldenRow(prompt=prompt, score=score, win_rate=win_rate)
+        for prompt, score, win_rate in zip(prompts, scores.tolist(), win_rates.tolist(), strict=True)
+    ]
+    (folder / GOLDEN_FILE).write_bytes(msgspec.json.Encoder().encode_lines(rows))
+
+
+def replay_golden(folder: Path, chain: Chain) -> None:
+    """Score the golden prompts again.
+
+    Raises:
+        ArtifactError: the file cannot be used, or a row does not come out as recorded within ``TOLERANCE``.
+    """
+    path = folder / GOLDEN_FILE
+    rows = _read(path)
+    scores, win_rates = chain.run([row.prompt for row in rows])
+    recorded = np.array([(row.score, row.win_rate) for row in rows])
+    far = np.flatnonzero(~(np.abs(recorded - np.stack([scores, win_rates], axis=1)) <= TOLERANCE).all(axis=1))
+    if len(far):
+        row = int(far[0])
+        raise ArtifactError(
+            f"{path}: row {row + 1} was recorded with win rate {rows[row].win_rate:.6f} and now gives "
+            f"{win_rates[row]:.6f}, so this artifact would not route as it was measured; install the pinned "
+            "dependencies, or refit it with train-router."
+        )
+
+
+def _read(path: Path) -> list[GoldenRow]:
+    try:
+        rows: list[GoldenRow] = msgspec.json.Decoder(GoldenRow).decode_lines(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: not valid golden rows ({error}); {REMEDY}") from error
+    if not rows:
+        raise ArtifactError(f"{path}: holds no rows; {REMEDY}")
+    return rows

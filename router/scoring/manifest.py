@@ -1,0 +1,126 @@
+"""The manifest: what an artifact says about itself, and how it is written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import ArtifactError
+from router.scoring.arrays import REMEDY
+from router.scoring.curve import CurvePoints, OperatingPoint
+
+FORMAT = 1
+"""Newest artifact format that this version reads, and the one that it writes."""
+
+MANIFEST_FILE = "manifest.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CHUNK_BYTES = 1 << 20
+
+
+class EncoderInfo(Struct, frozen=True, kw_only=True):
+    """Identity of the encoder. ``about`` says where it comes from: teacher, licence, method."""
+
+    dim: int
+    vocabulary: int
+    sha256: str
+    about: dict[str, str] = {}
+
+
+class HeadInfo(Struct, frozen=True, kw_only=True):
+    """One head of the classifier: its kind (``linear``, ``trees``, ``mlp``), file, and weight in the blend."""
+
+    name: str
+    kind: str
+    file: str
+    weight: float
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """Everything about an artifact that is not an array. Keys that we do not know are left alone.
+
+    ``command`` reproduces the artifact. ``files`` maps every file that serving reads to its SHA-256. ``calibration``
+    has the calibrator's knots. ``training_data`` and ``measured`` are for people and for the model card.
+    """
+
+    format: int = FORMAT
+    name: str
+    version: str
+    command: str
+    description: str
+    encoder: EncoderInfo
+    files: dict[str, str]
+    feature_names: list[str]
+    heads: list[HeadInfo]
+    bias: float
+    calibration: dict[str, list[float]]
+    curve: CurvePoints
+    operating_points: dict[str, OperatingPoint]
+    training_data: list[dict[str, Any]] = []
+    measured: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+    @property
+    def label(self) -> str:
+        """Name and version as people see them, such as ``default/1``."""
+        return f"{self.name}/{self.version}"
+
+
+class _Format(Struct):
+    format: int
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check ``manifest.json``.
+
+    Raises:
+        ArtifactError: missing, not valid, of a format that is newer than ours, or naming a file outside the folder.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    try:
+        found = msgspec.json.decode(body, type=_Format).format
+        if found > FORMAT:
+            raise ArtifactError(
+                f"{path}: format {found} is newer than this version reads ({FORMAT}); upgrade underdog-router."
+            )
+        manifest = msgspec.json.decode(body, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ArtifactError(f"{path}: not a valid manifest ({error}); {REMEDY}") from error
+    # Name and version appear in HTTP headers and paths, hence they must be as plain as file names.
+    for name in [manifest.name, manifest.version, *manifest.files, *(head.file for head in manifest.heads)]:
+        if not _PLAIN_NAME.fullmatch(name):
+            raise ArtifactError(f"{path}: '{name}' is no plain name (letters, digits, '.', '_', '-'); {REMEDY}")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``: sorted keys, no time stamps, the same bytes for the same content."""
+    body = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2)
+    (folder / MANIFEST_FILE).write_bytes(body + b"\n")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex; raises ``ArtifactError`` where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    return digest.hexdigest()
+
+
+def check_hashes(folder: Path, manifest: Manifest) -> None:
+    """Compare every listed file with its hash; raises ``ArtifactError`` naming the first that differs."""
+    for name, expected in sorted(manifest.files.items()):
+        if file_sha256(folder / name) != expected:
+            raise ArtifactError(f"{folder / name}: its SHA-256 is not the one in {MANIFEST_FILE}; {REMEDY}")

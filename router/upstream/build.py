@@ -1,0 +1,144 @@
+"""From settings to the two upstreams: a configured URL first, else the embedded LLM or a provider found by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from router.errors import SettingsError
+from router.settings import PREFIX, Secret, Settings
+from router.types import Route
+from router.upstream.base import Upstream
+from router.upstream.embedded.upstream import EmbeddedUpstream
+from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.providers import LOCAL, PROVIDERS, Provider, discover, is_local, provider_at
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """What answers each route. None where nothing is configured for it."""
+
+    weak: Upstream | None
+    strong: Upstream | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the settings say about one route."""
+
+    route: Route
+    url: str | None
+    model: str | None
+    key: Secret | None
+
+    def variable(self, field: str) -> str:
+        """The environment variable of one of the route's settings, which is how messages name it."""
+        return f"{PREFIX}{self.route}_{field}".upper()
+
+
+def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams:
+    """Choose and configure the upstreams. Connects to nobody and starts nothing; that is ``Upstream.start``.
+
+    Args:
+        settings: see the ``weak_*``, ``strong_*``, ``embedded_*`` and ``*_timeout_s`` fields.
+        environ: where provider keys are looked for, such as ``OPENAI_API_KEY``.
+
+    Raises:
+        SettingsError: where settings contradict each other or a URL cannot be used.
+    """
+    weak = _Asked("weak", settings.weak_url, settings.weak_model, settings.weak_api_key)
+    strong = _Asked("strong", settings.strong_url, settings.strong_model, settings.strong_api_key)
+    return Upstreams(weak=_weak(weak, settings, environ), strong=_strong(strong, settings, environ))
+
+
+def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream:
+    if asked.url is not None:
+        return _configured(asked, asked.url, settings, environ)
+    _refuse_leftovers(asked, "the weak model is the embedded LLM")
+    return EmbeddedUpstream(
+        name="weak",
+        home=settings.home_path,
+        threads=settings.embedded_threads,
+        context=settings.embedded_context,
+        timeouts=_timeouts(settings),
+    )
+
+
+def _strong(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream | None:
+    if asked.url is not None:
+        return _configured(asked, asked.url, settings, environ)
+    provider = discover(environ)
+    if provider is None:
+        variables = ", ".join(provider.key_variables[0] for provider in PROVIDERS[:3])
+        _refuse_leftovers(asked, f"there is no provider key either ({variables}, ...)")
+        return None
+    if asked.key is not None:
+        _refuse_leftovers(asked, f"the key of the provider '{provider.id}' was found in the environment")
+    return _at_provider(asked, provider, settings, environ)
+
+
+def _at_provider(
+    asked: _Asked, provider: Provider, settings: Settings, environ: Mapping[str, str]
+) -> OpenAICompatibleUpstream:
+    variable, key = provider.key(environ) or (provider.key_variables[0], None)
+    return OpenAICompatibleUpstream(
+        name=asked.route,
+        base_url=provider.base_url,
+        model=asked.model or provider.strong_model,
+        api_key=key,
+        provider=provider.id,
+        timeouts=_timeouts(settings),
+        key_setting=variable,
+    )
+
+
+def _configured(asked: _Asked, url: str, settings: Settings, environ: Mapping[str, str]) -> OpenAICompatibleUpstream:
+    _require_usable(url, asked.variable("url"))
+    provider = provider_at(url)
+    found = provider.key(environ) if provider and asked.key is None else None
+    variable, key = found or (asked.variable("api_key"), asked.key)
+    return OpenAICompatibleUpstream(
+        name=asked.route,
+        base_url=url,
+        model=asked.model or (provider.strong_model if provider else None),
+        api_key=key,
+        provider=_provider_id(url, provider),
+        timeouts=_timeouts(settings),
+        key_setting=variable,
+    )
+
+
+def _provider_id(url: str, provider: Provider | None) -> str | None:
+    if provider is not None:
+        return provider.id
+    return LOCAL if is_local(url) else None
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(
+        connect_s=settings.connect_timeout_s,
+        first_token_s=settings.first_token_timeout_s,
+        total_s=settings.total_timeout_s,
+    )
+
+
+def _refuse_leftovers(asked: _Asked, because: str) -> None:
+    """A key or a model id without a URL would be ignored in silence."""
+    for field, value in (("model", asked.model), ("api_key", asked.key)):
+        if value is not None:
+            message = f"{asked.variable(field)} is set without {asked.variable('url')}, and {because}; set the URL too."
+            raise SettingsError(message)
+
+
+def _require_usable(url: str, variable: str) -> None:
+    """Refuse URLs that could never work. The message leaves the URL out where it may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{variable}: not a URL: {error}.") from error
+    if parts.username or parts.password:
+        raise SettingsError(f"{variable}: holds credentials; move the key to {variable.replace('_URL', '_API_KEY')}.")
+    if parts.scheme not in {"http", "https"} or not host:
+        raise SettingsError(f"{variable}: '{url}' must begin with http:// or https:// and name a host.")

@@ -1,0 +1,1 @@
+"""The embedded LLM: SmolLM2-135M on llama.cpp in a child process, so that there is a weak model on any machine."""

@@ -1,0 +1,69 @@
+"""What an upstream's bad news mean for our caller: error statuses, and errors dressed as answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused
+
+MAX_ERROR_BYTES = 64 * 1024
+"""How much of an error answer is read."""
+
+_KEY_REJECTED = (401, 403)
+
+
+def refusal(response: httpx.Response, body: bytes, *, upstream: str, key_setting: str) -> UpstreamError:
+    """The error to raise for a response whose status is not 200.
+
+    Args:
+        response: status and headers.
+        body: the beginning of its body, free of our key.
+        upstream: the configured name of the upstream.
+        key_setting: the setting that holds the upstream's key, named where the key was rejected.
+    """
+    status = response.status_code
+    if status in _KEY_REJECTED:
+        # Passed on as it is, our caller would take it for a verdict on their own key.
+        message = f"The {upstream} upstream refused access with status {status}; check the key in {key_setting}."
+        return UpstreamError(message, upstream=upstream, code="upstream_key_rejected")
+    if status < 400:
+        what = "a redirect; set its URL to the final address" if 300 <= status < 400 else "no chat answer"
+        return UpstreamBroken(f"The {upstream} upstream answered with status {status}: {what}.", upstream=upstream)
+    error = error_object(body)
+    message = error_message(error) or f"The {upstream} upstream answered with status {status}."
+    return UpstreamRefused(
+        message, upstream=upstream, status=status, body=error, retry_after=response.headers.get("retry-after")
+    )
+
+
+def error_in_answer(error: Any, upstream: str) -> UpstreamBroken:
+    """The error to raise where an upstream put an error object into an answer with status 200."""
+    detail = error_message(error) or "no details"
+    return UpstreamBroken(f"The {upstream} upstream answered with an error: {detail}", upstream=upstream)
+
+
+def error_object(body: bytes) -> dict[str, Any] | None:
+    """The error object of an error answer with OpenAI's four fields filled in, or None where there is none."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
+        decoded = decoded[0]
+    error = decoded.get("error") if isinstance(decoded, dict) else None
+    if isinstance(error, str):
+        error = {"message": error}
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return None
+    return {"type": "upstream_error", "param": None, "code": None} | error
+
+
+def error_message(error: Any) -> str | None:
+    """The sentence in an error object or in a bare error string, or None."""
+    if isinstance(error, Mapping):
+        error = error.get("message")
+    return error if isinstance(error, str) and error else None
