@@ -34,7 +34,6 @@ from router.upstream.build import Upstreams, build_upstreams
 
 logger = logging.getLogger("underdog")
 
-CACHE_MAX_BYTES = 256 * 2**20
 LEDGER_FILE = "ledger.sqlite3"
 
 
@@ -94,7 +93,7 @@ def _cache(settings: Settings) -> Cache:
     return SemanticCache(
         ttl_s=settings.cache_ttl_s,
         max_entries=settings.cache_max_entries,
-        max_bytes=CACHE_MAX_BYTES,
+        max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
         clock=time.monotonic,

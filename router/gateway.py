@@ -14,7 +14,7 @@ from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefu
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.policy import Dial, Models, decide, pinned_route
+from router.policy import AUTO, Dial, Models, decide, pinned_route
 from router.scoring.prompt import prompt_text
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
@@ -186,11 +186,13 @@ class Gateway:
     def _ticket(self, call: Call, threshold: float) -> Ticket:
         pinned = pinned_route(call.tuning, self.models)
         policy = f"pin={pinned}" if pinned else f"{self.artifact}|threshold={threshold:.6f}"
+        # Who asks for a cached answer only wants the one that `auto` would have been given.
+        body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
         return self.cache.ticket(
             tenant=call.principal.tenant,
             policy=f"{policy}|{self.models.weak}|{self.models.strong}",
             request=call.request,
-            body=call.body,
+            body=body,
             cache_control=call.cache_control,
         )
 

@@ -83,6 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_max_entries: Annotated[
         Annotated[int, Meta(ge=1)], Meta(description="Entries kept before the oldest unused go.")
     ] = 50_000
+    cache_max_mb: Annotated[Positive, Meta(description="Megabytes of cached answers kept.")] = 256.0
     cache_max_temperature: Annotated[
         Annotated[float, Meta(ge=0, le=2)], Meta(description="Do not cache requests above this temperature.")
     ] = 1.0

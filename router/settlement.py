@@ -9,8 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from router.cache import Cache, Hit, StreamFold, Ticket, read_answer
-from router.cache.cache import Embed
+from router.cache import Cache, Embed, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost

@@ -197,6 +197,26 @@ async def test_health_and_statistics_tell_what_was_done(
     assert cache["misses"] == 2
 
 
+async def test_a_caller_may_ask_for_a_cached_answer_only(server: LiveServer) -> None:
+    missing = await ask(server, model="cache", seed=4242)
+    live = await ask(server, model="auto", seed=4242)
+    cached = await ask(server, model="cache", seed=4242)
+    assert missing.status_code == 404
+    assert missing.json()["error"]["code"] == "not_cached"
+    assert cached.headers["x-router-cache"] == "exact"
+    assert cached.json() == live.json()
+
+
+async def test_a_reworded_question_is_answered_from_the_cache_and_a_different_one_is_not(server: LiveServer) -> None:
+    first = await ask(server, seed=77, messages=[{"role": "user", "content": "What is the capital of France?"}])
+    reworded = await ask(server, seed=77, messages=[{"role": "user", "content": "what's the capital of France"}])
+    other = await ask(server, seed=77, messages=[{"role": "user", "content": "What is the capital of Spain?"}])
+    assert first.headers["x-router-cache"] == "miss"
+    assert reworded.headers["x-router-cache"] == "semantic"
+    assert float(reworded.headers["x-router-cache-similarity"]) > 0.5
+    assert other.headers["x-router-cache"] == "miss"
+
+
 async def test_every_request_has_a_ledger_row(server: LiveServer) -> None:
     answer = await ask(server)
     row = await server.ledger_row(answer.headers["x-request-id"])
