@@ -23,6 +23,8 @@ from router.http.auth import Doorman
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
 from router.http.models import get_model, list_models
+from router.http.request_id import say_request_id
+from router.http.services import Services
 from router.http.status import cache_stats, health, stats
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, preload
@@ -61,15 +63,12 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ledger=Ledger.open(settings.home_path / LEDGER_FILE),
         fallback=settings.fallback,
     )
-    doorman = Doorman(settings.api_key)
+    services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
         route_handlers=[chat_completions, route, list_models, get_model, health, stats, cache_stats],
-        dependencies={
-            "gateway": Provide(lambda: gateway, sync_to_thread=False),
-            "settings": Provide(lambda: settings, sync_to_thread=False),
-            "doorman": Provide(lambda: doorman, sync_to_thread=False),
-        },
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[lambda _app: _lifespan(gateway)],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.

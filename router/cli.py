@@ -21,7 +21,7 @@ Command = Callable[..., None]
 
 
 class _Group(click.Group):
-    """Turns our own errors into one line on standard error and exit status 2."""
+    """Turns our own errors into one line on standard error and exit status 1. Wrong usage exits with 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -45,8 +45,10 @@ def _setting_options(command: Command) -> Command:
         declaration = f"{flag}/--no-{flag[2:]}" if isinstance(field.default, bool) else flag
         about = f"{_sentence(field)}  [default: {_shown_default(field)}; {PREFIX}{name.upper()}]"
         command = click.option(declaration, name, default=None, help=about)(command)
-    config = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
-    return config(command)
+    return _config_option(command)
+
+
+_config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 
 
 def _sentence(field: msgspec.structs.FieldInfo) -> str:
@@ -84,21 +86,26 @@ def fetch(home: str | None) -> None:
 
 @main.command()
 @click.argument("prompt")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Threshold to decide by.  [default: the server's]")
+@click.option("--threshold", help="Threshold to decide by, 0 to 1.  [default: the server's]")
+@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def route(prompt: str, threshold: float | None, as_json: bool) -> None:
+def route(prompt: str, threshold: str | None, artifact: str | None, config: Path | None, as_json: bool) -> None:
     """Say where PROMPT would go, and why. Needs no server and asks no model. PROMPT may be - for standard input."""
+    text = _read_standard_input() if prompt == "-" else prompt
+    if not text.strip():
+        raise click.UsageError("The prompt is empty.")
     from router.scoring.scorer import Scorer
 
-    settings = load_settings()
+    settings = load_settings(flags={"threshold": threshold, "artifact": artifact}, config=config)
     scorer = Scorer.load(Path(settings.artifact) if settings.artifact else None)
-    text = sys.stdin.read() if prompt == "-" else prompt
-    decision = _explain(scorer, text, _first(threshold, settings.threshold))
+    decision = _explain(scorer, text, settings.threshold)
     click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
 
 
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+def _read_standard_input() -> str:
+    # Whatever the locale: prompts are UTF-8, and a stray byte is no reason to stop.
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:

@@ -12,12 +12,16 @@
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
         ├── Unauthenticated       401: no key, or one that we do not know
+        ├── Forbidden             403: a web page of another site, on a server without a key
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
         ├── MethodNotAllowed      405: the path exists, the method does not
         ├── NotCached             404: only a cached answer was wanted, and there is none
+        ├── BodyTimeout           408: the body stopped coming
         ├── BodyTooLarge          413
+        ├── HeadersTooLarge       431
         ├── NoUpstream            503: nothing is configured or ready that could answer
+        ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
         └── UpstreamError         502: the upstream failed to give an answer
             ├── UpstreamUnreachable   502: no connection
@@ -112,6 +116,14 @@ class Unauthenticated(ApiError):
         return {"www-authenticate": "Bearer"}
 
 
+class Forbidden(ApiError):
+    """A web page of another site reached for a server that is open."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "cross_site_request"
+
+
 class UnknownModel(ApiError):
     """The ``model`` field names nothing that this server offers."""
 
@@ -129,11 +141,36 @@ class NotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
-    """The path exists, the method does not."""
+    """The path exists, the method does not. ``allow`` lists those that do, as the header of that name has them."""
 
     status = 405
     type = "invalid_request_error"
     default_code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str | None = None) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The methods that the path has, which a 405 owes."""
+        return {"allow": self.allow} if self.allow else {}
+
+
+class BodyTimeout(ApiError):
+    """The request body stopped coming before it was complete."""
+
+    status = 408
+    type = "invalid_request_error"
+    default_code = "request_timeout"
+
+
+class HeadersTooLarge(ApiError):
+    """The request line and headers are larger than the server accepts."""
+
+    status = 431
+    type = "invalid_request_error"
+    default_code = "headers_too_large"
 
 
 class BodyTooLarge(ApiError):
@@ -157,6 +194,13 @@ class NoUpstream(ApiError):
 
     status = 503
     default_code = "no_upstream"
+
+
+class ShuttingDown(ApiError):
+    """The server was told to stop, and the answer did not finish within the grace period."""
+
+    status = 503
+    default_code = "shutting_down"
 
 
 class InternalError(ApiError):

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from router.cache import Cache, Hit, StreamFold, Ticket, replay
+from router.cache import Cache, Embed, Hit, StreamFold, Ticket, replay
 from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefused
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.policy import AUTO, Dial, Models, decide, pinned_route
-from router.scoring.prompt import prompt_text
+from router.scoring.prompt import bound, prompt_text
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
 from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
@@ -105,10 +105,14 @@ class Gateway:
         self._scorer = scorer
         self._fallback = fallback
 
-    def open(self, principal: Principal, endpoint: str) -> Settlement:
+    def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
         return Settlement(
-            ledger=self.ledger, principal=principal, endpoint=endpoint, baseline=_reference(self.upstreams.strong)
+            ledger=self.ledger,
+            request_id=request_id,
+            principal=principal,
+            endpoint=endpoint,
+            baseline=_reference(self.upstreams.strong),
         )
 
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
@@ -122,13 +126,12 @@ class Gateway:
         """
         threshold = self.dial.threshold(call.tuning)
         ticket = self._ticket(call, threshold)
-        settlement.will_cache(self.cache, ticket, self._scorer.encode)
         hit = self.cache.exact(ticket)
-        if hit is None:
-            decision = self._timed_decision(call, threshold, settlement)
-            hit = self.cache.semantic(
-                ticket, self._scorer.encode, accept=lambda cached: _as_good_as(cached.route, decision.route)
-            )
+        if hit is not None:
+            return _replayed(call, hit, settlement)
+        decision, embed = self._timed_decision(call, threshold, settlement)
+        settlement.will_cache(self.cache, ticket, embed)
+        hit = self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
         if hit is not None:
             return _replayed(call, hit, settlement)
         if call.tuning.cache_only:
@@ -137,7 +140,7 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        decision = self._decide(call, self.dial.threshold(call.tuning), explain=True)
+        decision, _ = self._decide(call, self.dial.threshold(call.tuning), explain=True)
         expected = self._expected_cost(call, decision)
         return RoutePreview(
             route=decision.route,
@@ -159,13 +162,14 @@ class Gateway:
 
     # Decision.
 
-    def _timed_decision(self, call: Call, threshold: float, settlement: Settlement) -> Decision:
+    def _timed_decision(self, call: Call, threshold: float, settlement: Settlement) -> tuple[Decision, Embed]:
         started = time.perf_counter()
-        decision = self._decide(call, threshold)
+        decision, embed = self._decide(call, threshold)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
-        return decision
+        return decision, embed
 
-    def _decide(self, call: Call, threshold: float, *, explain: bool = False) -> Decision:
+    def _decide(self, call: Call, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
+        """The decision, and an encoder that need not encode the scored text again."""
         text = prompt_text(call.request.messages)
         score = self._scorer.score(text)
         evidence = Evidence(
@@ -174,7 +178,7 @@ class Gateway:
             tuned_by=call.tuning.source,
             contributions=self._scorer.explain(text) if explain else {},
         )
-        return decide(
+        decision = decide(
             tuning=call.tuning,
             threshold=threshold,
             win_rate=score.win_rate,
@@ -182,6 +186,7 @@ class Gateway:
             artifact=self.artifact,
             evidence=evidence,
         )
+        return decision, lambda asked: score.embedding if bound(asked) == text else self._scorer.encode(asked)
 
     def _ticket(self, call: Call, threshold: float) -> Ticket:
         pinned = pinned_route(call.tuning, self.models)
@@ -197,9 +202,10 @@ class Gateway:
         )
 
     def _expected_cost(self, call: Call, decision: Decision) -> Cost:
-        limit = call.request.max_completion_tokens or call.request.max_tokens or EXPECTED_COMPLETION_TOKENS
+        limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
         prompt_tokens = estimate_usage(call.request, "").prompt_tokens
-        completion_tokens = min(limit, EXPECTED_COMPLETION_TOKENS)
+        # Some servers read a negative limit as none.
+        completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
         usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
         return cost(usage, _reference(self._on(decision.route)), _reference(self.upstreams.strong))
 

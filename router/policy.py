@@ -53,7 +53,9 @@ class Dial(Struct, frozen=True, kw_only=True):
             return self.operating_points[name]
         except KeyError:
             known = ", ".join(f"auto:{point}" for point in sorted(self.operating_points))
-            raise InvalidRequest(f"Unknown operating point 'auto:{name}'. Known: {known}.", param="model") from None
+            raise InvalidRequest(
+                f"Unknown operating point 'auto:{name[:100]}'. Known: {known}.", param="model"
+            ) from None
 
 
 def decide(

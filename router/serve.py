@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 from litestar import Litestar
 
 from router.app import create_app
 from router.errors import SettingsError
+from router.http.protocol import Protocol
 from router.settings import Settings
 from router.upstream.build import Upstreams
-
-GRACE_S = 30
-"""Seconds that answers under way get to finish after SIGTERM."""
 
 BACKLOG = 2048
 
@@ -37,16 +37,18 @@ def run(settings: Settings) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
+        # The caller's address is not used, so nobody needs to be believed about it.
+        proxy_headers=False,
         access_log=False,
         log_level="warning",
         log_config=None,
         server_header=False,
         date_header=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     server = _Server(config, banner=_banner(app, listener))
     # What start-up built stays for good: the collector need not look at it again.
@@ -56,7 +58,7 @@ def run(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Prints the banner once requests are accepted."""
+    """Prints the banner once requests are accepted, and takes a signal for a wish that it can fulfil."""
 
     def __init__(self, config: uvicorn.Config, *, banner: str) -> None:
         super().__init__(config)
@@ -66,6 +68,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self.should_exit:
             print(self._banner, flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop gently; at once on a second Ctrl-C.
+
+        uvicorn would remember the signal and, having stopped in good order, die of it: supervisors would see a failure.
+        """
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -77,7 +88,9 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
-        raise SettingsError(f"Cannot listen on {host}:{port}: {reason}. Choose another with --port.") from error
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {reason}. Choose another with --host or --port."
+        ) from error
     listener.set_inheritable(True)
     return listener
 

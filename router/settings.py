@@ -102,6 +102,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         120.0
     )
     total_timeout_s: Annotated[Positive, Meta(description="Seconds that a whole answer may take.")] = 600.0
+    shutdown_grace_s: Annotated[
+        Annotated[int, Meta(ge=0)], Meta(description="Seconds that answers under way get to finish when told to stop.")
+    ] = 25
+    body_timeout_s: Annotated[
+        Positive, Meta(description="Seconds without a byte after which an unfinished request body is given up.")
+    ] = 60.0
     max_body_mb: Annotated[Positive, Meta(description="Largest request body accepted, in megabytes.")] = 8.0
     max_messages: Annotated[Annotated[int, Meta(ge=1)], Meta(description="Most messages in one request.")] = 2000
 

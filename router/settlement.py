@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from router.cache import Cache, Embed, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
@@ -16,9 +17,14 @@ from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Principal, Raw, Usage
 
+T = TypeVar("T")
+
 logger = logging.getLogger("underdog.requests")
 
 CLIENT_CLOSED_REQUEST = 499
+
+MAX_NAME_CHARS = 200
+"""A model name that a caller made up is kept up to this length."""
 
 
 class Settlement:
@@ -26,13 +32,16 @@ class Settlement:
 
     Args:
         ledger: where the row goes.
+        request_id: names the request to the caller, in the log and in the ledger.
         principal: who asked.
         endpoint: the path that was called.
         baseline: the strong model, whose price is the baseline; None where there is none.
     """
 
-    def __init__(self, *, ledger: Ledger, principal: Principal, endpoint: str, baseline: ModelRef | None) -> None:
-        self.request_id = f"req_{uuid.uuid4().hex}"
+    def __init__(
+        self, *, ledger: Ledger, request_id: str, principal: Principal, endpoint: str, baseline: ModelRef | None
+    ) -> None:
+        self.request_id = request_id
         self._ledger = ledger
         self._principal = principal
         self._endpoint = endpoint
@@ -53,7 +62,8 @@ class Settlement:
         self._error: ApiError | None = None
         self._cancelled = False
         self._keep: Callable[[CachedAnswer], bool] | None = None
-        self._settling: asyncio.Task[None] | None = None
+        self._closed = False
+        self._written: asyncio.Future[None] | None = None
 
     # What happened, in the order in which it is told.
 
@@ -106,7 +116,9 @@ class Settlement:
         self._keep = None
 
     def cancelled(self) -> None:
-        """The caller left."""
+        """The caller left. Where the answer had been told to its end, that is no loss: many close at the last word."""
+        if self._fold is not None and self._fold.finished:
+            return
         self._cancelled = True
         self._keep = None
 
@@ -114,11 +126,10 @@ class Settlement:
 
     @property
     def cost(self) -> Cost:
-        """What the answer cost so far, and what the strong model would have cost."""
-        usage = self._settled_usage()
-        if usage is None or (self._served is None and self._hit is None):
+        """What the answer cost, as far as its tokens are known, and what the strong model would have cost."""
+        if self._usage is None or (self._served is None and self._hit is None):
             return Cost(None, None)
-        return cost(usage, self._served, self._baseline, at=self._at)
+        return cost(self._usage, self._served, self._baseline, at=self._at)
 
     def headers(self) -> dict[str, str]:
         """The ``x-router-*`` headers that can be said by now."""
@@ -135,18 +146,44 @@ class Settlement:
         return headers
 
     async def close(self) -> None:
-        """Settle, once: later calls wait for the first. Not cut short when the caller's task is cancelled."""
-        if self._settling is None:
-            self._settling = asyncio.create_task(self._settle())
-        await asyncio.shield(self._settling)
+        """Settle, once, and wait until it is written; later calls only wait. Never raises but when cancelled.
 
-    async def _settle(self) -> None:
-        row = self._row()
-        self._cache_answer()
+        The row is handed over before the first wait, so that cancelling the caller's task takes nothing back.
+        """
+        if not self._closed:
+            self._closed = True
+            self._settle()
+        if self._written is not None:
+            with contextlib.suppress(LedgerError):
+                await asyncio.shield(self._written)
+
+    def _settle(self) -> None:
+        self._usage = self._attempt("counting its tokens", self._settled_usage)
+        self._written = self._attempt("writing its ledger row", self._hand_over)
+        self._attempt("keeping its answer", self._cache_answer)
+
+    def _attempt(self, step: str, do: Callable[[], T]) -> T | None:
+        """What ``do`` gives, or None where it fails: no answer may be lost over its bookkeeping."""
         try:
-            await self._ledger.record(row)
-        except LedgerError as error:
+            return do()
+        except Exception as error:  # noqa: BLE001 - see above
+            # A foreign error goes by its type alone: its message may quote a prompt.
+            reason = error if isinstance(error, LedgerError) else type(error).__name__
+            logger.error("request %s: %s failed: %s", self.request_id, step, reason)
+            return None
+
+    def _hand_over(self) -> asyncio.Future[None]:
+        row = self._row()
+        written = self._ledger.submit(row)
+        written.add_done_callback(self._check_written)
+        self._log(row)
+        return written
+
+    def _check_written(self, written: asyncio.Future[None]) -> None:
+        if not written.cancelled() and (error := written.exception()) is not None:
             logger.error("request %s is not in the ledger: %s", self.request_id, error)
+
+    def _log(self, row: LedgerRow) -> None:
         logger.info(
             "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
             self.request_id,
@@ -159,15 +196,17 @@ class Settlement:
         )
 
     def _cache_answer(self) -> None:
-        body = self._body if self._fold is None else self._finished_stream()
-        if self._keep is None or self._decision is None or body is None:
-            return
         decision = self._decision
+        if self._keep is None or decision is None:
+            return
+        body = self._body if self._fold is None else self._finished_stream()
+        if body is None:
+            return
         answer = CachedAnswer(
             body=Raw(body),
             route=decision.route,
             model=decision.model,
-            usage=self._settled_usage() or Usage(),
+            usage=self._usage or Usage(),
             win_rate=decision.win_rate,
             threshold=decision.threshold,
             reason=decision.reason,
@@ -183,7 +222,8 @@ class Settlement:
         return self._fold.usage or self._estimate(self._fold.text())
 
     def _estimate(self, answer: str) -> Usage | None:
-        return estimate_usage(self._request, answer) if self._request is not None else None
+        request = self._request
+        return None if request is None else self._attempt("an estimate", lambda: estimate_usage(request, answer))
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
@@ -194,7 +234,7 @@ class Settlement:
         return "bypass" if self._bypass else "miss"
 
     def _row(self) -> LedgerRow:
-        usage = self._settled_usage() or Usage()
+        usage = self._usage or Usage()
         decision, hit, cost_ = self._decision, self._hit, self.cost
         answer = hit.answer if hit is not None else None
         return LedgerRow(
@@ -203,7 +243,7 @@ class Settlement:
             tenant=self._principal.tenant,
             key_id=self._principal.key_id,
             endpoint=self._endpoint,
-            requested_model=self._request.model if self._request else None,
+            requested_model=self._request.model[:MAX_NAME_CHARS] if self._request else None,
             route=answer.route if answer else (decision.route if decision else None),
             model=answer.model if answer else (decision.model if decision else None),
             reason=decision.reason if decision else (answer.reason if answer else None),

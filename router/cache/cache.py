@@ -193,12 +193,11 @@ class SemanticCache:
         vector = self._vector(ticket, keys.question, embed)
         if vector is None:
             return None
-        new = self._prepared(ticket, keys.question)
         with self._lock:
             for neighbour in self._index.nearest(keys.partition, vector, CANDIDATES):
                 if neighbour.similarity < MIN_SIMILARITY:
                     break
-                hit = self._verified(ticket, new, neighbour)
+                hit = self._verified(ticket, self._prepared(ticket, keys.question), neighbour)
                 if hit is not None and (accept is None or accept(hit.answer)):
                     return hit
         return None

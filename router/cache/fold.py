@@ -11,8 +11,15 @@ from router.types import Usage
 DEFAULT_MAX_BYTES = 8 * 2**20
 """Bytes of chunks kept for one answer; a longer one still settles, but cannot be cached."""
 
+MAX_COUNT = 2**40
+"""Largest token count believed. The ledger would refuse a larger one, and with it the whole row."""
+
 LABELS = frozenset({"role", "id", "type", "name", "object", "format"})
 """String fields that name something. Any other string in a delta is a piece of text, and pieces are joined."""
+
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's JSON may raise: no JSON, another shape, bytes that are no text, nested without end."""
 
 
 class _Delta(msgspec.Struct):
@@ -69,7 +76,7 @@ def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
     """The facts of a whole ``chat.completion`` body; what is missing reads as absent. Never raises."""
     try:
         whole = _decode_whole(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return AnswerFacts(None, None, None, "")
     choices = whole.choices or []
     texts = [choice.message.content for choice in choices if choice.message is not None]
@@ -85,6 +92,8 @@ def read_usage(usage: Any) -> Usage | None:
     """OpenAI's ``usage`` object as a record; None for anything that is none."""
     if not isinstance(usage, dict) or not ("prompt_tokens" in usage or "completion_tokens" in usage):
         return None
+    if any(isinstance(value, int) and value > MAX_COUNT for value in usage.values()):
+        return None
     return Usage(
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
@@ -95,7 +104,7 @@ def read_usage(usage: Any) -> Usage | None:
 
 def _count(table: Any, name: str) -> int:
     value = table.get(name) if isinstance(table, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= MAX_COUNT else 0
 
 
 class StreamFold:
@@ -127,7 +136,7 @@ class StreamFold:
         """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None."""
         try:
             chunk = _decode_chunk(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self._whole = False
             return
         self._keep(payload)
@@ -141,14 +150,21 @@ class StreamFold:
 
     def text(self) -> str:
         """The answer's text so far, all choices one after another."""
-        contents = [choice["message"]["content"] for choice in _fold(self._payloads)["choices"]]
-        return "".join(content for content in contents if isinstance(content, str))
+        texts: dict[int, list[str]] = {}
+        for payload in self._payloads:
+            for choice in _decode_chunk(payload).choices or ():
+                if choice.delta is not None and isinstance(choice.delta.content, str):
+                    texts.setdefault(choice.index, []).append(choice.delta.content)
+        return "".join(piece for pieces in texts.values() for piece in pieces)
 
     def body(self) -> bytes | None:
         """The ``chat.completion`` body that the stream told; None if any of it was unreadable, an error or too long."""
         if not self._whole or not self._seen:
             return None
-        return msgspec.json.encode(_fold(self._payloads))
+        try:
+            return msgspec.json.encode(_fold(self._payloads))
+        except (*UNREADABLE, TypeError, LookupError, AttributeError):
+            return None  # fields that we do not check on the way had contents that do not fit together
 
     def _keep(self, payload: bytes) -> None:
         self._room -= len(payload)
@@ -178,12 +194,15 @@ class StreamFold:
                 self.finish_reason = choice.finish_reason
 
 
+class _Text(list[str]):
+    """A text that still grows, in pieces: joined once at the end, a long answer costs linear time."""
+
+
 class _Growing:
-    """One choice while its chunks are being joined. Text is gathered in lists: a long answer costs linear time."""
+    """One choice while its chunks are being joined."""
 
     def __init__(self, index: int) -> None:
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
-        self._texts: dict[str, list[str]] = {}
         self._choice: dict[str, Any] = {
             "index": index,
             "message": self._message,
@@ -193,18 +212,15 @@ class _Growing:
 
     def add(self, part: dict[str, Any]) -> None:
         for name, value in (part.pop("delta", None) or {}).items():
-            if isinstance(value, str) and name not in LABELS:
-                self._texts.setdefault(name, []).append(value)
-            elif value is not None or name not in self._message:
+            if value is not None or name not in self._message:
                 self._message[name] = _joined(name, self._message.get(name), value)
         logprobs = part.pop("logprobs", None)
         if logprobs is not None:
             self._choice["logprobs"] = _joined("logprobs", self._choice["logprobs"], logprobs)
         _take_last(self._choice, part)
 
-    def whole(self) -> dict[str, Any]:
-        self._message.update((name, "".join(texts)) for name, texts in self._texts.items())
-        return self._choice
+    def whole(self) -> Any:
+        return _grown(self._choice)
 
 
 def _fold(payloads: list[bytes]) -> dict[str, Any]:
@@ -234,30 +250,48 @@ def _take_last(target: dict[str, Any], source: dict[str, Any]) -> None:
 
 
 def _joined(name: str, old: Any, new: Any) -> Any:
-    """What a field of a delta adds to what came before: text and lists grow, tool calls merge, the rest is replaced."""
+    """What a field of a delta adds to what came before: text and lists grow, tool calls merge, the rest is replaced.
+
+    ``old`` is ours and grows where it stands.
+    """
     if isinstance(new, list):
         so_far = old if isinstance(old, list) else []
-        return _joined_calls(so_far, new) if name == "tool_calls" else so_far + new
+        if name == "tool_calls":
+            _join_calls(so_far, new)
+        else:
+            so_far.extend(new)
+        return so_far
     if isinstance(new, dict):
-        merged = dict(old) if isinstance(old, dict) else {}
+        merged = old if isinstance(old, dict) else {}
         for inner, value in new.items():
             if value is not None or inner not in merged:
                 merged[inner] = _joined(inner, merged.get(inner), value)
         return merged
-    if isinstance(old, str) and isinstance(new, str) and name not in LABELS:
-        return old + new
+    if isinstance(new, str) and name not in LABELS:
+        text = old if isinstance(old, _Text) else _Text()
+        text.append(new)
+        return text
     # An empty label says nothing: some servers repeat `"name": ""` in every later piece of a tool call.
     return new if new != "" or old is None else old
 
 
-def _joined_calls(old: list[Any], new: list[Any]) -> list[Any]:
+def _join_calls(calls: list[Any], new: list[Any]) -> None:
     """Tool calls come in pieces; ``index`` says which call a piece belongs to, and is not part of the call."""
-    joined = list(old)
     for item in new:
-        place = item.get("index", len(joined))
+        place = item.get("index", len(calls))
         piece = {name: value for name, value in item.items() if name != "index"}
-        if place < len(joined):
-            joined[place] = _joined("", joined[place], piece)
+        if place < len(calls):
+            calls[place] = _joined("", calls[place], piece)
         else:
-            joined.append(_joined("", None, piece))
-    return joined
+            calls.append(_joined("", None, piece))
+
+
+def _grown(value: Any) -> Any:
+    """The same value with every text in one piece."""
+    if isinstance(value, _Text):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {name: _grown(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_grown(inner) for inner in value]
+    return value

@@ -77,6 +77,16 @@ def _too_hot(facts: RequestFacts) -> bool:
     return (PROVIDER_TEMPERATURE if temperature is None else temperature) > facts.max_temperature
 
 
+LIVE_FIELDS = ("web_search_options", "search_parameters", "enable_search", "plugins")
+"""Fields by which OpenAI, xAI, Qwen and OpenRouter let an answer depend on what stands on the web just now."""
+
+
+def _looks_outside(facts: RequestFacts) -> bool:
+    # A tool that is no function is run by the provider: a search, a file store, an interpreter.
+    hosted = any(tool.get("type", "function") != "function" for tool in facts.request.tools or ())
+    return hosted or any(facts.body.get(field) not in (None, False, []) for field in LIVE_FIELDS)
+
+
 def _wants_audio(facts: RequestFacts) -> bool:
     return bool(facts.body.get("audio")) or "audio" in (facts.body.get("modalities") or ())
 
@@ -92,7 +102,7 @@ REQUEST_RULES: tuple[RequestRule, ...] = (
     # What stands behind a URL or a file id can change without the request changing.
     RequestRule("content-by-reference", _by_reference),
     RequestRule("audio-answer", _wants_audio),
-    RequestRule("live-search", lambda facts: facts.body.get("web_search_options") is not None),
+    RequestRule("live-search", _looks_outside),
     RequestRule("temperature", _too_hot),
 )
 """Requests that are neither looked up nor (but for ``no-cache``) stored; the first that applies gives its name."""

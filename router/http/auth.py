@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from router.errors import Unauthenticated
+from router.errors import Forbidden, Unauthenticated
 from router.settings import Secret
 from router.types import ANONYMOUS, Principal
 
@@ -26,16 +26,25 @@ class Doorman:
 
         Raises:
             Unauthenticated: the server has a key and the request does not carry it.
+            Forbidden: the server is open, and a browser says that a page of another site asks.
         """
         if self._digest is None:
+            # Without this, any page that the operator visits could spend on the operator's keys, answers unread.
+            if headers.get("sec-fetch-site") == "cross-site":
+                raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
             return ANONYMOUS
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not given:
             raise Unauthenticated("No API key given. Send it as 'Authorization: Bearer KEY'.")
         # Digests have one length, so the comparison takes the same time whatever was sent.
-        if not hmac.compare_digest(_digest(given.strip()), self._digest):
+        if not hmac.compare_digest(_digest(_as_sent(given.strip())), self._digest):
             raise Unauthenticated("The API key is not valid for this server.")
         return Principal(tenant=ANONYMOUS.tenant, key_id="server")
+
+
+def _as_sent(header: str) -> str:
+    """A header's bytes read as UTF-8, where they are; servers hand headers over as Latin-1."""
+    return header.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _digest(key: str) -> bytes:

@@ -10,8 +10,12 @@ import msgspec
 from router.errors import InvalidRequest
 from router.types import ChatRequest
 
+MAX_REASON_CHARS = 200
+_TEXT_PARTS = ("text", "input_text")
+
 _typed = msgspec.json.Decoder(ChatRequest)
 _raw = msgspec.json.Decoder()
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _AT_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
@@ -30,6 +34,8 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from None
     _check_messages(request, max_messages)
+    if request.n is not None and request.n < 1:
+        raise InvalidRequest("'n': at least one answer must be asked for.", param="n")
     return request, raw
 
 
@@ -37,15 +43,29 @@ def _decode_json(body: bytes) -> dict[str, Any]:
     try:
         raw = _raw.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        raise InvalidRequest(f"The request body is not valid JSON: {_why(body, error)}.", code="invalid_json") from None
     if not isinstance(raw, dict):
         raise InvalidRequest("The request body must be a JSON object with a 'messages' list.", code="invalid_json")
     return raw
 
 
+def _why(body: bytes, error: Exception) -> str:
+    if not body:
+        return "it is empty"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if _SURROGATE.search(body):
+        # JavaScript writes these where a string was cut in the middle of an emoji. The decoder's own words mislead.
+        return f"{error}; it may hold half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+    return str(error).removesuffix(" - at `$[...]`")
+
+
 def _invalid_field(text: str) -> InvalidRequest:
     match = _AT_PATH.match(text)
     reason, path = (match["reason"], match["path"]) if match else (text, None)
+    reason = reason[:MAX_REASON_CHARS]  # it may quote a value of any length
     missing = re.search(r"missing required field `(\w+)`", reason)
     param = (path or "").lstrip(".")
     if missing:
@@ -63,3 +83,18 @@ def _check_messages(request: ChatRequest, max_messages: int) -> None:
         if message.role == "user" and message.content in (None, "", []):
             field = f"messages[{position}].content"
             raise InvalidRequest(f"'{field}': a user message must not be empty.", param=field)
+        if isinstance(message.content, list):
+            _check_parts(message.content, f"messages[{position}].content")
+
+
+def _check_parts(parts: list[dict[str, Any]], field: str) -> None:
+    for position, part in enumerate(parts):
+        kind = part.get("type")
+        if not isinstance(kind, str):
+            raise _wrong_part(f"{field}[{position}].type")
+        if kind in _TEXT_PARTS and not isinstance(part.get("text"), str):
+            raise _wrong_part(f"{field}[{position}].text")
+
+
+def _wrong_part(field: str) -> InvalidRequest:
+    return InvalidRequest(f"'{field}': expected `str`.", param=field)

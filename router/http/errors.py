@@ -9,34 +9,49 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from router.errors import ApiError, BodyTooLarge, InternalError, InvalidRequest, MethodNotAllowed, NotFound
+from router.errors import (
+    ApiError,
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    UnderdogError,
+)
+from router.http.request_id import request_id
 
 logger = logging.getLogger("underdog.http")
 
 JSON = "application/json"
 
 
-def as_api_error(error: Exception) -> ApiError:
-    """Translate anything that reaches the edge. What we did not expect is logged by type and place, never shown."""
+def as_api_error(error: Exception, request: str) -> ApiError:
+    """Translate anything that reaches the edge.
+
+    What we did not expect is logged by type and place under the id of the ``request``, and never shown.
+    """
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, HTTPException):
+    if isinstance(error, RecursionError):
+        # Only a body can be nested so deep that reading it, or writing it out again, runs out of stack.
+        return InvalidRequest("The request body is nested too deeply.", code="invalid_json")
+    if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
-    logger.error("unexpected error", exc_info=_without_values(error))
-    return InternalError("Something went wrong in the router. The request id leads to the log entry.")
+    if isinstance(error, UnderdogError):
+        logger.error("request %s: %s", request, error)
+    else:
+        logger.error("request %s: unexpected error", request, exc_info=_without_values(error))
+    return InternalError(f"Something went wrong in the router. The log has more under {request}.")
 
 
 def _from_litestar(error: HTTPException) -> ApiError:
     if error.status_code == 404:
         return NotFound("Unknown request URL. See GET /v1/models and POST /v1/chat/completions.")
     if error.status_code == 405:
-        return MethodNotAllowed("This method is not allowed here.")
+        return MethodNotAllowed("This method is not allowed here.", allow=(error.headers or {}).get("allow"))
     if error.status_code == 413:
         return BodyTooLarge("The request body is too large.")
-    if error.status_code < 500:
-        return InvalidRequest(error.detail)
-    logger.error("unexpected error", exc_info=_without_values(error))
-    return InternalError("Something went wrong in the router. The request id leads to the log entry.")
+    return InvalidRequest(f"{error.detail}.")
 
 
 def _without_values(error: BaseException) -> BaseException:
@@ -49,7 +64,7 @@ def encode_error(error: ApiError) -> bytes:
     return msgspec.json.encode(error.payload())
 
 
-def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for everything that is not answered by a chat exchange."""
-    api_error = as_api_error(error)
+    api_error = as_api_error(error, request_id(request.scope))
     return Response(encode_error(api_error), status_code=api_error.status, headers=api_error.headers, media_type=JSON)

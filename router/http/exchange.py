@@ -8,28 +8,36 @@ short.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Request
 from litestar.types import Receive, Scope, Send
 
-from router.errors import ApiError, BodyTooLarge
+from router.errors import ApiError, BodyTimeout, BodyTooLarge, InvalidRequest, ShuttingDown
 from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
 from router.http.chat_request import parse_chat_request
 from router.http.errors import JSON, as_api_error, encode_error
+from router.http.request_id import request_id
 from router.http.tuning import tuning_for
 from router.settings import Settings
 from router.settlement import Settlement
 from router.types import Principal
 
+ABORT = "underdog_abort"
+"""Where a connection scope's state holds the function that drops the connection, if the server gives one."""
+
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 _DRAINED_FACTOR = 8
 """An oversized body is read and dropped up to this many times the limit, so that the caller gets to read our error."""
 
+_UNFIT_FOR_HEADERS = re.compile(r"[\x00-\x1f\x7f]+")
+
 
 class ClientLeft(Exception):
-    """The caller closed the connection."""
+    """The caller closed the connection, or holds it open without reading."""
 
 
 class ChatExchange:
@@ -52,19 +60,20 @@ class ChatExchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, settle, and only then let go."""
-        settlement = self._gateway.open(self._principal, scope["path"])
+        settlement = self._gateway.open(self._principal, scope["path"], request_id(scope))
         wire = _Wire(send)
         try:
             call = await read_call(self._request, self._settings, self._principal)
             settlement.asked(call.request)
-            await _unless_client_leaves(receive, self._answer(call, settlement, wire))
+            async with _caller_present(receive, wire):
+                await self._answer(call, settlement, wire)
         except ClientLeft:
             settlement.cancelled()
         except asyncio.CancelledError:
-            settlement.cancelled()
-            raise
+            # Only a server that stops cancels us, once the grace period is over. There is nothing after this to undo.
+            await _fail(ShuttingDown("The server was stopped before the answer was complete."), settlement, wire)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the ledger a row
-            await _fail(as_api_error(error), settlement, wire)
+            await _fail(as_api_error(error, settlement.request_id), settlement, wire)
         finally:
             await settlement.close()
 
@@ -76,7 +85,12 @@ class ChatExchange:
             await wire.send_whole(200, settlement.headers(), answer.body)
             return
         try:
-            await self._stream(answer, settlement, wire)
+            async with asyncio.timeout(self._settings.total_timeout_s):
+                await self._stream(answer, settlement, wire)
+        except TimeoutError:
+            # The upstream has the same patience and began earlier: it is the caller who takes nothing more.
+            self._request.scope["state"].get(ABORT, _nothing)()
+            raise ClientLeft from None
         finally:
             await answer.aclose()
 
@@ -95,10 +109,15 @@ async def read_call(request: Request[Any, Any, Any], settings: Settings, princip
         ApiError: the body is too large or wrong, or a dial is; nothing has been asked of anybody.
         ClientLeft: the caller left before the body was complete.
     """
-    body = await _read_body(request, limit=int(settings.max_body_mb * 1_000_000))
-    parsed, raw = parse_chat_request(body, max_messages=settings.max_messages)
     headers = request.headers
-    tuning = tuning_for(query=dict(request.query_params), headers=headers, model=parsed.model)
+    body = await _read_body(request, limit=int(settings.max_body_mb * 1_000_000), patience_s=settings.body_timeout_s)
+    encoding = headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise InvalidRequest(
+            f"The body is encoded ('{encoding[:40]}'). Send it as plain JSON.", code="invalid_encoding"
+        )
+    parsed, raw = parse_chat_request(body, max_messages=settings.max_messages)
+    tuning = tuning_for(query=request.query_params.items(), headers=headers, model=parsed.model)
     return Call(
         principal=principal,
         request=parsed,
@@ -108,11 +127,11 @@ async def read_call(request: Request[Any, Any, Any], settings: Settings, princip
     )
 
 
-async def _read_body(request: Request[Any, Any, Any], *, limit: int) -> bytes:
+async def _read_body(request: Request[Any, Any, Any], *, limit: int, patience_s: float) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
-        event = await request.receive()
+        event = await _next_piece(request.receive, patience_s)
         if event["type"] != "http.request":
             raise ClientLeft
         size += len(event["body"])
@@ -127,34 +146,49 @@ async def _read_body(request: Request[Any, Any, Any], *, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def _unless_client_leaves(receive: Receive, answering: Coroutine[Any, Any, None]) -> None:
-    """Run the answer to its end, or cancel it as soon as the caller is gone.
+async def _next_piece(receive: Receive, patience_s: float) -> Any:
+    try:
+        async with asyncio.timeout(patience_s):
+            return await receive()
+    except TimeoutError:
+        raise BodyTimeout(f"No more of the request body came within {patience_s:g} seconds.") from None
+
+
+@asynccontextmanager
+async def _caller_present(receive: Receive, wire: _Wire) -> AsyncIterator[None]:
+    """Cancel what runs in this block as soon as the caller is gone, unless everything has been sent.
 
     Raises:
         ClientLeft: the caller left first.
     """
-    answer = asyncio.create_task(answering)
-    watch = asyncio.create_task(_disconnect(receive))
+    answering = asyncio.current_task()
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if answering is not None and not wire.complete:
+            left = True
+            answering.cancel()
+
+    watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ClientLeft
-        answer.result()
+        yield
+    except asyncio.CancelledError:
+        # As in asyncio.timeout: a cancellation that others ask for as well is theirs.
+        if left and answering is not None and not answering.uncancel():
+            raise ClientLeft from None
+        raise
     finally:
-        watch.cancel()
-        if not answer.done():
-            answer.cancel()
-            await asyncio.gather(answer, return_exceptions=True)
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()
 
 
 async def _fail(error: ApiError, settlement: Settlement, wire: _Wire) -> None:
     settlement.failed(error)
     await settlement.close()
+    if wire.complete:
+        return
     if wire.started:
         # The status is out already: an error event says it, and no [DONE] pretends that the answer is whole.
         await wire.send_event(encode_error(error))
@@ -163,12 +197,17 @@ async def _fail(error: ApiError, settlement: Settlement, wire: _Wire) -> None:
         await wire.send_whole(error.status, settlement.headers() | error.headers, encode_error(error))
 
 
+def _nothing() -> None:
+    """Stands in where the server cannot drop a connection."""
+
+
 class _Wire:
     """The sending side: ASGI messages in the right order."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self.complete = False
 
     async def send_whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         await self._start(status, {"content-type": JSON, "content-length": str(len(body)), **headers})
@@ -190,8 +229,14 @@ class _Wire:
 
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
-        encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        encoded = [(name.encode("latin-1"), _header_value(value)) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def _body(self, body: bytes, *, more: bool) -> None:
+        self.complete = not more
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _header_value(text: str) -> bytes:
+    """A value that cannot end the header early: model ids and waiting times may come from an upstream."""
+    return _UNFIT_FOR_HEADERS.sub(" ", text).encode("latin-1", "replace")

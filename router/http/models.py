@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from router.errors import UnknownModel
 from router.gateway import Gateway
-from router.http.auth import Doorman
+from router.http.services import Services
 from router.policy import AUTO
 
 OWNER = "underdog"
@@ -34,25 +34,22 @@ class ModelList(Struct, frozen=True, kw_only=True):
 
 
 @get("/v1/models", summary="List the names that `model` may carry", tags=["models"])
-async def list_models(
-    request: Request[Any, Any, Any], gateway: NamedDependency[Gateway], doorman: NamedDependency[Doorman]
-) -> ModelList:
+async def list_models(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ModelList:
     """Routing names first, then the models behind them."""
-    doorman.admit(request.headers)
-    return ModelList(data=_models(gateway))
+    services.doorman.admit(request.headers)
+    return ModelList(data=_models(services.gateway))
 
 
 @get("/v1/models/{model_id:path}", summary="Describe one model", tags=["models"])
 async def get_model(
     request: Request[Any, Any, Any],
-    gateway: NamedDependency[Gateway],
-    doorman: NamedDependency[Doorman],
+    services: NamedDependency[Services],
     model_id: Annotated[str, Parameter(description="A name from the list; it may contain slashes.")],
 ) -> Model:
     """One entry of the list."""
-    doorman.admit(request.headers)
+    services.doorman.admit(request.headers)
     wanted = model_id.removeprefix("/")
-    for model in _models(gateway):
+    for model in _models(services.gateway):
         if model.id == wanted:
             return model
     raise UnknownModel(

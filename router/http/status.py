@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from router import __version__
 from router.cache import CacheStats
-from router.gateway import Gateway
-from router.http.auth import Doorman
+from router.http.services import Services
 from router.ledger.reports import Stats
 from router.upstream.base import State, Upstream
 
@@ -33,8 +32,9 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 @get("/health", summary="Say that the server is alive", tags=["status"])
-async def health(gateway: NamedDependency[Gateway]) -> Health:
+async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
+    gateway = services.gateway
     upstreams = {"weak": _health(gateway.upstreams.weak), "strong": _health(gateway.upstreams.strong)}
     return Health(status="ok", version=__version__, artifact=gateway.artifact, upstreams=upstreams)
 
@@ -44,18 +44,14 @@ def _health(upstream: Upstream | None) -> UpstreamHealth | None:
 
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
-async def stats(
-    request: Request[Any, Any, Any], gateway: NamedDependency[Gateway], doorman: NamedDependency[Doorman]
-) -> Stats:
+async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
     """The caller's own tenant only."""
-    principal = doorman.admit(request.headers)
-    return await gateway.ledger.stats(principal.tenant)
+    principal = services.doorman.admit(request.headers)
+    return await services.gateway.ledger.stats(principal.tenant)
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
-async def cache_stats(
-    request: Request[Any, Any, Any], gateway: NamedDependency[Gateway], doorman: NamedDependency[Doorman]
-) -> CacheStats:
+async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
     """Counters since the server started."""
-    doorman.admit(request.headers)
-    return gateway.cache.stats()
+    services.doorman.admit(request.headers)
+    return services.gateway.cache.stats()

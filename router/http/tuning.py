@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from router.errors import InvalidRequest
 from router.types import Route, Tuning
@@ -14,29 +13,41 @@ DIALS = ("threshold", "quality", "strong_share")
 _ROUTES: dict[str, Route] = {"weak": "weak", "local": "weak", "strong": "strong", "cloud": "strong"}
 _ROUTELLM_NAME = re.compile(r"router-[A-Za-z0-9_]+-(?P<threshold>[^-]+)")
 _OTHER_QUERY = frozenset({"api-version"})
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""Plain decimal notation. Python's own ``float`` would take ``0_1``, other scripts' digits and ``nan`` as well."""
 
 
-def tuning_for(*, query: Mapping[str, str], headers: Mapping[str, str], model: str) -> Tuning:
+def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], model: str) -> Tuning:
     """Read how this request wants to be routed.
 
     Args:
-        query: query parameters; ``threshold``, ``quality`` and ``strong_share`` are dials, each 0..1.
+        query: query parameters as they came; ``threshold``, ``quality`` and ``strong_share`` are dials, each 0..1.
         headers: request headers; ``x-router-threshold``, ``x-router-quality`` and ``x-router-strong-share`` likewise.
         model: the request's ``model``: ``auto``, ``auto:NAME``, ``weak``/``local``, ``strong``/``cloud``, ``cache``,
             RouteLLM's ``router-NAME-THRESHOLD``, or a model id, which pins it.
 
     Raises:
-        InvalidRequest: a dial is no number in 0..1, two dials are given in one place, or a query parameter is unknown.
+        InvalidRequest: a dial is no number in 0..1 or is given twice, two dials are given in one place, or a query
+            parameter is unknown.
     """
-    unknown = [name for name in query if name not in DIALS and name not in _OTHER_QUERY]
-    if unknown:
-        known = ", ".join(DIALS)
-        raise InvalidRequest(f"Unknown query parameter '{unknown[0][:60]}'. Known: {known}.", param=unknown[0][:60])
     return (
-        _from_dials({dial: query.get(dial) for dial in DIALS}, source="query")
+        _from_dials(_query_dials(query), source="query")
         or _from_dials({_header(dial): headers.get(_header(dial)) for dial in DIALS}, source="header")
         or _from_model(model)
     )
+
+
+def _query_dials(query: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+    dials: dict[str, str | None] = {}
+    for name, text in query:
+        if name in dials:
+            raise InvalidRequest(f"Give '{name}' only once.", param=name)
+        if name in DIALS:
+            dials[name] = text
+        elif name not in _OTHER_QUERY:
+            known = ", ".join(DIALS)
+            raise InvalidRequest(f"Unknown query parameter '{name[:60]}'. Known: {known}.", param=name[:60])
+    return dials
 
 
 def _header(dial: str) -> str:
@@ -72,15 +83,12 @@ def _from_model(model: str) -> Tuning:
         return Tuning(pinned_route=_ROUTES[model], source="model")
     routellm = _ROUTELLM_NAME.fullmatch(model)
     if routellm:
-        return Tuning(threshold=_fraction(routellm["threshold"], param="model"), source="model")
+        return Tuning(threshold=_fraction(routellm["threshold"], param="model", of="The threshold in "), source="model")
     return Tuning(pinned_model=model, source="model")
 
 
-def _fraction(text: str, *, param: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value <= 1.0:
-        raise InvalidRequest(f"'{param}' must be a number from 0 to 1, not '{text[:40]}'.", param=param)
-    return value
+def _fraction(text: str, *, param: str, of: str = "") -> float:
+    plain = text.strip(" ")
+    if _NUMBER.fullmatch(plain) and 0.0 <= (value := float(plain)) <= 1.0:
+        return value
+    raise InvalidRequest(f"{of}'{param}' must be a number from 0 to 1, not '{text[:40]}'.", param=param)

@@ -42,7 +42,7 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     Raises:
         sqlite3.Error, OSError: see ``explain``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:

@@ -79,7 +79,18 @@ class Ledger:
         Raises:
             LedgerError: the row is not in the ledger; the message says why. The ledger stays usable.
         """
-        await self._commits.submit(row)
+        await self.submit(row)
+
+    def submit(self, row: LedgerRow) -> asyncio.Future[None]:
+        """Hand ``row`` over for writing, without waiting; nothing calls it back from here on.
+
+        Returns:
+            A future of the running loop: done once the row is committed, or holding the ``LedgerError``.
+
+        Raises:
+            LedgerError: the ledger is closed.
+        """
+        return self._commits.submit(row)
 
     async def stats(self, tenant: str | None = None) -> Stats:
         """Totals and latencies of one tenant or (None) of all. Takes milliseconds, however large the ledger is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def read_array(path: Path, dtype: np.dtype[Any], dimensions: int) -> NDArray[Any
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise ArtifactError(f"{path}: missing; {REMEDY}") from error
-    except (OSError, ValueError, SyntaxError, OverflowError, EOFError) as error:
+    except (OSError, ValueError, SyntaxError, OverflowError, EOFError, tokenize.TokenError) as error:
         raise ArtifactError(f"{path}: not a readable array ({error}); {REMEDY}") from error
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != dimensions:
         found = f"{array.dtype}, {array.ndim} axes" if isinstance(array, np.ndarray) else "an archive"

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from router.errors import ArtifactError
 from router.scoring.arrays import read_array, save_array
+from router.scoring.word_pieces import WordPieces
 
 TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
@@ -46,6 +47,7 @@ class StaticEncoder:
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = True  # a user who types "[MASK]" means these six characters
         self._tokenizer = tokenizer
+        self._word_pieces = WordPieces.of(tokenizer)
         self._vectors = vectors
         self._scales = scales.astype(np.float64)
 
@@ -80,9 +82,12 @@ class StaticEncoder:
         return self.tokenize_batch([text])[0]
 
     def tokenize_batch(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        """Token ids of each text. The batch call of one text is also the quickest: it tracks no offsets."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [_head_and_tail(encoding.ids) for encoding in encodings]
+        """Token ids of each text."""
+        known = [self._word_pieces.ids(text) if self._word_pieces else None for text in texts]
+        rest = [text for text, ids in zip(texts, known, strict=True) if ids is None]
+        # The batch call of one text is also the quickest: it tracks no offsets.
+        encodings = iter(self._tokenizer.encode_batch_fast(rest, add_special_tokens=False) if rest else ())
+        return [_head_and_tail(next(encodings).ids if ids is None else ids) for ids in known]
 
     def encode_ids(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vector float32 [dim] of a token sequence; zeros where no token counts.

@@ -2,9 +2,10 @@
 
 Every step rewrites what cannot change the answer (politeness, contractions, spelling variants, a few templates such as
 "who is the author of X" for "who wrote X") and leaves all other words where they stand. Numbers, names, negations,
-directions, comparatives, tenses and word order therefore always tell two questions apart: what no rule names is kept.
-Text that is talked about rather than talked with (quotes, code, several lines, requests to translate or spell) is
-hardly touched at all.
+directions, comparatives, tenses and word order therefore always tell two questions apart: what no rule names is kept,
+capitals within the sentence included. Text that is talked about rather than talked with (quotes, code, several lines,
+requests to translate or spell) is hardly touched at all, and text in which no word shows that it is English only loses
+repeated spaces.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from router.scoring.wording_names import PLAIN_NAMES
 from router.scoring.wording_steps import STEPS, Tokens
-from router.scoring.wording_tables import CASE_MATTERS, UNITS
+from router.scoring.wording_tables import (
+    CAPITAL_STARTS,
+    CODE_TOPICS,
+    ENGLISH,
+    ENGLISH_STARTS,
+    GREETINGS,
+    LANGUAGE_STEMS,
+    LANGUAGE_TOPICS,
+    QUESTION_STARTS,
+    UNITS,
+)
 
 Form = tuple[str, ...]
 
@@ -23,14 +35,9 @@ MAX_CHARS = 300
 _QUOTES = str.maketrans(
     {"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"', "\uff1f": "?", "\uff01": "!"}
 )
-_VERBATIM = re.compile(r"""[\n\t\\{}\[\]<>=*^_|~@`;"():]|(?<![\w+])\+|\+(?![\w+ ]|$)|\d!|(?:^|\s)'|'(?:\s|$)""")
-_LANGUAGE_TASK = re.compile(
-    r"\b(?:translat\w*|spell\w*|pronounc\w*|grammar\w*|proofread\w*|rewrite|rephras\w*|paraphras\w*|summari\w*|"
-    r"punctuat\w*|uppercase|lowercase|capitali[sz]e|letters?|vowels?|consonants?|syllables?|characters?|"
-    r"words?|sentences?|phrases?|rhymes?|synonyms?|antonyms?|plurals?|anagrams?|palindromes?|acronyms?|abbreviat\w*|"
-    r"stands? for|etymology|homophones?|repeat|say|called|titled|named|lyrics)\b",
-    re.IGNORECASE,
-)
+_CODE_MARKS = re.compile(r"""[\n\t\\{}\[\]<>=*^_|~@`;"():]""")
+_PLUS_OR_QUOTE = re.compile(r"(?<![\w+])\+|\+(?![\w+ ]|$)|(?:^|\s)'|'(?:\s|$)")
+_FACTORIAL = re.compile(r"(?:\d|\b\w|\b(?:two|three|four|five|six|seven|eight|nine|ten))!", re.IGNORECASE)
 _TOKEN = re.compile(r"c\+\+|[cf]#|\.net\b|\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W\d_]+)*|[^\w\s]", re.IGNORECASE)
 _EMAIL = re.compile(r"\be-mail\b", re.IGNORECASE)
 _NUMBER_WITH_UNIT = re.compile(r"(\d+)([^\W\d_]{1,3})")
@@ -42,53 +49,88 @@ _POLITE_START = re.compile(
 
 
 def normal_form(text: str) -> Form:
-    """Tokens of the normal form; the first says how the text was read: ``verbatim``, ``careful`` or ``free``.
+    """Tokens of the normal form; first how the text was read: ``verbatim``, ``foreign``, ``careful`` or ``free``.
 
     Idempotent in meaning, not in text; cost is linear in the length, and texts beyond ``MAX_CHARS`` are not analysed.
     """
     text = unicodedata.normalize("NFC", text).translate(_QUOTES).strip()
-    if not text or len(text) > MAX_CHARS or _VERBATIM.search(text):
+    if not text or len(text) > MAX_CHARS or _has_code(text):
         return ("verbatim", text)
-    if _LANGUAGE_TASK.search(text):
+    found = _found(text)
+    words = {token.lower().partition("'")[0] for token in found}
+    if not words.isdisjoint(CODE_TOPICS) or "regular expression" in text.lower():
+        return ("verbatim", text)
+    if found[0].lower().partition("'")[0] not in ENGLISH_STARTS and ENGLISH.isdisjoint(words):
+        return ("foreign", " ".join(text.split()))
+    if _is_about_words(words, text):
         return ("careful", _careful(text))
-    tokens = _tokens(text)
+    tokens = _tokens(found)
     for step in STEPS:
         tokens = step(tokens)
     return ("free", *tokens)
 
 
+def _has_code(text: str) -> bool:
+    """Whether marks in the text are part of what is asked, and do not just punctuate it."""
+    if _CODE_MARKS.search(text):
+        return True
+    if ("+" in text or "'" in text) and _PLUS_OR_QUOTE.search(text):
+        return True
+    if "!" in text and _FACTORIAL.search(text):
+        return True
+    # Marks that close no word: "cd ..", "git add ."; only a question mark may stand alone.
+    head = text.rstrip("?.!,")
+    closing = text[len(head) :]
+    return closing not in {"", "?"} and not head[-1:].strip()
+
+
+def _is_about_words(words: set[str], text: str) -> bool:
+    """Whether the very words may be what is asked about: to be translated, spelled, counted, said."""
+    return (
+        not words.isdisjoint(LANGUAGE_TOPICS)
+        or any(word.startswith(LANGUAGE_STEMS) for word in words)
+        or ("stand" in words and "stand for" in text.lower())
+        or ("stands" in words and "stands for" in text.lower())
+    )
+
+
 def _careful(text: str) -> str:
     """For texts whose very words matter: spacing, a polite opening and the closing mark are all that goes."""
-    text = _POLITE_START.sub("", " ".join(text.split()), count=1)
-    return (text[:1].lower() + text[1:]).rstrip("?.! ")
+    text = " ".join(text.split())
+    # "Translate you are here?" and "Translate you are here." want different translations.
+    asks = text.partition(" ")[0].lower() in QUESTION_STARTS
+    text = _POLITE_START.sub("", text, count=1)
+    text = text[:1].lower() + text[1:]
+    return text if text.endswith("..") else text.removesuffix("?" if asks else ".").rstrip()
 
 
-def _tokens(text: str) -> Tokens:
-    found = [_THOUSANDS.sub(_without_commas, match.group()) for match in _TOKEN.finditer(_EMAIL.sub("email", text))]
+def _found(text: str) -> Tokens:
+    """Words, numbers and marks, as they stand."""
+    found = _TOKEN.findall(_EMAIL.sub("email", text))
+    if "," not in text:
+        return found
+    return [token.replace(",", "") if _THOUSANDS.fullmatch(token) else token for token in found]
+
+
+def _tokens(found: Tokens) -> Tokens:
+    greets = found[0].lower() in GREETINGS
     tokens: Tokens = []
     for position, token in enumerate(found):
-        after_number = position > 0 and found[position - 1][-1].isdigit()
-        tokens.extend(_cased(token, first=position == 0, after_number=after_number))
+        before = found[position - 1] if position else ""
+        starts = not before or before in "!?" or (greets and position <= 3 and before in ".,")
+        tokens.extend(_cased(token, starts=starts, after_number=before[-1:].isdigit()))
     return tokens
 
 
-def _without_commas(match: re.Match[str]) -> str:
-    return match.group().replace(",", "")
-
-
-def _cased(token: str, *, first: bool, after_number: bool) -> Tokens:
-    """Lower case, unless case tells two meanings apart: "US", "Polish", single letters, units after a number."""
-    lower = token.lower()
-    number_with_unit = _NUMBER_WITH_UNIT.fullmatch(token)
-    if number_with_unit:
+def _cased(token: str, *, starts: bool, after_number: bool) -> Tokens:
+    """Lower case where that changes nothing: the first letter of a sentence, "I", and ``PLAIN_NAMES``."""
+    if token[0].isdigit() and (number_with_unit := _NUMBER_WITH_UNIT.fullmatch(token)):
         return [number_with_unit[1], number_with_unit[2]] if number_with_unit[2] in UNITS else [token]
-    if len(token) == 1 and lower not in {"i", "a"}:
+    lower = token.lower()
+    base = lower.partition("'")[0]
+    if len(token) == 1:
+        return [lower] if lower == "i" or (starts and lower == "a") else [token]
+    if after_number and len(token) <= 3:
         return [token]
-    if token == "A" and not first:
-        return ["A"]
-    if after_number and not first and token.isalpha() and len(token) <= 3 and token != lower:
-        return [token]
-    is_acronym = token.isupper() and len(token) > 1
-    if lower in CASE_MATTERS and token != lower and (not first or is_acronym):
-        return [token]
-    return [lower]
+    starts_plainly = starts and token[1:] == lower[1:] and base not in CAPITAL_STARTS
+    return [lower] if starts_plainly or base in PLAIN_NAMES or base == "i" else [token]

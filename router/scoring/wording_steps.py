@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from router.scoring.wording_tables import (
+    AFTER_A_GREETING,
     AGENTS,
     ANNOUNCEMENTS,
     ASKED_OF_US,
     ATTRIBUTES,
     AUXILIARIES,
+    BEFORE_A_VERB,
+    BEFORE_USING,
+    COMPARISONS,
     CONTRACTIONS,
     EXPLAINERS,
     GREETINGS,
+    HANDIWORK,
     IS_AFTER,
     LANGUAGES,
     MEASURES,
     NUMBER_WORDS,
+    PHRASE_STARTS,
     PHRASES,
     QUESTION_WORDS,
-    SELF_REFERENCE,
     STATES,
     SUBJECT_STARTS,
     TAKES_ME,
@@ -67,7 +72,7 @@ def _ends_politely(tokens: Tokens, size: int) -> bool:
     if before in {".", "!", "?"}:
         closing = tuple(token.lower() for token in closing)
     return closing in THANKS and (
-        before in {",", ".", "!", "?"} or (closing == ("please",) and before.lower() != "please")
+        before in {",", ".", "!", "?"} or (closing == ("please",) and before.lower() not in BEFORE_A_VERB)
     )
 
 
@@ -84,7 +89,8 @@ def _after_opening(tokens: Tokens) -> Tokens | None:
     """What follows one polite opening; None where there is none."""
     if tokens[0] in GREETINGS and len(tokens) > 3:
         start = 2 if tokens[1] == "there" else 1
-        if tokens[start] in {",", ".", "!"}:
+        # "Hello, Dolly" is a title.
+        if tokens[start] in {",", ".", "!"} and tokens[start + 1].lower() in AFTER_A_GREETING:
             return tokens[start + 1 :]
     if tokens[0] in {"please", "kindly"} and tokens[1].lower() != tokens[0]:
         return tokens[1:]
@@ -173,17 +179,20 @@ def _code_language_last(tokens: Tokens) -> Tokens:
         rest = tokens[3:] if tokens[2] == "," else tokens[2:]
         if rest[0] in QUESTION_WORDS or rest[0] in TASK_VERBS:
             return [*rest, "in", tokens[1]]
-    if len(tokens) > 3 and tokens[-2] == "using" and tokens[-1] in LANGUAGES:
-        return [*tokens[:-2], "in", tokens[-1]]
-    return tokens
+    uses = len(tokens) > 5 and tokens[-2] == "using" and tokens[-1] in LANGUAGES and tokens[-3] not in BEFORE_USING
+    return [*tokens[:-2], "in", tokens[-1]] if uses and _asks_for_a_task(tokens) else tokens
+
+
+def _asks_for_a_task(tokens: Tokens) -> bool:
+    """ "Sort ..." and "how do I sort ..."; "why are people using Java" is about something else."""
+    first, second, third = tokens[:3]
+    how = first == "how" and (second == "to" or (second in {"do", "can"} and third in {"i", "you"}))
+    return how or first in TASK_VERBS
 
 
 def _plain_words(tokens: Tokens) -> Tokens:
     """Spelling variants and synonyms, but not where a text compares two of them or asks what one means."""
-    if any(
-        token in {"mean", "meaning", "define", "definition", "term", "difference", "differences", "vs", "versus"}
-        for token in tokens
-    ):
+    if not any(token in WORDS or token in PHRASE_STARTS for token in tokens) or not COMPARISONS.isdisjoint(tokens):
         return tokens
     plain: Tokens = []
     position = 0
@@ -215,16 +224,15 @@ def _without_me(tokens: Tokens) -> Tokens:
 
 
 def _how_to(tokens: Tokens) -> Tokens:
-    """ "How do I", "how can I", "how to" ask for the same steps; "how do you" too, where it means anyone."""
+    """ "How do I", "how can I", "how to" ask for the same steps; "how do you" too, where only people take them."""
     if len(tokens) < 4 or tokens[0] != "how":
         return tokens
     if tokens[1] == "to":
         return ["how-to", *tokens[2:]] if tokens[2] not in STATES else tokens
     if tokens[1] not in {"do", "can"} or tokens[3] in STATES:
         return tokens
-    asks_steps = tokens[2] == "i" or (
-        tokens[1] == "do" and tokens[2] == "you" and len(tokens) > 4 and not SELF_REFERENCE.intersection(tokens[3:])
-    )
+    of_anyone = len(tokens) > 4 and tokens[3] in HANDIWORK and not {"you", "your", "me", "my"}.intersection(tokens[4:])
+    asks_steps = tokens[2] == "i" or (tokens[1] == "do" and tokens[2] == "you" and of_anyone)
     return ["how-to", *tokens[3:]] if asks_steps else tokens
 
 

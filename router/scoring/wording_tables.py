@@ -24,12 +24,20 @@ QUESTION_WORDS = _words("what who whom whose which when where why how")
 AUXILIARIES = _words("is are was were am be do does did can could will would should shall may might must has have had")
 SUBJECT_STARTS = _words("the a an my your his her our their its it this that these those i you we they he she")
 
+ENGLISH = _words(
+    "what who whom whose which when where why how the does did could would should write explain tell please describe "
+    "translate summarize suggest recommend you your my this these those they there their from with"
+)
+"""Words that no other language written in these letters shares."""
 TASK_VERBS = _words(
     "write give tell list explain describe find show suggest recommend help compare calculate compute "
     "convert create generate make draft compose solve define provide teach draw fix prove design plan "
     "translate summarize name recite"
 )
 """Verbs that begin a task: "can you please <verb> ..." asks for it to be done, and no question mark is needed."""
+ENGLISH_STARTS = TASK_VERBS | _words("is are can do am have whats hows wheres")
+"""First words of English requests; "was" and "will" begin German ones too."""
+QUESTION_STARTS = QUESTION_WORDS | AUXILIARIES
 ASKED_OF_US = _words("explain describe list suggest recommend summarize compare")
 """Of these, "can you <verb> ..." is a request too: nobody asks whether people in general can."""
 WRITINGS = _words(
@@ -45,6 +53,12 @@ THANKS = _phrases(
     "please", "thanks", "thank you", "thx", "many thanks", "thanks in advance", "thank you in advance", "thanks a lot",
     "thank you very much", "thank you so much", "thanks so much",
 )  # fmt: skip
+
+AFTER_A_GREETING = QUESTION_STARTS | TASK_VERBS | _words("please kindly i in any just quick")
+BEFORE_A_VERB = AUXILIARIES | _words("to please not you i we they he she it and or who")
+"""Words after which a closing "please" is the verb."""
+BEFORE_USING = _words("help stop start of by from for")
+"""Words after which "using Java" is no choice of language for the answer."""
 
 OPENERS = _phrases(
     "tell me", "please tell me", "can you tell me", "could you tell me", "would you tell me", "can you please tell me",
@@ -67,22 +81,41 @@ ANNOUNCEMENTS: Mapping[str, tuple[Phrase, ...]] = {
 }
 """Openers and explainers by their first word."""
 
-STATES = _words("look feel sound seem appear smell compare rank work think know do be like love hate get")
+STATES = _words(
+    "look feel sound seem appear smell taste hear compare rank rate differ relate fit come work think know do be like "
+    "love hate get help"
+)
 """Verbs after which "how do I" asks about the asker and not for steps, or too often does."""
 
-SELF_REFERENCE = _words(
-    "you your yours yourself i my mine me myself we our us feel think know like love see work decide choose "
-    "handle learn "
-    "deal cope spend relax stay react respond celebrate live sleep prefer"
+HANDIWORK = _words(
+    "reverse sort boil bake cook roast fry peel tie install uninstall wash clean repair plant prune knit sew fold "
+    "paint iron"
 )
-"""Words after "how do you" which show that it may be asked of the one who answers."""
+"""Verbs after which "how do you" cannot be asked of the one who answers."""
+
+CODE_TOPICS = _words("regex regexes regexp regexps glob globs wildcard wildcards operator operators")
+"""Words after which every mark counts."""
+LANGUAGE_TOPICS = _words(
+    "rewrite uppercase lowercase capitalise capitalize letter letters vowel vowels consonant consonants syllable "
+    "syllables character characters word words sentence sentences phrase phrases rhyme rhymes synonym synonyms "
+    "antonym antonyms plural plurals anagram anagrams palindrome palindromes acronym acronyms etymology homophone "
+    "homophones repeat say called titled named lyrics"
+)
+LANGUAGE_STEMS = tuple("translat spell pronounc grammar proofread rephras paraphras summari punctuat abbreviat".split())
+"""Words, and beginnings of words, of requests whose very wording matters."""
+
+CAPITAL_STARTS = _words(
+    "polish turkey china jordan chile java rust swift mercury apple amazon windows shell target visa oracle excel ford "
+    "guinea lima stripe signal mobile galaxy"
+)
+"""Words whose capital is kept even where a sentence starts."""
 
 IS_AFTER = _words("what who where when how why that there here")
 
 CONTRACTIONS: Mapping[str, Phrase] = {
     short: tuple(full.split("_"))
     for short, full in _pairs(
-        "can't=can_not cannot=can_not cant=can_not won't=will_not don't=do_not dont=do_not doesn't=does_not "
+        "can't=can_not cannot=can_not won't=will_not don't=do_not dont=do_not doesn't=does_not "
         "doesnt=does_not didn't=did_not didnt=did_not isn't=is_not isnt=is_not aren't=are_not arent=are_not "
         "wasn't=was_not wasnt=was_not "
         "weren't=were_not hasn't=has_not haven't=have_not hadn't=had_not shouldn't=should_not couldn't=could_not "
@@ -91,17 +124,6 @@ CONTRACTIONS: Mapping[str, Phrase] = {
         "what're=what_are who're=who_are"
     ).items()
 }
-
-CASE_MATTERS = _words(
-    "us it who polish turkey china march may august aids chile jordan mercury swift rust go java apple "
-    "windows amazon shell target gap oracle meta word excel access chrome safari edge office teams slack "
-    "discord nice reading bath cork hamburger orange guinea lima nancy job sue mark bill will grace hope "
-    "rose daisy jack frank rob drew pat art ray miles white black brown green gray young king bush rice wood "
-    "stone bell fox wolf bolt dart julia scratch ruby perl basic ada crystal elm buck rand lira can mobile "
-    "sting cream kiss queen prince eagles doors cars police cure sat act pin ram led pet cat ice stem salt "
-    "map star please thanks thank gates"
-)
-"""Words that mean one thing with a capital or in capitals and another without."""
 
 UNITS = _words(
     "km m cm mm kg g mg lb lbs oz l ml mi ft in h s ms min gb mb tb kb GB MB TB KB GHz MHz kHz Hz kW W V A mW MW"
@@ -132,12 +154,12 @@ WORDS: Mapping[str, str] = _pairs(
     "realise=realize recognise=recognize behaviour=behavior neighbour=neighbor neighbours=neighbors "
     "flavour=flavor flavours=flavors humour=humor labour=labor honour=honor travelling=traveling "
     "travelled=traveled cancelled=canceled cancelling=canceling modelling=modeling defence=defense "
-    "aluminium=aluminum tyre=tire tyres=tires maths=math programme=program initialise=initialize "
-    "normalise=normalize purchase=buy purchasing=buying automobile=car automobiles=cars film=movie "
-    "films=movies kids=children television=tv photograph=photo photographs=photos biggest=largest "
-    "assist=help physician=doctor physicians=doctors commence=start begin=start approximately=roughly "
+    "aluminium=aluminum tyre=tire tyres=tires maths=math initialise=initialize "
+    "normalise=normalize purchase=buy purchasing=buying automobile=car automobiles=cars "
+    "television=tv photograph=photo photographs=photos biggest=largest "
+    "commence=start begin=start approximately=roughly "
     "postgres=postgresql js=javascript golang=Go kilometers=km kilometres=km kilograms=kg centimeters=cm "
-    "centimetres=cm percent=% fridge=refrigerator mum=mom plane=airplane aeroplane=airplane info=information "
+    "centimetres=cm percent=% fridge=refrigerator aero"
     "usa=united_states USA=united_states uk=united_kingdom UK=united_kingdom nyc=new_york_city"
 )
 PHRASES: Mapping[Phrase, Phrase] = {
@@ -155,3 +177,6 @@ PHRASES: Mapping[Phrase, Phrase] = {
         "benefits and drawbacks": "pros and cons",
     }.items()
 }
+PHRASE_STARTS = frozenset(phrase[0] for phrase in PHRASES)
+COMPARISONS = _words("mean meaning define definition term difference differences vs versus")
+"""Words of questions about words, in which no word may be put for another."""

@@ -20,22 +20,24 @@ class WholeReply:
 class StreamReply(Protocol):
     """A streamed answer.
 
-    Iterating gives the payload of each server-sent event (the text after ``data:``, joined over lines, as bytes), without the
-    final ``[DONE]``. Iteration ends when ``[DONE]`` came. It raises ``UpstreamBroken`` where the upstream stopped without
-    ``[DONE]`` and without a finish reason, ``UpstreamTimeout`` where it fell silent. ``aclose`` lets go of the connection,
-    at once and however far the stream has come; it may be called twice.
+    Iterating gives the payload of each server-sent event (the text after ``data:``, joined over lines, as bytes),
+    without the final ``[DONE]``. Iteration ends when ``[DONE]`` came. It raises ``UpstreamBroken`` where the upstream
+    stopped without ``[DONE]`` and without a finish reason, ``UpstreamTimeout`` where it fell silent.
     """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Let go of the connection, at once and however far the stream has come. May be called twice."""
+        ...
 
 
 class Upstream(Protocol):
     """An endpoint that answers chat requests for one model.
 
-    ``name`` is shown to people and in errors (``weak``, ``strong``); ``model`` is the id that the endpoint knows. ``provider`` is the
-    price list's provider id (``openai``, ``anthropic``, ...), ``local`` for models that cost nothing per token, or None.
+    ``name`` is shown to people and in errors (``weak``, ``strong``); ``model`` is the id that the endpoint knows.
+    ``provider`` is the price list's provider id (``openai``, ``anthropic``, ...), ``local`` for models that cost
+    nothing per token, or None.
     """
 
     name: str
@@ -43,7 +45,9 @@ class Upstream(Protocol):
     provider: str | None
 
     @property
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """Whether it can be asked now."""
+        ...
 
     async def complete(self, body: Mapping[str, Any]) -> WholeReply:
         """Ask without streaming.
@@ -57,7 +61,10 @@ class Upstream(Protocol):
         ...
 
     async def stream(self, body: Mapping[str, Any]) -> StreamReply:
-        """Ask with ``stream: true`` and ``stream_options.include_usage: true``, and return when the upstream's status is known."""
+        """Ask with ``stream: true`` and ``stream_options.include_usage: true``.
+
+        Returns when the upstream's status is known; raises as ``complete`` does.
+        """
         ...
 
     async def start(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,11 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from router.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from router.errors import SettingsError, UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from router.settings import Secret
 from router.upstream.base import State, WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
-from router.upstream.refusals import MAX_ERROR_BYTES, error_in_answer, refusal
+from router.upstream.refusals import MAX_ERROR_BYTES, UNREADABLE, error_in_answer, refusal
 from router.upstream.streaming import EventStream
 from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, translate
 
@@ -27,6 +28,13 @@ UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
 
 MODEL_LIST_TIMEOUT_S = 10.0
+
+BOUNDED_CODINGS = frozenset({"", "identity", "gzip", "deflate"})
+"""Content codings that are read. We ask for none; these two at least cannot grow beyond a thousandfold, so that a piece
+of the wire stays a few megabytes. Brotli, zstd and codings within codings have no such bound."""
+
+_MODEL_ID = re.compile(r"[!-~]{1,256}")
+"""Ids that may be taken from an upstream's list: they end up in our headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,9 @@ class OpenAICompatibleUpstream:
         key_setting: the setting that holds the key, named when the upstream rejects it.
         max_answer_bytes: limit on a whole answer.
         max_event_bytes: limit on one event of a stream.
+
+    Raises:
+        SettingsError: the key cannot be sent in a header.
     """
 
     def __init__(
@@ -97,8 +108,8 @@ class OpenAICompatibleUpstream:
         self.provider = provider
         self._chat_url = _join(base_url, "chat/completions")
         self._models_url = _join(base_url, "models")
-        self._key = api_key.reveal().encode() if api_key else b""
-        self._headers = _request_headers(api_key, headers or {})
+        self._key = _sendable(api_key, key_setting) if api_key else ""
+        self._headers = _request_headers(self._key, headers or {})
         self._timeouts = timeouts or Timeouts()
         self._extensions = {"timeout": {"connect": self._timeouts.connect_s, "pool": self._timeouts.connect_s}}
         self._key_setting = key_setting
@@ -158,6 +169,7 @@ class OpenAICompatibleUpstream:
             silence_s=self._timeouts.first_token_s,
             end_by=now + self._timeouts.total_s,
             max_event_bytes=self._max_event_bytes,
+            key=self._key,
         )
 
     async def _send(self, method: str, url: httpx.URL, payload: bytes | None) -> httpx.Response:
@@ -171,6 +183,7 @@ class OpenAICompatibleUpstream:
             raise ours from error
         response.request = request
         self._state = "ready"
+        await self._require_bounded(response)
         return response
 
     async def _send_past_stale_connections(self, request: httpx.Request) -> httpx.Response:
@@ -230,9 +243,14 @@ class OpenAICompatibleUpstream:
         if response.status_code == 200:
             return
         body = await self._read_at_most(response, MAX_ERROR_BYTES)
-        if self._key:
-            body = body.replace(self._key, b"***")  # some providers quote the key that they reject
-        raise refusal(response, body, upstream=self.name, key_setting=self._key_setting)
+        raise refusal(response, body, upstream=self.name, key=self._key, key_setting=self._key_setting)
+
+    async def _require_bounded(self, response: httpx.Response) -> None:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in BOUNDED_CODINGS:
+            await _close(response)
+            message = f"The {self.name} upstream compressed its answer although it was asked not to."
+            raise UpstreamBroken(message, upstream=self.name)
 
     async def _require_events(self, response: httpx.Response) -> None:
         kind = _content_type(response)
@@ -247,11 +265,11 @@ class OpenAICompatibleUpstream:
         """Refuse what is no chat answer, an error object with status 200 above all."""
         try:
             decoded = _ANSWER.decode(answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             message = f"The {self.name} upstream answered with something that is no chat completion; check its URL."
             raise UpstreamBroken(message, upstream=self.name) from error
         if decoded.error is not None:
-            raise error_in_answer(decoded.error, self.name)
+            raise error_in_answer(decoded.error, self.name, self._key)
         if decoded.choices is None:
             message = f"The {self.name} upstream answered without `choices`; check that its URL ends in /v1."
             raise UpstreamBroken(message, upstream=self.name)
@@ -277,9 +295,9 @@ class OpenAICompatibleUpstream:
             body = await self._read(response, self._max_answer_bytes)
         try:
             models = _MODEL_LIST.decode(body).data
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             models = []
-        return models[0].id if models else UNNAMED_MODEL
+        return next((model.id for model in models[:1] if _MODEL_ID.fullmatch(model.id)), UNNAMED_MODEL)
 
 
 def _join(base_url: str, path: str) -> httpx.URL:
@@ -287,15 +305,23 @@ def _join(base_url: str, path: str) -> httpx.URL:
     return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
 
 
-def _request_headers(api_key: Secret | None, extra: Mapping[str, str]) -> dict[str, str]:
+def _sendable(api_key: Secret, setting: str) -> str:
+    """The key itself, without the line end that a file or a paste may have left on it."""
+    key = api_key.reveal().strip()
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy the key again.")
+    return key
+
+
+def _request_headers(key: str, extra: Mapping[str, str]) -> dict[str, str]:
     headers = {
         "accept": "application/json, text/event-stream",
         "accept-encoding": "identity",  # compressed pieces of a stream would wait for one another
         "content-type": "application/json",
         "user-agent": "underdog",
     }
-    if api_key:
-        headers["authorization"] = f"Bearer {api_key.reveal()}"
+    if key:
+        headers["authorization"] = f"Bearer {key}"
     return headers | {name.lower(): value for name, value in extra.items()}
 
 

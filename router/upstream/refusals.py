@@ -13,16 +13,23 @@ from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error answer is read."""
 
+MAX_DETAIL_CHARS = 1000
+"""How much of an upstream's own sentence goes into ours."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's JSON may raise: no JSON, another shape, bytes that are no text, nested without end."""
+
 _KEY_REJECTED = (401, 403)
 
 
-def refusal(response: httpx.Response, body: bytes, *, upstream: str, key_setting: str) -> UpstreamError:
+def refusal(response: httpx.Response, body: bytes, *, upstream: str, key: str, key_setting: str) -> UpstreamError:
     """The error to raise for a response whose status is not 200.
 
     Args:
         response: status and headers.
-        body: the beginning of its body, free of our key.
+        body: the beginning of its body.
         upstream: the configured name of the upstream.
+        key: our key, blotted out wherever the upstream quotes it; empty where there is none.
         key_setting: the setting that holds the upstream's key, named where the key was rejected.
     """
     status = response.status_code
@@ -30,19 +37,20 @@ def refusal(response: httpx.Response, body: bytes, *, upstream: str, key_setting
         # Passed on as it is, our caller would take it for a verdict on their own key.
         message = f"The {upstream} upstream refused access with status {status}; check the key in {key_setting}."
         return UpstreamError(message, upstream=upstream, code="upstream_key_rejected")
-    if status < 400:
+    if not 400 <= status <= 599:
         what = "a redirect; set its URL to the final address" if 300 <= status < 400 else "no chat answer"
         return UpstreamBroken(f"The {upstream} upstream answered with status {status}: {what}.", upstream=upstream)
-    error = error_object(body)
+    error = error_object(body.replace(key.encode(), b"***") if key else body)
     message = error_message(error) or f"The {upstream} upstream answered with status {status}."
     return UpstreamRefused(
         message, upstream=upstream, status=status, body=error, retry_after=response.headers.get("retry-after")
     )
 
 
-def error_in_answer(error: Any, upstream: str) -> UpstreamBroken:
-    """The error to raise where an upstream put an error object into an answer with status 200."""
+def error_in_answer(error: Any, upstream: str, key: str) -> UpstreamBroken:
+    """The error to raise where an upstream put an error object into an answer with status 200; ``key`` as above."""
     detail = error_message(error) or "no details"
+    detail = (detail.replace(key, "***") if key else detail)[:MAX_DETAIL_CHARS]
     return UpstreamBroken(f"The {upstream} upstream answered with an error: {detail}", upstream=upstream)
 
 
@@ -50,7 +58,7 @@ def error_object(body: bytes) -> dict[str, Any] | None:
     """The error object of an error answer with OpenAI's four fields filled in, or None where there is none."""
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
         decoded = decoded[0]

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from router.errors import UpstreamBroken, UpstreamTimeout
 from router.upstream.events import EventDecoder, EventTooLarge
-from router.upstream.refusals import error_in_answer
+from router.upstream.refusals import UNREADABLE, error_in_answer
 from router.upstream.transport import FOREIGN_ERRORS, translate
 
 DONE = b"[DONE]"
@@ -47,6 +47,7 @@ class EventStream:
         silence_s: seconds without a byte that count as silence after that.
         end_by: event loop time by which the whole answer must be complete.
         max_event_bytes: limit on one event.
+        key: our key, never to be quoted; empty where there is none.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class EventStream:
         silence_s: float,
         end_by: float,
         max_event_bytes: int,
+        key: str = "",
     ) -> None:
         self._response = response
         self._pieces = response.aiter_bytes()
@@ -65,6 +67,7 @@ class EventStream:
         self._first_event_by: float | None = first_event_by
         self._silence_s = silence_s
         self._end_by = end_by
+        self._key = key
         self._decoder = EventDecoder(max_event_bytes)
         self._payloads: deque[bytes] = deque()
         self._finish_seen = False
@@ -147,18 +150,18 @@ class EventStream:
         if payload == DONE:
             self._payloads.append(payload)
         elif payload:
-            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            with contextlib.suppress(*UNREADABLE):
                 msgspec.json.decode(payload)
                 self._payloads.append(payload)
 
     def _check(self, payload: bytes) -> None:
         try:
             chunk = _CHUNK.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             message = f"The {self._upstream} upstream sent an event that is no chat chunk."
             raise UpstreamBroken(message, upstream=self._upstream) from error
         if chunk.error is not None:
-            raise error_in_answer(chunk.error, self._upstream)
+            raise error_in_answer(chunk.error, self._upstream, self._key)
         if chunk.choices and any(choice.finish_reason for choice in chunk.choices):
             self._finish_seen = True
 

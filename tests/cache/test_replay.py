@@ -104,6 +104,12 @@ def test_tool_calls_come_together_from_their_pieces() -> None:
     ]
 
 
+def test_a_tool_call_in_very_many_pieces_comes_together() -> None:
+    piece = chunk({"tool_calls": [{"index": 0, "function": {"arguments": "abc"}}]})
+    call = whole(fold(*[piece] * 20_000))["choices"][0]["message"]["tool_calls"][0]
+    assert call == {"function": {"arguments": "abc" * 20_000}}
+
+
 def test_several_choices_are_kept_apart_and_in_order() -> None:
     stream = fold(chunk({"content": "b"}, index=1), chunk({"content": "a"}), chunk(finish="stop"))
     assert not stream.finished
@@ -156,6 +162,39 @@ def test_a_chunk_that_cannot_be_read_raises_nothing_and_caches_nothing(payload: 
     assert stream.body() is None
     assert stream.finish_reason == "stop"
     assert stream.usage is not None
+
+
+NESTED = b"[" * 50_000 + b"]" * 50_000
+TOOL = chunk({"tool_calls": [{"index": 0, "function": {"arguments": "a"}}]})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"choices": [{"index": 0, "delta": {"x": ' + NESTED + b"}}]}",
+        TOOL.replace(b'"tool_calls":[{"index":0', b'"tool_calls":[{"index":"x"'),
+        TOOL.replace(b'"tool_calls":[{"index":0', b'"tool_calls":[{"index":-3'),
+        b'{"choices": [{"index": 0, "delta": {"content": "a"}}], "junk": "\xff"}',
+        b'{"choices": [{"index": 0, "delta": {"content": "a"}}], "junk": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_a_chunk_that_does_not_fit_together_still_settles(payload: bytes) -> None:
+    stream = fold(chunk({"content": "so far"}), payload)
+    assert stream.body() is None
+    assert stream.text().startswith("so far")
+
+
+@pytest.mark.parametrize("count", [2**40 + 1, 10**30])
+def test_a_token_count_beyond_belief_is_not_taken_for_usage(count: int) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": count}
+    assert fold(chunk(finish="stop", usage=usage)).usage is None
+    assert read_answer(msgspec.json.encode(completion() | {"usage": usage})).usage is None
+    details = {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": count}}
+    assert fold(chunk(finish="stop", usage=details)).usage == Usage(prompt_tokens=3)
+
+
+def test_facts_of_an_answer_nested_without_end_are_absent() -> None:
+    assert read_answer(b'{"choices": ' + NESTED + b"}").text == ""
 
 
 def test_a_stream_without_choices_is_no_answer() -> None:

@@ -48,6 +48,10 @@ REQUEST_CASES: list[tuple[str, dict[str, Any], str | None]] = [
     ("content-by-reference", content({"type": "audio_url", "audio_url": {"url": "https://example.com/a.wav"}}), None),
     ("audio-answer", body(modalities=["text", "audio"], audio={"voice": "a", "format": "wav"}), None),
     ("live-search", body(web_search_options={}), None),
+    ("live-search", body(search_parameters={"mode": "auto"}), None),
+    ("live-search", body(plugins=[{"id": "web"}]), None),
+    ("live-search", body(enable_search=True), None),
+    ("live-search", body(tools=[{"type": "web_search"}]), None),
     ("temperature", body(temperature=1.2), None),
 ]
 
@@ -68,6 +72,8 @@ def test_every_request_rule_has_a_case() -> None:
     [
         body(),
         body(n=1),
+        body(plugins=[], enable_search=False, web_search_options=None),
+        body(tools=[{"type": "function", "function": {"name": "f"}}, {"name": "untyped"}]),
         body(temperature=1.0),
         body(logprobs=False),
         body(modalities=["text"]),

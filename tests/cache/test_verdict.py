@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.cache import would_hit
 from router.cache.verify import WordingVerifier
 from router.scoring.pair import SERVED_FROM, pair_features, pair_score
 from router.scoring.wording import normal_form
+from router.scoring.wording_names import PLAIN_NAMES
 from tests.cache.support import rows
 
 TRAPS = rows("traps.jsonl")
@@ -137,6 +138,32 @@ WORDS = st.sampled_from("what is the capital of france how do i to reverse a lis
 def test_one_word_more_of_a_kind_that_matters_is_always_noticed(words: list[str], place: int, extra: str) -> None:
     changed = [*words[:place], extra, *words[place:]]
     assert pair_score(" ".join(words), " ".join(changed)) < SERVED_FROM
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=8), st.data())
+def test_a_capital_within_the_sentence_is_noticed_unless_it_marks_a_plain_name(word: str, data: Any) -> None:
+    assume(word not in PLAIN_NAMES)
+    place = data.draw(st.integers(0, len(word) - 1))
+    other = word[:place] + word[place].upper() + word[place + 1 :]
+    assert pair_score(f"What does the {word} do?", f"What does the {other} do?") < SERVED_FROM
+
+
+FOREIGN = (
+    "ist das der richtige weg nach hause puedo comer uvas con vino no nicht kein peut on boire cette eau pas mi papa "
+    "sie Sie él el 我 可以 不 吃 犬 猫 да нет можно"
+).split()
+
+
+@given(st.lists(st.sampled_from(FOREIGN), min_size=2, max_size=8), st.integers(0, 7), st.sampled_from(FOREIGN))
+def test_what_is_not_known_to_be_english_is_served_letter_by_letter_only(
+    words: list[str], place: int, other: str
+) -> None:
+    text = " ".join(words) + "?"
+    place %= len(words)
+    changed = " ".join([*words[:place], other, *words[place + 1 :]]) + "?"
+    assert (pair_score(text, changed) >= SERVED_FROM) == (text == changed)
+    assert pair_score(text, text.upper()) < SERVED_FROM or text == text.upper()
+    assert pair_score(text, text.replace(" ", "  ")) >= SERVED_FROM
 
 
 @given(st.lists(st.sampled_from(["7", "12", "120", "2,000", "3.5"]), min_size=2, max_size=4), st.randoms())

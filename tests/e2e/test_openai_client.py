@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+import pytest_asyncio
 
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, LiveServer, routed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MESSAGES: Any = [{"role": "user", "content": EASY}]
 REPLY = "Paris, on the Seine."
 
 
-@pytest.fixture
-async def weak() -> Any:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def weak() -> AsyncIterator[ScriptedServer]:
     async with ScriptedServer(model="weak-model", turns=[Turn(reply=REPLY)]) as server:
         yield server
 
 
-@pytest.fixture
-async def server(tmp_path: Path, weak: ScriptedServer) -> Any:
-    async with routed(tmp_path, weak, None) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory, weak: ScriptedServer) -> AsyncIterator[LiveServer]:
+    async with routed(tmp_path_factory.mktemp("home"), weak, None) as running:
         yield running
 
 
@@ -63,14 +67,16 @@ async def test_a_streamed_answer_is_replayed_whole_and_the_other_way_round(
     server: LiveServer, weak: ScriptedServer
 ) -> None:
     client = server.client()
-    stream = await client.chat.completions.create(model="auto", messages=MESSAGES, stream=True)
+    asked: Any = {"model": "auto", "messages": MESSAGES, "seed": 1}
+    chats_before = len(weak.chats)
+    stream = await client.chat.completions.create(**asked, stream=True)
     live = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
-    whole = await client.chat.completions.with_raw_response.create(model="auto", messages=MESSAGES)
-    again = await client.chat.completions.create(model="auto", messages=MESSAGES, stream=True)
+    whole = await client.chat.completions.with_raw_response.create(**asked)
+    again = await client.chat.completions.create(**asked, stream=True)
     replayed = "".join([chunk.choices[0].delta.content or "" async for chunk in again])
     assert whole.headers["x-router-cache"] == "exact"
     assert whole.parse().choices[0].message.content == live == replayed == REPLY
-    assert len(weak.chats) == 1
+    assert len(weak.chats) == chats_before + 1
 
 
 async def test_tool_calls_come_through_streamed_and_whole(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.errors import Unauthenticated
+from router.errors import Forbidden, Unauthenticated
 from router.http.auth import Doorman
 from router.settings import Secret
 from router.types import ANONYMOUS
@@ -24,3 +24,16 @@ def test_anything_else_is_not(header: str) -> None:
         Doorman(Secret("sesame")).admit({"authorization": header})
     assert caught.value.status == 401
     assert "sesame" not in caught.value.message
+
+
+def test_a_key_beyond_ascii_is_recognised_as_servers_hand_it_over() -> None:
+    header = "Bearer Sésam".encode().decode("latin-1")
+    assert Doorman(Secret("Sésam")).admit({"authorization": header}).key_id == "server"
+
+
+def test_pages_of_other_sites_may_not_use_an_open_server() -> None:
+    browser = {"sec-fetch-site": "cross-site"}
+    with pytest.raises(Forbidden, match="UNDERDOG_API_KEY"):
+        Doorman(None).admit(browser)
+    assert Doorman(None).admit({"sec-fetch-site": "same-site"}) == ANONYMOUS
+    assert Doorman(Secret("sesame")).admit({**browser, "authorization": "Bearer sesame"}).key_id == "server"

@@ -55,6 +55,12 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
         ({"messages": [USER], "model": 3}, "model"),
         ({"messages": [USER], "stream": "yes"}, "stream"),
         ({"messages": [USER], "temperature": "hot"}, "temperature"),
+        ({"messages": [USER], "n": 0}, "n"),
+        ({"messages": [{"role": "user", "content": [None]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": []}]}]}, "messages[0].content[0].type"),
+        ({"messages": [USER, {"role": "user", "content": [{"type": "text"}]}]}, "messages[1].content[0].text"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "messages[0].content[0].text"),
     ],
 )
 def test_a_wrong_field_is_named(body: Any, param: str) -> None:
@@ -73,3 +79,25 @@ def test_an_assistant_turn_that_only_calls_tools_needs_no_content() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     typed, _ = parse({"messages": [USER, {"role": "assistant", "content": None, "tool_calls": [call]}]})
     assert typed.messages[1].tool_calls == [call]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"messages": "\xed\xa0\x80"}', "not UTF-8"),
+        (rb'{"messages": [{"role": "user", "content": "cut emoji \ud83d"}]}', "surrogate pair"),
+        (rb'{"messages": [], "x": "\udc15"}', "surrogate pair"),
+    ],
+)
+def test_the_reason_for_malformed_json_is_one_that_helps(body: bytes, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason) as caught:
+        parse(body)
+    assert caught.value.code == "invalid_json"
+
+
+def test_a_wrong_value_is_not_quoted_at_length() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse({"messages": [{"role": "r" * 10_000, "content": "hi"}]})
+    assert len(caught.value.message) < 500

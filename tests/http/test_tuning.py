@@ -10,7 +10,7 @@ from router.types import Tuning
 
 
 def tuned(model: str = "auto", query: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> Tuning:
-    return tuning_for(query=query or {}, headers=headers or {}, model=model)
+    return tuning_for(query=(query or {}).items(), headers=headers or {}, model=model)
 
 
 def test_without_a_wish_the_server_decides() -> None:
@@ -82,3 +82,20 @@ def test_a_routellm_name_with_a_threshold_out_of_range_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         tuned(model="router-mf-1.5")
     assert caught.value.param == "model"
+
+
+@pytest.mark.parametrize("text", ["0.5", " 0.5 ", "5e-1", ".5", "+0.5", "0.50"])
+def test_plain_decimal_notation_is_read(text: str) -> None:
+    assert tuned(query={"threshold": text}).threshold == 0.5
+
+
+@pytest.mark.parametrize("text", ["0_1", "٠", "½", "0x0", "nan", "-nan", "1e999", "0,5", "0.5 0.5", "\t0.5", "- 0"])
+def test_what_only_python_takes_for_a_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="from 0 to 1"):
+        tuned(query={"threshold": text})
+
+
+def test_a_dial_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="only once") as caught:
+        tuning_for(query=[("threshold", "0.1"), ("threshold", "0.9")], headers={}, model="auto")
+    assert caught.value.param == "threshold"

@@ -17,6 +17,7 @@ import pytest
 
 from router.errors import LedgerError
 from router.ledger import Ledger
+from router.ledger.database import connect_writer
 from router.types import LedgerRow
 from tests.ledger.support import MORNING, a_row
 
@@ -239,6 +240,12 @@ async def test_the_file_is_readable_by_its_owner_alone(ledger: Ledger, path: Pat
     await ledger.record(a_row())
     modes = {stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
     assert modes == {0o600}
+
+
+def test_the_folder_made_for_it_is_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    connect_writer(home / "ledger.db", busy_timeout_s=1).close()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 def test_opening_a_new_file_waits_for_another_process_that_is_setting_it_up(tmp_path: Path) -> None:

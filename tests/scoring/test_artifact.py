@@ -207,6 +207,21 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, body: str) -> None:
     assert_refused(folder, "manifest.json")
 
 
+@pytest.mark.parametrize("body", [b'{"format": 1, "name": "\xff"}', b'{"format": 1, "extra": ' + b"[" * 50_000])
+def test_a_manifest_of_stray_bytes_or_endless_nesting_is_refused(folder: Path, body: bytes) -> None:
+    (folder / "manifest.json").write_bytes(body)
+    assert_refused(folder, "manifest.json")
+
+
+@pytest.mark.parametrize("header", [b"{'descr': (((", b"{", b"\xff\xfe", b"[" * 500])
+def test_an_array_header_that_is_no_header_is_refused(folder: Path, header: bytes) -> None:
+    for version in (b"\x01", b"\x02", b"\x03"):
+        size = len(header).to_bytes(2 if version == b"\x01" else 4, "little")
+        (folder / "scaler.npy").write_bytes(b"\x93NUMPY" + version + b"\x00" + size + header)
+        with pytest.raises(ArtifactError, match=r"scaler\.npy"):
+            load_artifact(folder, verify=False)
+
+
 def test_calibration_and_curve_faults_name_the_folder(folder: Path) -> None:
     edit_manifest(folder, lambda manifest: manifest["calibration"].update(logits=[1.0, 0.0]))
     assert_refused(folder, "calibration")

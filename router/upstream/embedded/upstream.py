@@ -93,8 +93,8 @@ class EmbeddedUpstream:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Begin to fetch and load in the background; does nothing when called again."""
-        if self._supervisor is None:
+        """Begin to fetch and load in the background; does nothing when called again, or after ``aclose``."""
+        if self._supervisor is None and not self._closing.is_set():
             self._enter("starting", "It is starting.")
             self._supervisor = asyncio.create_task(self._supervise())
 
@@ -137,6 +137,11 @@ class EmbeddedUpstream:
             except EmbeddedModelError as error:
                 problem = str(error)
                 self._enter("failed", problem)
+            except Exception as error:  # noqa: BLE001 - the supervisor must outlive whatever a start can raise
+                # Whatever it is, those who wait must hear of it, and the next attempt may go better.
+                _log.exception("the embedded LLM could not be started")
+                problem = f"It could not be started ({type(error).__name__})."
+                self._enter("failed", problem)
             retry_s = FIRST_RETRY_S if time.monotonic() - began > STEADY_S else retry_s
             _log.warning("%s Starting it again in %g s.", problem, retry_s)
             await asyncio.sleep(retry_s)
@@ -174,10 +179,12 @@ class EmbeddedUpstream:
     async def _disconnect(self) -> None:
         endpoint, self._endpoint = self._endpoint, None
         process, self._process = self._process, None
-        if endpoint is not None:
-            await endpoint.aclose()
-        if process is not None:
-            await process.stop()
+        try:
+            if endpoint is not None:
+                await endpoint.aclose()
+        finally:
+            if process is not None:
+                await process.stop()
 
     def _enter(self, state: State, detail: str) -> None:
         self._state, self._detail = state, detail

@@ -91,5 +91,6 @@ def _calls_a_tool(turn: Turn, request: Mapping[str, Any]) -> bool:
 def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        return " ".join(part.get("text", "") for part in content)
+        texts = (part.get("text") for part in content)
+        return " ".join(text for text in texts if isinstance(text, str))
     return content or ""

@@ -1,0 +1,63 @@
+"""HTTP/1.1 at the socket: what is no HTTP gets an OpenAI-shaped error too, and headers have a limit."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from router.errors import ApiError, HeadersTooLarge, InvalidRequest
+from router.http.errors import JSON, encode_error
+from router.http.exchange import ABORT
+from router.http.request_id import HEADER, new_request_id
+
+MAX_HEADER_BYTES = 512 * 1024
+"""Bytes of one unfinished request line and its headers. Larger than one read of the event loop (256 KiB)."""
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with our errors, and without its readiness to hold headers of any size.
+
+    One connection; uvicorn makes it and calls it back.
+    """
+
+    _in_headers = False
+    _header_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless a request's headers have grown too large."""
+        super().data_received(data)
+        if not self._in_headers:
+            return
+        # A read that ends within the headers counts whole: what is held is bounded, not measured.
+        self._header_bytes += len(data)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._in_headers = False
+            self._refuse(HeadersTooLarge("The request headers are too large."))
+
+    def on_message_begin(self) -> None:
+        """A request line begins."""
+        super().on_message_begin()
+        # ASGI has no word for it: closing waits for what is unsent, which a caller who does not read never takes.
+        self.scope["state"][ABORT] = self.transport.abort
+        self._in_headers, self._header_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """The headers are complete, the body begins."""
+        self._in_headers = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be parsed."""
+        self._in_headers = False
+        self._refuse(InvalidRequest(msg, code="invalid_http"))
+
+    def _refuse(self, error: ApiError) -> None:
+        body = encode_error(error)
+        status = HTTPStatus(error.status)
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {JSON}\r\n"
+            f"content-length: {len(body)}\r\n{HEADER}: {new_request_id()}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()

@@ -1,0 +1,78 @@
+"""A short cut past the tokenizer for plain ASCII texts: most of their words are tokens of their own.
+
+It holds for tokenizers of BERT's kind (lower case, words and single marks apart, WordPiece), whose first rule is that a
+word of the vocabulary is one token; whatever it cannot be sure of goes to the tokenizer itself. It halves the cost of
+scoring a prompt. A test holds both to the same tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tokenizers import Tokenizer
+
+_PIECE = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+MAX_UNKNOWN = 12
+"""Words outside the vocabulary in one text up to which they are looked up one by one."""
+
+MAX_REMEMBERED = 8192
+MAX_REMEMBERED_CHARS = 40
+"""How many words outside the vocabulary have their tokens remembered, and up to which length."""
+
+
+class WordPieces:
+    """Tokens of plain texts by table look-up; made by ``of``."""
+
+    def __init__(self, tokenizer: Tokenizer, words: dict[str, tuple[int, ...]]) -> None:
+        self._tokenizer = tokenizer
+        self._words = words
+        self._others: dict[str, tuple[int, ...]] = {}
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> WordPieces | None:
+        """The table of a tokenizer; None where it is of another kind."""
+        about = json.loads(tokenizer.to_str())
+        normalizer, model = about["normalizer"] or {}, about["model"]
+        of_its_kind = (
+            normalizer.get("type") == "BertNormalizer"
+            and normalizer["lowercase"]
+            and normalizer["clean_text"]
+            and (about["pre_tokenizer"] or {}).get("type") == "BertPreTokenizer"
+            and model.get("type") == "WordPiece"
+            and all(token["special"] for token in about["added_tokens"])
+        )
+        if not of_its_kind:
+            return None
+        whole: dict[str, tuple[int, ...]] = {
+            word: (number,)
+            for word, number in model["vocab"].items()
+            if _PIECE.fullmatch(word) and len(word) <= model["max_input_chars_per_word"]
+        }
+        return cls(tokenizer, whole)
+
+    def ids(self, text: str) -> list[int] | None:
+        """Token ids of a text; None where only the tokenizer can tell."""
+        if not text.isascii() or _CONTROL.search(text):
+            return None
+        found: list[int] = []
+        unknown = 0
+        for piece in _PIECE.findall(text.lower()):
+            ids = self._words.get(piece) or self._others.get(piece)
+            if ids is None:
+                unknown += 1
+                if unknown > MAX_UNKNOWN:
+                    return None
+                ids = self._ask(piece)
+            found += ids
+        return found
+
+    def _ask(self, word: str) -> tuple[int, ...]:
+        ids = tuple(self._tokenizer.encode(word, add_special_tokens=False).ids)
+        if len(word) <= MAX_REMEMBERED_CHARS:
+            if len(self._others) >= MAX_REMEMBERED:
+                self._others.clear()
+            self._others[word] = ids
+        return ids

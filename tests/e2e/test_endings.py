@@ -1,0 +1,172 @@
+"""However a request ends, it is settled exactly once, and the server stops when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from router.upstream.scripted import ScriptedServer, Turn
+from tests.live import EASY, LiveServer, routed
+
+PATH = "/v1/chat/completions"
+MESSAGES: Any = [{"role": "user", "content": EASY}]
+SLOW = Turn(reply="word " * 60, piece_delay_ms=25)
+
+
+@pytest_asyncio.fixture
+async def slow() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer(model="weak-model", turns=[SLOW, Turn()]) as server:
+        yield server
+
+
+async def open_connection(server: LiveServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+def head(length: int) -> bytes:
+    return f"POST {PATH} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n".encode()
+
+
+async def rows_once_there(server: LiveServer, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        while len(rows := server.ledger_rows()) < count:
+            await asyncio.sleep(0.02)
+    return rows
+
+
+async def read_stream(server: LiveServer, *, then: signal.Signals) -> list[str]:
+    """The events of one streamed answer; the server gets a signal once the answer has begun."""
+    events: list[str] = []
+    async with (
+        server.http() as http,
+        http.stream("POST", PATH, json={"messages": MESSAGES, "stream": True}) as answer,
+    ):
+        async for line in answer.aiter_lines():
+            if line:
+                events.append(line.removeprefix("data: "))
+            if len(events) == 3:
+                server.process.send_signal(then)
+    return events
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+async def test_a_server_told_to_stop_finishes_the_answer_and_exits_with_0(
+    tmp_path: Path, slow: ScriptedServer, sign: signal.Signals
+) -> None:
+    async with routed(tmp_path, slow, None) as server:
+        events = await read_stream(server, then=sign)
+        status = await asyncio.wait_for(server.process.wait(), timeout=20)
+    assert events[-1] == "[DONE]"
+    assert status == 0
+    assert [(row["outcome"], row["completion_tokens"]) for row in server.ledger_rows()] == [("ok", 60)]
+
+
+async def test_an_answer_that_outlasts_the_grace_period_ends_in_an_error_and_a_row(
+    tmp_path: Path, slow: ScriptedServer
+) -> None:
+    async with routed(tmp_path, slow, None, "--shutdown-grace-s", "0") as server:
+        events = await read_stream(server, then=signal.SIGTERM)
+        status = await asyncio.wait_for(server.process.wait(), timeout=20)
+    assert json.loads(events[-1])["error"]["code"] == "shutting_down"
+    assert status == 0
+    assert [(row["outcome"], row["error_code"]) for row in server.ledger_rows()] == [("error", "shutting_down")]
+
+
+async def test_a_caller_who_leaves_within_the_body_is_in_the_ledger_once(tmp_path: Path, slow: ScriptedServer) -> None:
+    async with routed(tmp_path, slow, None) as server:
+        for sent in (b"", b'{"messages": [{"role"'):
+            _, writer = await open_connection(server)
+            writer.write(head(500) + sent)
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.close()
+        rows = await rows_once_there(server, 2)
+    assert [(row["outcome"], row["status"], row["route"]) for row in rows] == [("cancelled", 499, None)] * 2
+    assert not slow.chats
+
+
+async def test_a_caller_who_closes_at_the_last_word_had_the_whole_answer(tmp_path: Path) -> None:
+    # Some clients never read [DONE]: they close when they see the finish reason.
+    finished = Turn(reply="Paris.", piece_delay_ms=500)
+    async with (
+        ScriptedServer(model="weak-model", turns=[finished]) as weak,
+        routed(tmp_path, weak, None) as server,
+        server.http() as http,
+    ):
+        body = {"messages": MESSAGES, "stream": True}
+        async with http.stream("POST", PATH, json=body) as answer:
+            async for line in answer.aiter_lines():
+                if '"finish_reason":"stop"' in line:
+                    break
+        rows = await rows_once_there(server, 1)
+        again = await http.post(PATH, json=body)
+    assert [(row["outcome"], row["status"], row["finish_reason"]) for row in rows] == [("ok", 200, "stop")]
+    assert again.headers["x-router-cache"] == "exact"
+
+
+async def test_a_body_that_stops_coming_is_given_up(tmp_path: Path, slow: ScriptedServer) -> None:
+    async with routed(tmp_path, slow, None, "--body-timeout-s", "0.2") as server:
+        reader, writer = await open_connection(server)
+        writer.write(head(500) + b"{")
+        received = await reader.readuntil(b"}}")
+        writer.close()
+        rows = await rows_once_there(server, 1)
+    assert received.startswith(b"HTTP/1.1 408 ")
+    assert [(row["outcome"], row["status"]) for row in rows] == [("error", 408)]
+
+
+async def test_a_caller_who_stays_and_does_not_read_is_dropped(tmp_path: Path) -> None:
+    # More than all the buffers on the way hold, so that the answer cannot be sent.
+    long = Turn(reply=("x" * 50_000 + " ") * 600)
+    async with (
+        ScriptedServer(model="weak-model", turns=[long]) as weak,
+        routed(tmp_path, weak, None, "--total-timeout-s", "1") as server,
+    ):
+        _, writer = await open_connection(server)
+        body = json.dumps({"messages": MESSAGES, "stream": True}).encode()
+        writer.write(head(len(body)) + body)
+        rows = await rows_once_there(server, 1)
+        server.process.terminate()
+        status = await asyncio.wait_for(server.process.wait(), timeout=10)
+        writer.close()
+    assert [row["outcome"] for row in rows] == ["cancelled"]
+    assert status == 0  # within a grace period of 25 seconds: the connection is not waited for
+
+
+async def test_answers_go_on_when_the_ledger_cannot_be_written(tmp_path: Path, slow: ScriptedServer) -> None:
+    async with routed(tmp_path, slow, None) as server, server.http() as http:
+        with sqlite3.connect(tmp_path / "ledger.sqlite3") as database:
+            database.execute("DROP TABLE requests")
+        for stream in (False, True):
+            answer = await http.post(PATH, json={"messages": MESSAGES, "stream": stream, "seed": int(stream)})
+            assert answer.status_code == 200
+            assert answer.text.endswith("data: [DONE]\n\n" if stream else "}")
+        stats = await http.get("/stats")
+    assert stats.status_code == 500
+    assert set(stats.json()["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn(reply=name) for name in ("one", "two", "three")]) as weak,
+        routed(tmp_path, weak, None) as server,
+    ):
+        reader, writer = await open_connection(server)
+        for number in range(3):
+            body = json.dumps({"messages": MESSAGES, "seed": number}).encode()
+            writer.write(head(len(body)) + body)
+        received = b""
+        async with asyncio.timeout(20):
+            while received.count(b'"usage"') < 3:
+                received += await reader.read(65536)
+        writer.close()
+    assert received.find(b'"one"') < received.find(b'"two"') < received.find(b'"three"')

@@ -1,0 +1,124 @@
+"""The path of one request inside the process: what is computed, how often, and what survives a failing part."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from router.cache import SemanticCache
+from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
+from router.http.chat_request import parse_chat_request
+from router.ledger.ledger import Ledger
+from router.policy import Dial
+from router.scoring.scorer import Scorer
+from router.settlement import Settlement
+from router.types import ANONYMOUS, Tuning
+from router.upstream.build import Upstreams
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
+from router.upstream.scripted import ScriptedServer, Turn
+
+
+class CountingScorer(Scorer):
+    """Counts the texts that are encoded beside the scored one."""
+
+    encoded = 0
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        self.encoded += 1
+        return super().encode(text)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    ledger = Ledger.open(tmp_path / "ledger.sqlite3")
+    yield ledger
+    await ledger.aclose()
+
+
+@pytest.fixture
+async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
+    scorer = CountingScorer.load()
+    async with ScriptedServer(model="weak-model", turns=[Turn(reply="Fine.")]) as server:
+        weak = OpenAICompatibleUpstream(name="weak", base_url=server.base_url, model="weak-model")
+        yield Gateway(
+            scorer=scorer,
+            dial=Dial(curve=scorer.curve, operating_points={}, default=0.5),
+            upstreams=Upstreams(weak=weak, strong=None),
+            cache=SemanticCache(),
+            ledger=ledger,
+            fallback=True,
+        )
+        await weak.aclose()
+
+
+def call(*texts: str, **fields: Any) -> Call:
+    messages = [{"role": "user", "content": text} for text in texts]
+    request, body = parse_chat_request(msgspec.json.encode({"messages": messages, **fields}), max_messages=10)
+    return Call(principal=ANONYMOUS, request=request, body=body, tuning=Tuning())
+
+
+async def answered(gateway: Gateway, call: Call, name: str) -> Settlement:
+    settlement = gateway.open(ANONYMOUS, "/v1/chat/completions", name)
+    settlement.asked(call.request)
+    answer = await gateway.answer(call, settlement)
+    if isinstance(answer, StreamedAnswer):
+        assert [payload async for payload in answer]
+        await answer.aclose()
+    else:
+        assert isinstance(answer, WholeAnswer)
+    await settlement.close()
+    return settlement
+
+
+async def test_a_prompt_is_encoded_once_for_the_score_and_the_cache(gateway: Gateway) -> None:
+    scorer = gateway._scorer
+    assert isinstance(scorer, CountingScorer)
+    await answered(gateway, call("  How do plants store energy?\n"), "first")
+    await answered(gateway, call("Why do plants store energy?", stream=True), "second")
+    assert scorer.encoded == 0
+    # What is scored of a conversation is more than its last question, which is all that the cache compares.
+    await answered(gateway, call("How do plants store energy?", "And animals?"), "third")
+    assert scorer.encoded == 1
+    assert gateway.cache.stats().stored == 3
+
+
+async def test_settling_twice_writes_one_row(gateway: Gateway, ledger: Ledger) -> None:
+    settlement = await answered(gateway, call("Hello?"), "only")
+    settlement.cancelled()
+    await asyncio.gather(settlement.close(), settlement.close())
+    assert [(row.request_id, row.outcome) for row in await ledger.recent()] == [("only", "ok")]
+
+
+async def test_a_caller_who_is_cancelled_while_it_settles_loses_no_row(gateway: Gateway, ledger: Ledger) -> None:
+    settlement = gateway.open(ANONYMOUS, "/v1/chat/completions", "cancelled-while-settling")
+    closing = asyncio.create_task(settlement.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await settlement.close()
+    assert [row.request_id for row in await ledger.recent()] == ["cancelled-while-settling"]
+
+
+async def test_an_answer_survives_a_ledger_that_is_closed(
+    gateway: Gateway, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ledger.aclose()
+    with caplog.at_level(logging.ERROR):
+        await answered(gateway, call("Hello, my secret is 12345."), "unwritten")
+    assert "unwritten" in caplog.text
+    assert "12345" not in caplog.text
+
+
+async def test_a_preview_never_counts_fewer_than_no_tokens(gateway: Gateway) -> None:
+    for limit in (-1, 0, 5, 10**30):
+        preview = gateway.preview(call("Hello?", max_tokens=limit))
+        assert preview.cost_usd is None or preview.cost_usd >= 0

@@ -1,0 +1,143 @@
+"""The commands of ``train-router`` that read an artifact, and how it speaks to people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from router.scoring.scorer import Scorer
+from tests.training_pipeline.conftest import TrainRouter
+from training.cli import COMMANDS
+from training.commands.shared import require_extra
+
+HEAVY = ("sklearn", "lightgbm", "pandas", "torch", "sentence_transformers", "matplotlib", "datasets", "scipy")
+
+
+def test_help_shows_every_command_and_the_options_of_the_default_one(train_router: TrainRouter) -> None:
+    shown = train_router("--help")
+    assert [name for name in COMMANDS if name not in shown] == []
+    assert "--classifier" in shown
+    assert "default: ridge" in " ".join(shown.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom training.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_extra_is_named_with_how_to_install_it() -> None:
+    with pytest.raises(Exception, match=r"needs no_such_package.*pip install 'underdog-router\[train\]'"):
+        require_extra("train", ("sys", "no_such_package"))
+
+
+def test_score_adds_two_fields_and_keeps_the_rest(
+    sample_artifact: Path, sample_scorer: Scorer, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    rows = [{"id": number, "prompt": f"What is {number} plus {number}?", "tags": ["a"]} for number in range(700)]
+    source, out = tmp_path / "prompts.jsonl", tmp_path / "scored.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    train_router("score", source, "--out", out, "--artifact", sample_artifact, "-q")
+    scored = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [{"id": row["id"], "prompt": row["prompt"], "tags": row["tags"]} for row in scored] == rows
+    assert scored[650]["win_rate"] == pytest.approx(sample_scorer.score(rows[650]["prompt"]).win_rate, abs=1e-8)
+
+
+def test_score_names_the_lines_that_it_had_to_leave_out(
+    sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    source, out = tmp_path / "prompts.jsonl", tmp_path / "scored.jsonl"
+    source.write_bytes(b'{"prompt": "hi"}\n\nnot json\n{"prompt": 3}\n["a list"]\n{"prompt": "bye"}\n\xff\n')
+    said = train_router_fails("score", source, "--out", out, "--artifact", sample_artifact)
+    assert [f"prompts.jsonl:{line}:" in said for line in (1, 3, 4, 5, 6, 7)] == [False, True, True, True, False, True]
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_score_leaves_no_half_file_where_it_cannot_write(
+    sample_artifact: Path, sample: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    said = train_router_fails(
+        "score", sample / "tryout.jsonl", "--out", tmp_path / "no" / "x.jsonl", "--artifact", sample_artifact
+    )
+    assert "No such file or directory" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_prints_the_documented_json(sample_artifact: Path, sample: Path, train_router: TrainRouter) -> None:
+    printed = train_router(
+        "evaluate", "--benchmark", "gsm8k", "--data", sample / "benchmarks", "--artifact", sample_artifact, "--json"
+    )
+    report = json.loads(printed)
+    assert set(report) == {"benchmark", "n", "weak", "strong", "router", "length", "random", "oracle", "artifact"}
+    assert {"apgr", "apgr_ci", "cpt50", "cpt80"} <= set(report["router"])
+    assert (report["benchmark"], report["artifact"]) == ("gsm8k", "sample/3")
+    assert report["oracle"]["apgr"] >= report["router"]["apgr"]
+
+
+def test_evaluate_without_the_table_says_what_it_looked_for(tmp_path: Path, train_router_fails: TrainRouter) -> None:
+    assert "mmlu.jsonl" in train_router_fails("evaluate", "--benchmark", "mmlu", "--data", tmp_path)
+
+
+def test_a_threshold_for_a_quality_comes_from_the_curve(
+    sample_artifact: Path, sample_scorer: Scorer, train_router: TrainRouter
+) -> None:
+    point = json.loads(train_router("tune-threshold", "--quality", "0.7", "--artifact", sample_artifact, "--json"))
+    assert point["threshold"] == pytest.approx(sample_scorer.curve.threshold_for_quality(0.7), abs=1e-6)
+    assert point["quality"] == pytest.approx(0.7, abs=0.01)
+
+
+def test_a_threshold_for_a_share_can_come_from_prompts_of_ones_own(
+    sample_artifact: Path, sample: Path, train_router: TrainRouter
+) -> None:
+    words = ["--strong-share", "0.25", "--prompts", sample / "tryout.jsonl", "--artifact", sample_artifact, "--json"]
+    point = json.loads(train_router("tune-threshold", *words))
+    assert point["strong_share"] == pytest.approx(0.25, abs=0.05)
+    assert point["n"] == 40
+
+
+def test_a_threshold_for_a_quality_can_be_measured_on_scores_of_ones_own(
+    sample_artifact: Path, sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    rows = [json.loads(line) for line in (sample / "tryout.jsonl").read_text(encoding="utf-8").splitlines()]
+    own = tmp_path / "own.jsonl"
+    graded = [{"prompt": r["prompt"], "weak": 1 if r["expected"] == "weak" else 0, "strong": 1} for r in rows]
+    own.write_text("".join(json.dumps(row) + "\n" for row in graded), encoding="utf-8")
+    words = ["--quality", "0.9", "--prompts", own, "--artifact", sample_artifact, "--json"]
+    point = json.loads(train_router("tune-threshold", *words))
+    assert point["strong_share"] < 0.6
+
+
+def test_a_tuned_threshold_can_be_kept_in_the_artifact(
+    sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(sample_artifact, copy)
+    train_router("tune-threshold", "--strong-share", "0.2", "--artifact", copy, "--store", "nightly")
+    points = Scorer.load(copy).manifest.operating_points
+    assert points["nightly"].strong_share == pytest.approx(0.2, abs=0.02)
+    assert {"cheap", "balanced", "best"} < set(points)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tune-threshold"], "exactly one of --quality and --strong-share"),
+        (["tune-threshold", "--quality", "1.5"], "--quality"),
+        (["tune-threshold", "--quality", "0.5", "--store", "x"], "--store needs --artifact"),
+        (["--classifier", "oracle"], "ridge"),
+        (["--name", "a b", "--data", "."], "--name a b"),
+        (["--battles", "no/such/file.csv", "-q"], "no/such/file.csv"),
+        (["bake"], "bake"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_a_sentence(words: list[str], said: str, train_router_fails: TrainRouter) -> None:
+    assert said in train_router_fails(*words)

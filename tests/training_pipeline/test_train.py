@@ -1,0 +1,145 @@
+"""A whole run on the sample: what comes out loads, routes, reports, and comes out the same again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from router.scoring.scorer import Scorer
+from tests.training_pipeline.conftest import TrainRouter
+from training.golden_prompts import GOLDEN_PROMPTS
+
+DOCUMENTS = ("MODEL_CARD.md", "curve.png", "report.html")
+
+
+def test_an_easy_and_a_hard_prompt_take_different_routes(sample_scorer: Scorer, sample: Path) -> None:
+    rows = [json.loads(line) for line in (sample / "tryout.jsonl").read_text(encoding="utf-8").splitlines()]
+    _, win_rates = sample_scorer.score_batch([row["prompt"] for row in rows])
+    hard = np.array([row["expected"] == "strong" for row in rows])
+    strong = win_rates >= sample_scorer.manifest.operating_points["balanced"].threshold
+    assert np.mean(strong == hard) >= 0.9
+
+
+def test_the_artifact_says_what_it_is_and_what_it_was_measured_to_give(sample_scorer: Scorer) -> None:
+    manifest = sample_scorer.manifest
+    assert manifest.label == "sample/3"
+    assert manifest.command == "train-router --data DATA --classifier ridge --seed 0 --name sample/3"
+    assert {source["name"] for source in manifest.training_data} == {"sample/battles", "sample/graded"}
+    points = manifest.operating_points
+    assert points["cheap"].threshold > points["balanced"].threshold > points["best"].threshold
+    assert [report["benchmark"] for report in manifest.measured["benchmarks"]] == ["mt-bench", "mmlu", "gsm8k"]
+
+
+def test_the_same_run_gives_the_same_bytes(
+    sample_artifact: Path, sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    again = tmp_path / "again"
+    words = ["--data", sample, "--test-sets", sample / "benchmarks", "--out", again, "--name", "sample/3", "--quiet"]
+    train_router(*words)
+    names = {path.name for path in sample_artifact.iterdir()}
+    assert names == {path.name for path in again.iterdir()}
+    assert [
+        name for name in sorted(names) if (sample_artifact / name).read_bytes() != (again / name).read_bytes()
+    ] == []
+
+
+def test_a_run_says_what_it_read_kept_and_measured(sample: Path, tmp_path: Path, train_router: TrainRouter) -> None:
+    from click.testing import CliRunner
+
+    from training.cli import main
+
+    words = ["fit", "--data", sample, "--out", tmp_path / "out", "--classifier", "lightgbm"]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert re.search(r"sample/battles +480 +kept", result.stderr)
+    assert "calibrated on" in result.stderr
+    assert "balanced: threshold" in result.stderr
+    assert [part.kind for part in Scorer.load(tmp_path / "out").manifest.heads] == ["trees"]
+
+
+def test_another_classifier_leaves_no_head_of_the_last_one_behind(
+    sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    for kind in ("ridge", "lightgbm"):
+        train_router("--data", sample, "--out", tmp_path / "out", "--classifier", kind, "-q")
+    assert [path.name for path in (tmp_path / "out").glob("head-*")] == ["head-trees.npy"]
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(
+    sample: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
+    said = train_router_fails("--data", sample, "--out", tmp_path, "-q")
+    assert "is not empty and holds no artifact" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_votes_of_ones_own_train_without_a_data_folder(sample: Path, tmp_path: Path, train_router: TrainRouter) -> None:
+    own = tmp_path / "votes.jsonl"
+    own.write_bytes((sample / "battles.jsonl").read_bytes())
+    train_router("--battles", own, "--out", tmp_path / "out", "--name", "own", "-q")
+    manifest = Scorer.load(tmp_path / "out").manifest
+    assert manifest.command.startswith("train-router --battles votes.jsonl ")
+    assert [source["name"] for source in manifest.training_data] == ["votes"]
+
+
+def test_test_prompts_are_kept_out_of_training(sample: Path, tmp_path: Path, train_router: TrainRouter) -> None:
+    battle = json.loads((sample / "battles.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    row = {"prompt": battle["turns"][0], "weak_correct": True, "strong_correct": True, "contaminated": False}
+    other = {"prompt": "What is 7 x 6?", "weak_correct": False, "strong_correct": True, "contaminated": False}
+    for name in ("mmlu", "gsm8k"):
+        (tests / f"{name}.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(other) + "\n", encoding="utf-8")
+    (tests / "mt_bench.jsonl").write_bytes((sample / "benchmarks" / "mt_bench.jsonl").read_bytes())
+    train_router("--data", sample, "--test-sets", tests, "--out", tmp_path / "out", "-q")
+    dropped = Scorer.load(tmp_path / "out").manifest.extra["dropped"]
+    assert any(source == "sample/battles" and "test prompt" in reason for source, reason, _ in dropped)
+
+
+def test_the_golden_rows_hold_our_prompts_and_replay(sample_artifact: Path, sample_scorer: Scorer) -> None:
+    rows = [json.loads(line) for line in (sample_artifact / "golden.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["prompt"] for row in rows] == list(GOLDEN_PROMPTS)
+    _, win_rates = sample_scorer.score_batch([row["prompt"] for row in rows])
+    np.testing.assert_allclose(win_rates, [row["win_rate"] for row in rows], atol=1e-6)
+
+
+def test_the_html_report_needs_nothing_from_elsewhere(sample_artifact: Path) -> None:
+    page = (sample_artifact / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
+    assert "<script" not in page
+
+
+def test_the_model_card_names_sources_licences_hashes_and_figures(sample_artifact: Path) -> None:
+    card = (sample_artifact / "MODEL_CARD.md").read_text(encoding="utf-8")
+    manifest = Scorer.load(sample_artifact).manifest
+    for source in manifest.training_data:
+        assert source["name"] in card
+        assert source["licence"] in card
+        assert source["sha256"] in card
+    for digest in manifest.files.values():
+        assert digest in card
+    for report in manifest.measured["benchmarks"]:
+        assert f"{report['router']['apgr']:.3f}" in card
+    assert manifest.command in card
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_can_be_written_again_from_the_manifest(
+    name: str, sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "manifest.json").write_bytes((sample_artifact / "manifest.json").read_bytes())
+    train_router("report", "--artifact", copy)
+    assert (copy / name).read_bytes() == (sample_artifact / name).read_bytes()
+
+
+def test_nothing_that_is_written_names_this_machine(sample_artifact: Path, repository: Path) -> None:
+    for name in ("manifest.json", "MODEL_CARD.md", "report.html"):
+        assert str(repository) not in (sample_artifact / name).read_text(encoding="utf-8")

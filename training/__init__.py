@@ -1,0 +1,1 @@
+"""Offline training and measurement of the classifier that routes. Never imported by the server."""

@@ -1,0 +1,1 @@
+"""The commands of ``train-router``, one module each; every module has ``command``."""

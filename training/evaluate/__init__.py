@@ -1,0 +1,24 @@
+"""Measuring a router by RouteLLM's protocol, next to random choice, prompt length and an oracle."""
+
+from training.evaluate.baselines import length_result, oracle_result, random_result
+from training.evaluate.benchmarks import BENCHMARKS, Benchmark
+from training.evaluate.bootstrap import PairedDifference, paired_bootstrap
+from training.evaluate.protocol import apgr, call_performance_threshold, curve
+from training.evaluate.report import report_json
+from training.evaluate.result import BenchmarkResult, evaluate
+
+__all__ = [
+    "BENCHMARKS",
+    "Benchmark",
+    "BenchmarkResult",
+    "PairedDifference",
+    "apgr",
+    "call_performance_threshold",
+    "curve",
+    "evaluate",
+    "length_result",
+    "oracle_result",
+    "paired_bootstrap",
+    "random_result",
+    "report_json",
+]

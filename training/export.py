@@ -1,0 +1,89 @@
+"""The only stage that writes an artifact: parts and measurements in, a folder out that serving loads and verifies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import DataError
+from router.scoring.artifact import Facts, load_artifact, write_artifact
+from router.scoring.chain import Chain
+from router.scoring.curve import Curve, OperatingPoint
+from router.scoring.manifest import MANIFEST_FILE, Manifest, read_manifest
+from training.corpus import Corpus
+from training.golden_prompts import GOLDEN_PROMPTS
+from training.plan import Plan
+
+ENCODER_ABOUT_FILE = "encoder.json"
+HEAD_FILES = "head-*.npy"
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What a run measured: operating points, calibration, held-out figures, and benchmark reports."""
+
+    operating_points: dict[str, OperatingPoint]
+    calibration: dict[str, Any]
+    held_out: dict[str, Any]
+    benchmarks: list[dict[str, Any]]
+
+
+def export(
+    plan: Plan, chain: Chain, curve: Curve, measured: Measured, corpus: Corpus, encoder_folder: Path
+) -> Manifest:
+    """Write the artifact to ``plan.out`` and load it again as a server would: hashes, structure, golden rows.
+
+    Raises:
+        DataError: the folder holds something that is no artifact.
+        ArtifactError: what was written does not load.
+    """
+    _make_room(plan.out)
+    facts = Facts(
+        name=plan.name,
+        version=plan.version,
+        command=plan.command,
+        description=f"{plan.classifier} classifier over a static encoder; score: how hard for the weak model",
+        operating_points=measured.operating_points,
+        encoder_about=encoder_about(encoder_folder),
+        training_data=[_as_dict(source) for source in corpus.sources],
+        measured={
+            "calibration": measured.calibration,
+            "held_out": measured.held_out,
+            "benchmarks": measured.benchmarks,
+        },
+        extra={
+            "seed": plan.seed,
+            "classifier": plan.classifier,
+            "dropped": [list(row[:3]) for row in corpus.drops.rows()],
+            "not_read": list(corpus.ignored),
+        },
+    )
+    write_artifact(
+        plan.out, encoder_folder=encoder_folder, chain=chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts
+    )
+    return load_artifact(plan.out).manifest
+
+
+def encoder_about(folder: Path) -> dict[str, str]:
+    """Where an encoder comes from, as its folder says: a distilled encoder's note, or the manifest of an artifact."""
+    note = folder / ENCODER_ABOUT_FILE
+    if note.is_file():
+        return msgspec.json.decode(note.read_bytes(), type=dict[str, str])
+    if (folder / MANIFEST_FILE).is_file():
+        return read_manifest(folder).encoder.about
+    return {}
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the heads of an earlier run; refuse a folder with files that are not an artifact's."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file():
+        raise DataError(f"{folder}: is not empty and holds no artifact; name another folder with --out")
+    for path in folder.glob(HEAD_FILES):
+        path.unlink()
+
+
+def _as_dict(record: Struct) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    return fields

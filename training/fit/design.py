@@ -1,0 +1,77 @@
+"""What every fit reads: standardised rows, targets, weights, and which source and family each row comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.scoring.inputs import Scaler
+from training.records import Family, Labelled
+
+FloatArray = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+
+LEAST_SPREAD = 1e-3
+"""A column that varies less than this says nothing; its scale is 1, so that it stays near zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """N labelled prompts as arrays.
+
+    ``rows`` float32 [N, D], standardised; ``target`` float64 [N], how hard for the weak tier, 0..1; ``weight``
+    float64 [N]; ``source`` and ``family`` [N], as strings.
+    """
+
+    rows: Matrix
+    target: FloatArray
+    weight: FloatArray
+    source: NDArray[np.str_]
+    family: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, labelled: Sequence[Labelled], rows: Matrix) -> Design:
+        """Put labels beside their standardised rows, in the same order."""
+        return cls(
+            rows=rows,
+            target=np.array([row.target for row in labelled], np.float64),
+            weight=np.array([row.weight for row in labelled], np.float64),
+            source=np.array([row.source for row in labelled], np.str_),
+            family=np.array([row.family for row in labelled], np.str_),
+        )
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def only(self, mask: NDArray[np.bool_]) -> Design:
+        """The rows where ``mask`` [N] holds."""
+        return Design(self.rows[mask], self.target[mask], self.weight[mask], self.source[mask], self.family[mask])
+
+    def of_family(self, family: Family) -> Design:
+        """The rows of one family."""
+        return self.only(self.family == family)
+
+    def by_source(self) -> list[Design]:
+        """One design for each source, in the order of their names."""
+        return [self.only(self.source == name) for name in np.unique(self.source)]
+
+
+def fit_scaler(raw: Matrix, weight: FloatArray, dim: int) -> Scaler:
+    """Means and scales of raw rows.
+
+    Args:
+        raw: float32 [N, D], ``Inputs.raw``.
+        weight: float64 [N], so that no source sets the scale by its size.
+        dim: columns of the embedding. They share one scale: directions with little spread are not to be blown up.
+    """
+    share = (weight / weight.sum())[:, None]
+    values = raw.astype(np.float64)
+    mean = (values * share).sum(axis=0)
+    variance = ((values - mean) ** 2 * share).sum(axis=0)
+    scale = np.sqrt(variance)
+    scale[:dim] = np.sqrt(variance[:dim].mean())
+    scale[scale < LEAST_SPREAD] = 1.0
+    return Scaler(mean.astype(np.float32), scale.astype(np.float32))

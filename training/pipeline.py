@@ -1,0 +1,213 @@
+"""One training run, stage by stage: read -> label -> split -> fit -> calibrate -> measure -> export -> report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.scoring.artifact import default_artifact_path
+from router.scoring.calibration import Calibrator
+from router.scoring.chain import Chain
+from router.scoring.curve import Curve
+from router.scoring.encoder import StaticEncoder
+from router.scoring.inputs import Inputs
+from router.scoring.manifest import Manifest
+from training.calibrate import Calibration, calibrate, decided, expected_calibration_error
+from training.corpus import Corpus
+from training.evaluate import BENCHMARKS, Benchmark, report_json
+from training.evaluate.protocol import curve
+from training.export import Measured, export
+from training.fit import Design, fit_classifier, fit_scaler
+from training.gains import Key, gains
+from training.labels import label
+from training.plan import Plan
+from training.progress import progress
+from training.reading import read_corpus, test_set_folder, without_tests
+from training.records import Labelled
+from training.report import write_report
+from training.splits import split_by_group
+from training.tradeoff import measure_curve, operating_points
+
+SLICES: Mapping[str, float] = {"fit": 0.8, "calibrate": 0.2}
+"""Shares of the prompt groups. No prompt both teaches the classifier and calibrates it."""
+
+FOLDS = 5
+"""Votes are few, so the curve is measured by cross-fitting: each fold by a scorer that was fitted on the others."""
+
+ROWS_AT_ONCE = 512
+
+Say = Callable[[str], None]
+"""Where a run says what it does, one line at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Labelled prompts with their raw input rows, float32 [N, D]."""
+
+    labelled: list[Labelled]
+    raw: NDArray[np.float32]
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Weights float64 [N]."""
+        return np.array([row.weight for row in self.labelled], np.float64)
+
+    def only(self, mask: NDArray[np.bool_]) -> Slice:
+        """The prompts where ``mask`` [N] holds."""
+        return Slice([row for row, kept in zip(self.labelled, mask, strict=True) if kept], self.raw[mask])
+
+
+def train(plan: Plan, say: Say) -> Manifest:
+    """Run a plan and leave an artifact in ``plan.out``.
+
+    Raises:
+        DataError: the data cannot be used; says which and what to do.
+        ArtifactError: the encoder cannot be used.
+    """
+    with TemporaryDirectory() as scratch:
+        return _train(plan, Path(scratch), say)
+
+
+def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
+    corpus = read_corpus(plan)
+    encoder_folder = _encoder_folder(plan, corpus, scratch, say)
+    encoder = StaticEncoder.load(encoder_folder)
+    corpus = without_tests(corpus, plan, encoder)
+    say(corpus.summary())
+
+    labelled = label(corpus)
+    inputs = Inputs(encoder)
+    slices = {
+        name: Slice(rows, raw_rows(inputs, [row.prompt for row in rows]))
+        for name, rows in split_by_group(labelled, SLICES, seed=plan.seed).items()
+    }
+    say("prompts: " + ", ".join(f"{len(part.labelled):,} to {name}" for name, part in slices.items()))
+
+    chain, calibration = _fit_and_calibrate(plan, encoder, slices["fit"], slices["calibrate"])
+    say("heads: " + ", ".join(f"{part.name} (weight {part.weight:.3g})" for part in chain.blend.heads))
+    say(
+        f"calibrated on {calibration.n:,} prompts: log loss {calibration.log_loss:.4f}, "
+        f"{calibration.prior_log_loss:.4f} for a constant"
+    )
+
+    win_rates = _cross_fitted(plan, encoder, slices["fit"], slices["calibrate"])
+    tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration)
+    manifest = export(plan, chain, tradeoff, measured, corpus.recounted(), encoder_folder)
+    for name, point in manifest.operating_points.items():
+        figures = f"strong share {point.strong_share:.2f}, quality {point.quality:.2f}"
+        say(f"{name}: threshold {point.threshold:.4f}, {figures}")
+    write_report(plan.out)
+    say(f"wrote {plan.out}")
+    return manifest
+
+
+def raw_rows(inputs: Inputs, prompts: Sequence[str]) -> NDArray[np.float32]:
+    """Raw input rows float32 [N, D] of N prompts, with a bar where it takes long."""
+    starts = range(0, len(prompts), ROWS_AT_ONCE)
+    blocks = [
+        inputs.raw(prompts[start : start + ROWS_AT_ONCE]) for start in progress(starts, label="encoding", unit="blocks")
+    ]
+    return np.concatenate(blocks) if blocks else np.empty((0, inputs.width), np.float32)
+
+
+def _encoder_folder(plan: Plan, corpus: Corpus, scratch: Path, say: Say) -> Path:
+    if plan.teacher is not None:
+        from training.distill import Teacher, distill, distillation_texts
+
+        texts = distillation_texts(corpus)
+        say(f"distilling {plan.teacher} on {len(texts):,} texts")
+        distill(Teacher.load(plan.teacher), texts, scratch)
+        return scratch
+    return plan.encoder if plan.encoder is not None else default_artifact_path()
+
+
+def _fit_and_calibrate(
+    plan: Plan, encoder: StaticEncoder, part: Slice, calibration_part: Slice
+) -> tuple[Chain, Calibration]:
+    """Fit on one slice, then calibrate the very chain that will be served on another."""
+    scaler = fit_scaler(part.raw, part.weight, encoder.dim)
+    design = Design.of(part.labelled, scaler.apply(part.raw))
+    blend = fit_classifier(plan.classifier, design, dim=encoder.dim, seed=plan.seed)
+    uncalibrated = Chain(encoder, scaler, blend, Calibrator.platt(1.0, 0.0))
+    calibration = calibrate(uncalibrated.scores(calibration_part.raw), calibration_part.labelled)
+    return Chain(encoder, scaler, blend, calibration.calibrator), calibration
+
+
+def _cross_fitted(plan: Plan, encoder: StaticEncoder, part: Slice, calibration_part: Slice) -> NDArray[np.float64]:
+    """Win rates float64 [N] of the slice's prompts, each by a chain that never saw its group."""
+    dealt = split_by_group(part.labelled, {str(fold): 1.0 / FOLDS for fold in range(FOLDS)}, seed=plan.seed + 1)
+    fold_of = {row.group: fold for fold, rows in dealt.items() for row in rows}
+    folds = np.array([fold_of[row.group] for row in part.labelled])
+    win_rates = np.empty(len(folds))
+    for fold in progress(dealt, label="measuring", unit="folds"):
+        here = folds == fold
+        chain, _ = _fit_and_calibrate(plan, encoder, part.only(~here), calibration_part)
+        win_rates[here] = chain.calibrator.apply(chain.scores(part.raw[here]))
+    return win_rates
+
+
+def _measure(
+    plan: Plan,
+    chain: Chain,
+    win_rates: NDArray[np.float64],
+    part: Slice,
+    gain_of: Mapping[Key, float],
+    calibration: Calibration,
+) -> tuple[Curve, Measured]:
+    """The curve over held-out win rates, how well these hold, and the benchmarks."""
+    known = [place for place in decided(part.labelled) if _key(part.labelled[place]) in gain_of]
+    gain = np.array([gain_of[_key(part.labelled[place])] for place in known])
+    tradeoff = measure_curve(win_rates[known], gain)
+    measured = Measured(
+        operating_points=operating_points(tradeoff, len(known)),
+        calibration=calibration.figures(),
+        held_out=_held_out(win_rates, part),
+        benchmarks=_benchmarks(plan, chain),
+    )
+    return tradeoff, measured
+
+
+def _key(row: Labelled) -> Key:
+    return row.source, row.prompt
+
+
+def _held_out(win_rates: NDArray[np.float64], part: Slice) -> dict[str, Any]:
+    """Of each family: how many prompts, and how far win rates lie from the shares of strict wins."""
+    figures = {}
+    for family in ("chat", "exam"):
+        places = [p for p, row in enumerate(part.labelled) if row.family == family and row.strong_wins is not None]
+        if places:
+            wins = np.array([part.labelled[place].strong_wins for place in places], np.float64)
+            figures[family] = {
+                "n": len(places),
+                "mean_win_rate": round(float(win_rates[places].mean()), 4),
+                "share_of_wins": round(float(wins.mean()), 4),
+                "calibration_error": round(expected_calibration_error(win_rates[places], wins), 4),
+            }
+    return figures
+
+
+def _benchmarks(plan: Plan, chain: Chain) -> list[dict[str, Any]]:
+    folder = test_set_folder(plan)
+    if folder is None:
+        return []
+    reports = []
+    for name in BENCHMARKS:
+        benchmark = Benchmark.load(name, folder)
+        scores = chain.scores(raw_rows(chain.inputs, benchmark.prompts))
+        report = report_json(benchmark, scores, f"{plan.name}/{plan.version}")
+        reports.append(report | {"curve": _benchmark_curve(benchmark, scores)})
+    return reports
+
+
+def _benchmark_curve(benchmark: Benchmark, scores: NDArray[np.float64]) -> dict[str, list[float]]:
+    """The eleven points of RouteLLM's protocol, as shares: strong share 0..1 and quality (PGR)."""
+    x, y = curve(scores, benchmark.weak, benchmark.strong, benchmark.prompts)
+    quality = (y - benchmark.weak_mean) / (benchmark.strong_mean - benchmark.weak_mean)
+    return {"strong_share": np.round(x / 100.0, 6).tolist(), "quality": np.round(quality, 6).tolist()}

@@ -1,0 +1,77 @@
+"""The first stage: everything that the plan names, read, cleaned of test prompts, and accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.errors import DataError
+from router.scoring.encoder import StaticEncoder
+from router.scoring.prompt import bound
+from training.corpus import Corpus, read_data_folder, read_source
+from training.decontaminate import decontaminate, test_prompts
+from training.plan import Plan
+from training.sources import source_of_file
+
+BENCHMARK_FOLDER = "routellm_evals"
+
+
+def read_corpus(plan: Plan) -> Corpus:
+    """Read every source of the plan; test prompts are taken out by their text.
+
+    Raises:
+        DataError: nothing to read, or a source cannot be read.
+    """
+    corpora = [_read_folder(plan.data, plan.commercial_only)] if plan.data is not None else []
+    corpora += [_licensed(read_source(spec), plan.commercial_only) for spec in plan.specs]
+    if not corpora:
+        raise DataError("nothing to train on: give --data DIR or --battles FILE")
+    corpus = corpora[0]
+    for other in corpora[1:]:
+        corpus = corpus.merged(other)
+    return without_tests(corpus, plan)
+
+
+def without_tests(corpus: Corpus, plan: Plan, encoder: StaticEncoder | None = None) -> Corpus:
+    """The corpus without prompts of the test sets and, given an encoder, without near rewordings of them."""
+    folder = test_set_folder(plan)
+    if folder is None:
+        return corpus
+    return decontaminate(corpus, test_prompts(folder), encode=None if encoder is None else _encode_with(encoder))
+
+
+def test_set_folder(plan: Plan) -> Path | None:
+    """The folder of benchmarks: as named, else the one inside the data folder, if there is one."""
+    if plan.test_sets is not None:
+        return plan.test_sets
+    inside = plan.data / BENCHMARK_FOLDER if plan.data is not None else None
+    return inside if inside is not None and inside.is_dir() else None
+
+
+def _read_folder(folder: Path, commercial_only: bool) -> Corpus:
+    registered = any(
+        source_of_file(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()
+    )
+    if registered or not folder.is_dir():
+        return read_data_folder(folder, commercial_only=commercial_only)
+    return read_source(str(folder))
+
+
+def _licensed(corpus: Corpus, commercial_only: bool) -> Corpus:
+    barred = [source for source in corpus.sources if not source.commercial]
+    if commercial_only and barred:
+        raise DataError(
+            f"{barred[0].name}: its licence ({barred[0].licence}) does not allow commercial use; "
+            "leave it out, or pass --all-licences where that is no concern"
+        )
+    return corpus
+
+
+def _encode_with(encoder: StaticEncoder) -> Callable[[list[str]], NDArray[np.float32]]:
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        return encoder.encode_batch(encoder.tokenize_batch([bound(text) for text in texts]))
+
+    return encode

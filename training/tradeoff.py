@@ -1,0 +1,75 @@
+"""The cost-quality curve of a calibrated scorer on held-out prompts, and the operating points read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.errors import DataError
+from router.scoring.curve import Curve, CurvePoints, OperatingPoint
+
+FloatArray = NDArray[np.float64]
+
+STEPS = 50
+"""The curve has a point at each of this many equal steps of strong share."""
+
+FEWEST_ROWS = 20
+DECIMALS = 6
+
+OPERATING_QUALITY: Mapping[str, float] = {"cheap": 0.5, "balanced": 0.8, "best": 0.95}
+"""Named operating points, by the quality that they are to reach."""
+
+
+def measure_curve(win_rates: FloatArray, gain: FloatArray) -> Curve:
+    """Measure what each threshold costs and gives.
+
+    Args:
+        win_rates: float64 [N], of prompts that neither fit nor calibration has seen.
+        gain: float64 [N], what the strong model gains on each (``training.gains``).
+
+    Returns:
+        a curve whose quality never rises with the threshold: where it was measured to, the two are pooled.
+
+    Raises:
+        DataError: too few prompts, or the strong model gains nothing on them.
+    """
+    total = float(gain.sum())
+    if len(gain) < FEWEST_ROWS or total <= 0:
+        raise DataError(
+            f"the cost-quality curve cannot be measured on {len(gain)} held-out prompts where the stronger models gain "
+            f"{total:.3g} in all; give more battles between models of clearly different strength"
+        )
+    thresholds = np.unique(np.round(np.quantile(win_rates, np.arange(1, STEPS) / STEPS), DECIMALS))
+    strong = win_rates[None, :] >= thresholds[:, None]
+    share = np.minimum.accumulate(strong.mean(axis=1))
+    quality = _never_rising(strong @ gain / total)
+    return Curve(
+        CurvePoints(
+            threshold=thresholds.tolist(),
+            strong_share=np.round(np.clip(share, 0.0, 1.0), DECIMALS).tolist(),
+            quality=np.round(np.clip(quality, 0.0, 1.0), DECIMALS).tolist(),
+        )
+    )
+
+
+def operating_points(curve: Curve, n: int) -> dict[str, OperatingPoint]:
+    """The named thresholds, each the cheapest that was measured to reach its quality; ``n`` prompts were measured."""
+    points = {}
+    for name, quality in OPERATING_QUALITY.items():
+        threshold = round(curve.threshold_for_quality(quality), DECIMALS)
+        points[name] = OperatingPoint(
+            threshold=threshold,
+            strong_share=round(curve.strong_share_at(threshold), 4),
+            quality=round(curve.quality_at(threshold), 4),
+            n=n,
+        )
+    return points
+
+
+def _never_rising(quality: FloatArray) -> FloatArray:
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(increasing=False).fit_transform(np.arange(len(quality), dtype=np.float64), quality)
+    return np.asarray(fitted, np.float64)
