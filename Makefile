@@ -1,5 +1,6 @@
 # Underdog: everything a person or a build does here, by name. `make` alone lists the targets.
 # ARGS goes through to the command: make serve ARGS="--port 9000", make test ARGS="-k threshold".
+# make train DATA=FOLDER NAME=default/1 makes the shipped artifact again.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -8,7 +9,11 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 ARGS :=
+DATA := data/sample
+NAME := custom/1
 LOCK_ARGS :=
+DATA := data/sample
+NAME := custom/1
 PYTHON := python3
 TORCH := torch==2.13.0
 
@@ -44,8 +49,8 @@ serve: install ## start the server on 127.0.0.1:8787, with the embedded LLM (ARG
 	@exec $(PY) -m router serve $(ARGS)
 
 .PHONY: train
-train: install-dev ## fit, calibrate, measure and export a classifier (ARGS: arguments of `train-router`)
-	@exec $(VENV)/bin/train-router $(ARGS)
+train: install-dev ## fit, calibrate, measure and export a classifier from DATA into models/NAME (ARGS: more flags)
+	@exec $(PY) -m training --data "$(DATA)" --name "$(NAME)" $(ARGS)
 
 .PHONY: bench
 bench: install-dev ## measure speed and memory, and print them with the machine

@@ -18,8 +18,12 @@ STEPS = 50
 FEWEST_ROWS = 20
 DECIMALS = 6
 
-OPERATING_QUALITY: Mapping[str, float] = {"cheap": 0.5, "balanced": 0.8, "best": 0.95}
-"""Named operating points, by the quality that they are to reach."""
+OPERATING_SHARE: Mapping[str, float] = {"cheap": 0.25, "balanced": 0.5, "best": 0.8}
+"""Named operating points, by the share of prompts that they send to the strong model.
+
+By share and not by quality: the share is what people pay, and it is measured well; quality measured on single votes is
+noisy and low (``training/LOG.md``), and points placed by it would send nearly everything to the strong model.
+"""
 
 
 def measure_curve(win_rates: FloatArray, gain: FloatArray) -> Curve:
@@ -55,10 +59,10 @@ def measure_curve(win_rates: FloatArray, gain: FloatArray) -> Curve:
 
 
 def operating_points(curve: Curve, n: int) -> dict[str, OperatingPoint]:
-    """The named thresholds, each the cheapest that was measured to reach its quality; ``n`` prompts were measured."""
+    """The named thresholds, with the share and the quality that each was measured to give on ``n`` prompts."""
     points = {}
-    for name, quality in OPERATING_QUALITY.items():
-        threshold = round(curve.threshold_for_quality(quality), DECIMALS)
+    for name, share in OPERATING_SHARE.items():
+        threshold = round(curve.threshold_for_strong_share(share), DECIMALS)
         points[name] = OperatingPoint(
             threshold=threshold,
             strong_share=round(curve.strong_share_at(threshold), 4),

@@ -1,4 +1,4 @@
-"""How soon the server answers, what it holds when idle, what a forwarded request costs. Run: ``python -m tests.bench.server``.
+"""How soon the server answers, what it holds when idle, what a request costs: ``python -m tests.bench.server``.
 
 The weak model is a scripted server in this process, so the figures are the router's own: no embedded LLM.
 """
@@ -38,7 +38,7 @@ def resident_mb(pid: int) -> float:
 
 
 async def load(server: LiveServer, *, prefix: str, stream: bool) -> tuple[float, float]:
-    """Send requests that all miss the cache; gives CPU milliseconds of the server per request, and requests per second."""
+    """Send requests that all miss the cache; gives its CPU milliseconds per request, and requests per second."""
     numbers = iter(range(REQUESTS))
     words = "explain how the weekly report compares with our plan and list three risks in order of cost " * 3
 

@@ -10,7 +10,7 @@ from training.calibrate import calibrate, decided, expected_calibration_error
 from training.corpus import Corpus
 from training.gains import gains
 from training.records import Battle, Drops, Family, Graded, Labelled
-from training.tradeoff import OPERATING_QUALITY, measure_curve, operating_points
+from training.tradeoff import OPERATING_SHARE, measure_curve, operating_points
 
 
 def _labelled(wins: list[float | None], family: Family = "chat") -> list[Labelled]:
@@ -89,15 +89,16 @@ def test_a_curve_never_rises_with_the_threshold_and_ends_where_it_must() -> None
     assert (curve.quality[0], curve.quality[-1]) == (1.0, 0.0)
 
 
-def test_each_operating_point_is_measured_to_reach_its_quality() -> None:
+def test_each_operating_point_sends_its_share_and_says_what_that_gave() -> None:
     generator = np.random.default_rng(0)
     win_rates = generator.random(2000)
     gain = (generator.random(2000) < win_rates).astype(float)
     points = operating_points(measure_curve(win_rates, gain), 2000)
-    for name, quality in OPERATING_QUALITY.items():
+    for name, share in OPERATING_SHARE.items():
         chosen = win_rates >= points[name].threshold
-        assert gain[chosen].sum() / gain.sum() == pytest.approx(quality, abs=0.03)
-        assert points[name].strong_share == pytest.approx(chosen.mean(), abs=0.03)
+        assert chosen.mean() == pytest.approx(share, abs=0.03)
+        assert points[name].strong_share == pytest.approx(share, abs=0.03)
+        assert points[name].quality == pytest.approx(gain[chosen].sum() / gain.sum(), abs=0.03)
 
 
 def test_a_curve_cannot_be_measured_where_the_strong_models_gain_nothing() -> None:
