@@ -112,6 +112,7 @@ class Gateway:
             request_id=request_id,
             principal=principal,
             endpoint=endpoint,
+            artifact=self.artifact,
             baseline=_reference(self.upstreams.strong),
         )
 

@@ -35,16 +35,25 @@ class Settlement:
         request_id: names the request to the caller, in the log and in the ledger.
         principal: who asked.
         endpoint: the path that was called.
+        artifact: what decides, or decided when the answer was cached: the cache's keys hold it.
         baseline: the strong model, whose price is the baseline; None where there is none.
     """
 
     def __init__(
-        self, *, ledger: Ledger, request_id: str, principal: Principal, endpoint: str, baseline: ModelRef | None
+        self,
+        *,
+        ledger: Ledger,
+        request_id: str,
+        principal: Principal,
+        endpoint: str,
+        artifact: str,
+        baseline: ModelRef | None,
     ) -> None:
         self.request_id = request_id
         self._ledger = ledger
         self._principal = principal
         self._endpoint = endpoint
+        self._artifact = artifact
         self._baseline = baseline
         self._at = datetime.now(UTC)
         self._started = time.perf_counter()
@@ -140,6 +149,7 @@ class Settlement:
         if self._decision is not None:
             headers |= _decision_headers(self._decision, hit=self._hit)
         if self._request is not None:
+            headers["x-router-artifact"] = self._artifact
             headers["x-router-cache"] = self._cache_outcome()
         if self._usage is not None:
             headers |= _cost_headers(self.cost)
@@ -249,7 +259,7 @@ class Settlement:
             reason=decision.reason if decision else (answer.reason if answer else None),
             win_rate=decision.win_rate if decision else (answer.win_rate if answer else None),
             threshold=decision.threshold if decision else (answer.threshold if answer else None),
-            artifact=decision.artifact if decision else None,
+            artifact=self._artifact if self._request else None,
             cache=self._cache_outcome() if self._request else None,
             cache_similarity=hit.similarity if hit else None,
             stream=bool(self._request and self._request.stream),
@@ -283,9 +293,9 @@ def _answer_headers(answer: CachedAnswer) -> dict[str, str]:
 
 
 def _decision_headers(decision: Decision, *, hit: Hit | None) -> dict[str, str]:
-    headers = {"x-router-artifact": decision.artifact}
+    headers: dict[str, str] = {}
     if hit is None:
-        headers |= {
+        headers = {
             "x-router-route": decision.route,
             "x-router-model": decision.model,
             "x-router-reason": decision.reason,

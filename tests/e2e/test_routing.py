@@ -204,7 +204,10 @@ async def test_a_caller_may_ask_for_a_cached_answer_only(server: LiveServer) -> 
     assert missing.status_code == 404
     assert missing.json()["error"]["code"] == "not_cached"
     assert cached.headers["x-router-cache"] == "exact"
+    assert cached.headers["x-router-artifact"] == "default/1"
     assert cached.json() == live.json()
+    row = await server.ledger_row(cached.headers["x-request-id"])
+    assert (row["cache"], row["artifact"], row["cost_usd"]) == ("exact", "default/1", "0")
 
 
 async def test_a_reworded_question_is_answered_from_the_cache_and_a_different_one_is_not(server: LiveServer) -> None:
