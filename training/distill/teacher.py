@@ -70,7 +70,7 @@ class Teacher:
                 f"distilling needs sentence-transformers and torch ({error.name} is missing); "
                 "pip install 'underdog-router[distill]'"
             ) from error
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()
         torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)
         folder = Path(source)
