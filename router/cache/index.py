@@ -136,7 +136,7 @@ def _faiss() -> ModuleType:
     # Imported with the first large partition: it takes a quarter of a second and 40 MB.
     import faiss
 
-    # One query at a time has nothing to share out, and idle threads spin: on a busy machine that costs 20 times as much.
+    # One query has nothing to share out, and idle threads spin: on a busy machine that costs 20 times as much.
     faiss.omp_set_num_threads(1)
     module: ModuleType = faiss
     return module
