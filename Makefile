@@ -12,8 +12,6 @@ ARGS :=
 DATA := data/sample
 NAME := custom/1
 LOCK_ARGS :=
-DATA := data/sample
-NAME := custom/1
 PYTHON := python3
 TORCH := torch==2.13.0
 
@@ -45,7 +43,8 @@ help: ## list the targets
 
 .PHONY: serve
 serve: install ## start the server on 127.0.0.1:8787, with the embedded LLM (ARGS: flags of `underdog serve`)
-	@if [ -z "$$UNDERDOG_WEAK_URL" ] && [ ! -s "$$(cat $(LLM) 2>/dev/null)" ]; then $(PY) -m router fetch >$(LLM); fi
+	@if [ -z "$$UNDERDOG_WEAK_URL$(findstring --weak-url,$(ARGS))" ] && [ ! -s "$$(cat $(LLM) 2>/dev/null)" ]; then \
+		echo "fetching the local LLM (98 MB, once)"; $(PY) -m router fetch >$(LLM) || true; fi
 	@exec $(PY) -m router serve $(ARGS)
 
 .PHONY: train

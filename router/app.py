@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     """
     settings = settings or load_settings()
     environ = os.environ if environ is None else environ
-    scorer = Scorer.load(Path(settings.artifact) if settings.artifact else None)
+    scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
     upstreams = build_upstreams(settings, environ)
     gateway = Gateway(
         scorer=scorer,

@@ -98,7 +98,7 @@ def route(prompt: str, threshold: str | None, artifact: str | None, config: Path
     from router.scoring.scorer import Scorer
 
     settings = load_settings(flags={"threshold": threshold, "artifact": artifact}, config=config)
-    scorer = Scorer.load(Path(settings.artifact) if settings.artifact else None)
+    scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
     decision = _explain(scorer, text, settings.threshold)
     click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
 

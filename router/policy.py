@@ -109,7 +109,9 @@ def pinned_route(tuning: Tuning, models: Models) -> Route | None:
     if tuning.pinned_model == models.strong:
         return "strong"
     offered = ", ".join(dict.fromkeys(name for name in (AUTO, models.weak, models.strong) if name))
-    message = f"The model '{tuning.pinned_model[:100]}' does not exist here. Use one of: {offered}."
+    message = (
+        f"The model '{tuning.pinned_model[:100]}' does not exist here. Use {offered}, or another of GET /v1/models."
+    )
     raise UnknownModel(message, param="model")
 
 
@@ -122,4 +124,5 @@ def _by_win_rate(win_rate: float, threshold: float, models: Models) -> tuple[Rou
 
 
 def _missing(route: Route) -> str:
-    return f"No {route} model is configured. Set UNDERDOG_{route.upper()}_URL and UNDERDOG_{route.upper()}_MODEL."
+    remedy = f"Set UNDERDOG_{route.upper()}_URL and UNDERDOG_{route.upper()}_MODEL"
+    return f"No {route} model is configured. {remedy}{', or a provider key' if route == 'strong' else ''}."

@@ -50,7 +50,7 @@ def run(settings: Settings) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    server = _Server(config, banner=_banner(app, listener))
+    server = _Server(config, banner=_banner(app, listener, closed=settings.api_key is not None))
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -95,18 +95,24 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _banner(app: Litestar, listener: socket.socket) -> str:
+def _banner(app: Litestar, listener: socket.socket, *, closed: bool) -> str:
     gateway = app.state.gateway
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    key = ' -H "authorization: Bearer $UNDERDOG_API_KEY"' if closed else ""
     return f"""Underdog is ready on {url}  (artifact {gateway.artifact}; {_described(gateway.upstreams)})
 Try it:
-  curl -i {url}/v1/chat/completions -H 'content-type: application/json' \\
+  curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{key} \\
     -d '{EXAMPLE_BODY}'"""
 
 
+def _reachable(url: str) -> str:
+    """The URL for a caller on this machine, where the server listens on every address."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
 def _described(upstreams: Upstreams) -> str:
-    weak = f"weak: {upstreams.weak.model}, {upstreams.weak.state}" if upstreams.weak else "weak: none"
+    weak = f"weak: {upstreams.weak.model}" if upstreams.weak else "weak: none"
     if upstreams.strong:
         return f"{weak}; strong: {upstreams.strong.model}"
     return f"{weak}; strong: none, set OPENAI_API_KEY or UNDERDOG_STRONG_URL to have one"

@@ -6,6 +6,8 @@ Precedence, first found wins: command-line flag, environment variable (``UNDERDO
 
 from __future__ import annotations
 
+import difflib
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +18,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from router.errors import SettingsError
+
+logger = logging.getLogger("underdog.settings")
 
 PREFIX = "UNDERDOG_"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -167,13 +171,24 @@ def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tup
         raise SettingsError(f"{path}: not valid TOML: {error}.") from error
     unknown = sorted(set(table) - set(FIELDS))
     if unknown:
-        raise SettingsError(f"{path}: unknown setting '{unknown[0]}'. Known: {', '.join(sorted(FIELDS))}.")
+        nearest = difflib.get_close_matches(unknown[0], FIELDS, n=1)
+        hint = f"did you mean '{nearest[0]}'?" if nearest else "docs/settings.md lists them all."
+        raise SettingsError(f"{path}: unknown setting '{unknown[0]}'; {hint}")
     return {name: (value, f"{path}: {name}") for name, value in table.items()}
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     variables = {name: PREFIX + name.upper() for name in FIELDS}
+    _warn_of_misspelt(environ, list(variables.values()))
     return {name: (environ[variable], variable) for name, variable in variables.items() if environ.get(variable)}
+
+
+def _warn_of_misspelt(environ: Mapping[str, str], known: list[str]) -> None:
+    # Not refused: container platforms put variables of their own under a service's name.
+    for variable in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
+        nearest = difflib.get_close_matches(variable, known, n=1, cutoff=0.9)
+        if nearest:
+            logger.warning("%s is no setting and has no effect; did you mean %s?", variable, nearest[0])
 
 
 def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -189,5 +204,27 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        reason = str(error).removesuffix(" - at `$`")
-        raise SettingsError(f"{origin}: {reason[0].lower()}{reason[1:]}.") from error
+        raise SettingsError(f"{origin}: must be {_expected(kind)}, not '{str(value)[:60]}'.") from error
+
+
+def _expected(kind: Any) -> str:
+    """What a setting may be, in words."""
+    info = msgspec.inspect.type_info(kind)
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    if isinstance(info, msgspec.inspect.UnionType):
+        info = next(part for part in info.types if not isinstance(part, msgspec.inspect.NoneType))
+    if isinstance(info, msgspec.inspect.BoolType):
+        return "true or false"
+    if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
+        return _number(info)
+    return "text"
+
+
+def _number(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
+    noun = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
+    if info.ge is not None and info.le is not None:
+        return f"{noun} from {info.ge:g} to {info.le:g}"
+    if info.ge is not None:
+        return f"{noun}, {info.ge:g} or more"
+    return f"{noun} above {info.gt:g}" if info.gt is not None else noun

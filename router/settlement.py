@@ -265,7 +265,7 @@ class Settlement:
             stream=bool(self._request and self._request.stream),
             status=self._status(),
             outcome="cancelled" if self._cancelled else ("error" if self._error else "ok"),
-            error_code=self._error.code if self._error else None,
+            error_code=(self._error.code or self._error.type) if self._error else None,
             finish_reason=self._fold.finish_reason if self._fold else self._finish_reason,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,

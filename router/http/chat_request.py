@@ -70,6 +70,7 @@ def _invalid_field(text: str) -> InvalidRequest:
     param = (path or "").lstrip(".")
     if missing:
         param = f"{param}.{missing[1]}" if param else missing[1]
+        return InvalidRequest(f"'{param}' is required.", param=param)
     return InvalidRequest(f"'{param or 'body'}': {reason[0].lower()}{reason[1:]}.", param=param or None)
 
 

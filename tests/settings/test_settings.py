@@ -39,10 +39,31 @@ def test_a_wrong_value_is_named_with_its_origin(environ: dict[str, str], named: 
         load_settings(environ=environ)
 
 
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"UNDERDOG_THRESHOLD": "7"}, "must be a number from 0 to 1, not '7'"),
+        ({"UNDERDOG_PORT": "abc"}, "must be a whole number from 0 to 65535, not 'abc'"),
+        ({"UNDERDOG_CACHE_TTL_S": "-1"}, "must be a number above 0"),
+        ({"UNDERDOG_CACHE": "perhaps"}, "must be true or false"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_allowed(environ: dict[str, str], expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        load_settings(environ=environ)
+
+
+def test_a_misspelt_variable_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
+    load_settings(environ={"UNDERDOG_THRESHHOLD": "0.4", "UNDERDOG_SERVICE_HOST": "10.0.0.1"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "UNDERDOG_THRESHHOLD is no setting and has no effect; did you mean UNDERDOG_THRESHOLD?"
+    ]
+
+
 def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
     config = tmp_path / "underdog.toml"
     config.write_text("treshold = 0.5\n")
-    with pytest.raises(SettingsError, match="'treshold'"):
+    with pytest.raises(SettingsError, match="'treshold'; did you mean 'threshold'"):
         load_settings(environ={}, config=config)
 
 
