@@ -17,6 +17,9 @@ from training.threads import one_thread
 FloatArray = NDArray[np.float64]
 
 FEWEST_ROWS = 20
+FEWEST_VOTES = 200
+"""About how many votes leave ``FEWEST_ROWS`` for calibration: a fifth is set aside, and not every vote is decided."""
+
 ENOUGH_VOTES = 40
 """From so many decided votes on, votes alone calibrate: how often a grade is strictly better depends on the exam."""
 
@@ -76,7 +79,8 @@ def calibrate(scores: FloatArray, labelled: Sequence[Labelled]) -> Calibration:
     if len(known) < FEWEST_ROWS:
         raise DataError(
             f"only {len(known)} prompts of the calibration slice say whether the stronger model was better, at least "
-            f"{FEWEST_ROWS} are due; give more battles between models of clearly different strength"
+            f"{FEWEST_ROWS} are needed (about {FEWEST_VOTES} votes in all); give more battles between models of "
+            "clearly different strength"
         )
     wins = np.array([labelled[place].strong_wins for place in known], np.float64)
     with one_thread():

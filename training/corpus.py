@@ -21,6 +21,8 @@ from training.records import Battle, Drops, Graded
 from training.sources import SOURCES, Source, hub_set, own_source, source_of_file
 from training.tables import FORMATS, Row, is_table, read_rows
 
+NO_TRAINING_SET = "not a registered set: pass it by its path"
+
 FORMS: tuple[Form[Any], ...] = (*BATTLE_FORMS, *GRADED_FORMS)
 
 HASH_CHUNK = 1 << 20
@@ -86,7 +88,11 @@ class Corpus(Struct, frozen=True, kw_only=True):
     def summary(self) -> str:
         """A table of what was kept and what was dropped, and why."""
         lines = [self.drops.table(self.kept())]
-        lines += [f"not read: {entry}" for entry in self.ignored]
+        others = [entry for entry in self.ignored if entry.endswith(f"({NO_TRAINING_SET})")]
+        lines += [f"not read: {entry}" for entry in self.ignored if len(others) < 2 or entry not in others]
+        if len(others) > 1:
+            first = others[0].removesuffix(f" ({NO_TRAINING_SET})")
+            lines.append(f"not read: {len(others)} files that are no training set ({first}, ...)")
         return "\n".join(lines)
 
     def _records(self) -> Iterator[Battle | Graded]:
@@ -142,7 +148,7 @@ def read_source(spec: str) -> Corpus:
         return _read_own_folder(path)
     if is_hub_id(spec) and not is_table(path):
         source = hub_set(spec) or own_source(spec)
-        return _gathered(hub_rows(spec), source, Drops(), file=spec, sha256="")
+        return _gathered(hub_rows(spec), source, Drops(), where=spec, file=spec, sha256="")
     raise DataError(f"{spec}: no such file or folder, and no hub id of the form owner/name; check the path")
 
 
@@ -159,17 +165,17 @@ def _read_own_folder(folder: Path) -> Corpus:
 def _read_file(path: Path, source: Source, place: str) -> Corpus:
     drops = Drops()
     rows = read_rows(path, drops, source.name, skip=ANSWER_COLUMNS)
-    return _gathered(rows, source, drops, file=place, sha256=sha256_of(path))
+    return _gathered(rows, source, drops, where=str(path), file=place, sha256=sha256_of(path))
 
 
-def _gathered(rows: Iterable[Row], source: Source, drops: Drops, *, file: str, sha256: str) -> Corpus:
+def _gathered(rows: Iterable[Row], source: Source, drops: Drops, *, where: str, file: str, sha256: str) -> Corpus:
     counted = _Counted(progress(rows, label=f"reading {source.name}"))
     battles: list[Battle] = []
     graded: list[Graded] = []
     for record in records_of(counted, FORMS, drops, source.name):
         (battles if isinstance(record, Battle) else graded).append(record)
     if not counted.rows and not drops.total:
-        raise DataError(f"{file}: has no rows; check that the download or export is complete")
+        raise DataError(f"{where}: has no rows; check that the download or export is complete")
     read = SourceRead(
         name=source.name,
         file=file,
@@ -225,7 +231,7 @@ def _check_names(include: Collection[str] | None) -> None:
 def _why_ignored(source: Source | None, include: Collection[str] | None, commercial_only: bool) -> str:
     """Why a file of a data folder is not read, "" if it is."""
     if source is None:
-        return "not a registered set: pass it by its path"
+        return NO_TRAINING_SET
     if source.use in ("evaluate", "cache"):
         return {"evaluate": "test set", "cache": "for the cache's verifier"}[source.use]
     if include is not None and source.name not in include:

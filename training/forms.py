@@ -26,6 +26,13 @@ ANSWER_COLUMNS = frozenset({"response_a", "response_b", "conversation_b", "full_
 """Columns that no form reads, and that hold most of the bytes."""
 
 
+OWN_FORMS = (
+    "votes of your own need prompt, model_a, model_b, winner; grades need prompt, scores; "
+    "data/README.md lists every form"
+)
+"""What to do about columns of no known form."""
+
+
 class Rejected(Exception):
     """This row gives no record; ``str(rejected)`` is the reason under which it is counted."""
 
@@ -90,8 +97,7 @@ def _recognised(row: Row, forms: Sequence[Form[Any]]) -> Form[Any]:
     for form in forms:
         if form.columns <= row.values.keys():
             return form
-    known = "; ".join(f"{', '.join(sorted(form.columns))} ({form.name})" for form in forms)
-    raise DataError(f"{row.place}: its columns ({', '.join(row.values)}) are of no form that can be read here: {known}")
+    raise DataError(f"{row.place}: its columns ({', '.join(row.values)}) are of no known form; {OWN_FORMS}")
 
 
 def _digest(values: Values) -> bytes:

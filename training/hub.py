@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import DataError
+from training.extras import how_to_install
 from training.forms import ANSWER_COLUMNS
 from training.tables import Row
 
@@ -43,7 +44,7 @@ def _loaded(name: str) -> Any:
     try:
         import datasets
     except ImportError:
-        raise DataError(f"{name}: hub data sets need the train extra: pip install 'underdog-router[train]'") from None
+        raise DataError(f"{name}: hub data sets need the extra 'train': {how_to_install('train')}") from None
     if not (Path(name).is_dir() or _is_cached(name)):
         _probe(name)
     if not sys.stderr.isatty():

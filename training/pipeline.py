@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.scoring.artifact import default_artifact_path
 from router.scoring.calibration import Calibrator
 from router.scoring.chain import Chain
 from router.scoring.curve import Curve
 from router.scoring.encoder import StaticEncoder
 from router.scoring.inputs import Inputs
-from router.scoring.manifest import Manifest
+from router.scoring.manifest import MANIFEST_FILE, Manifest
 from training.calibrate import Calibration, calibrate, decided, expected_calibration_error
 from training.corpus import Corpus
+from training.encoders import encoder_folder, load_encoder
 from training.evaluate import BENCHMARKS, Benchmark, report_json
 from training.evaluate.protocol import curve
 from training.export import Measured, export
@@ -32,7 +32,7 @@ from training.reading import read_corpus, test_set_folder, without_tests
 from training.records import Labelled
 from training.report import write_report
 from training.splits import split_by_group
-from training.tradeoff import measure_curve, operating_points
+from training.tradeoff import by_share, measure_curve, operating_points
 
 SLICES: Mapping[str, float] = {"fit": 0.8, "calibrate": 0.2}
 """Shares of the prompt groups. No prompt both teaches the classifier and calibrates it."""
@@ -68,7 +68,7 @@ def train(plan: Plan, say: Say) -> Manifest:
 
     Raises:
         DataError: the data cannot be used; says which and what to do.
-        ArtifactError: the encoder cannot be used.
+        ArtifactError: what was written does not load.
     """
     with TemporaryDirectory() as scratch:
         return _train(plan, Path(scratch), say)
@@ -76,8 +76,8 @@ def train(plan: Plan, say: Say) -> Manifest:
 
 def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
     corpus = read_corpus(plan)
-    encoder_folder = _encoder_folder(plan, corpus, scratch, say)
-    encoder = StaticEncoder.load(encoder_folder)
+    folder = _encoder_folder(plan, corpus, scratch, say)
+    encoder = load_encoder(folder)
     corpus = without_tests(corpus, plan, encoder)
     say(corpus.summary())
 
@@ -98,12 +98,13 @@ def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
 
     win_rates = _cross_fitted(plan, encoder, slices["fit"], slices["calibrate"])
     tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration)
-    manifest = export(plan, chain, tradeoff, measured, corpus.recounted(), encoder_folder)
-    for name, point in manifest.operating_points.items():
+    done = "replaced" if (plan.out / MANIFEST_FILE).is_file() else "wrote"
+    manifest = export(plan, chain, tradeoff, measured, corpus.recounted(), folder)
+    for name, point in by_share(manifest.operating_points):
         figures = f"strong share {point.strong_share:.2f}, quality {point.quality:.2f}"
         say(f"{name}: threshold {point.threshold:.4f}, {figures}")
     write_report(plan.out)
-    say(f"wrote {plan.out}")
+    say(f"{done} {plan.out}")
     return manifest
 
 
@@ -124,7 +125,7 @@ def _encoder_folder(plan: Plan, corpus: Corpus, scratch: Path, say: Say) -> Path
         say(f"distilling {plan.teacher} on {len(texts):,} texts")
         distill(Teacher.load(plan.teacher), texts, scratch)
         return scratch
-    return plan.encoder if plan.encoder is not None else default_artifact_path()
+    return encoder_folder(plan.encoder)
 
 
 def _fit_and_calibrate(

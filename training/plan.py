@@ -45,12 +45,19 @@ class Plan(Struct, frozen=True, kw_only=True):
         """The command that repeats this run, without the paths of one machine."""
         words = ["train-router"]
         words += ["--data DATA"] if self.data is not None else []
-        words += [f"--battles {Path(spec).name if Path(spec).exists() else spec}" for spec in self.battles]
+        words += [f"--battles {_portable(spec)}" for spec in self.battles]
         words += [f"--judged {Path(spec).name}" for spec in self.judged]
         words += [f"--graded {Path(spec).name}" for spec in self.graded]
+        words += ["--encoder ENCODER"] if self.encoder is not None else []
+        words += [f"--distill {_portable(self.teacher)}"] if self.teacher is not None else []
         words += [f"--classifier {self.classifier}", f"--seed {self.seed}", f"--name {self.name}/{self.version}"]
         words += [] if self.commercial_only else ["--all-licences"]
         return " ".join(words)
+
+
+def _portable(spec: str) -> str:
+    """A hub id as it is; a file or folder without the path that it has here."""
+    return Path(spec).name if Path(spec).exists() else spec
 
 
 def name_and_version(label: str) -> tuple[str, str]:
@@ -61,5 +68,5 @@ def name_and_version(label: str) -> tuple[str, str]:
     """
     match = _NAME.fullmatch(label)
     if match is None:
-        raise DataError(f"--name {label}: a name such as 'mine' or 'mine/2' is due (letters, digits, '.', '_', '-')")
+        raise DataError(f"--name {label}: a name such as 'mine' or 'mine/2' is needed (letters, digits, '.', '_', '-')")
     return match["name"], match["version"] or "1"

@@ -47,7 +47,7 @@ def score_file(scorer: Scorer, path: Path, out: Path) -> ScoredFile:
     ``out`` appears only when all of it is written.
 
     Raises:
-        DataError: the file cannot be read, or ``out`` not be written.
+        DataError: the file cannot be read or has no rows, or ``out`` cannot be written.
     """
     bad: list[str] = []
     scored = 0
@@ -60,10 +60,14 @@ def score_file(scorer: Scorer, path: Path, out: Path) -> ScoredFile:
                     row.update(score=round(score, DECIMALS), win_rate=round(win_rate, DECIMALS))
                     sink.write(msgspec.json.encode(row) + b"\n")
                 scored += len(block)
+        if not (scored or bad):
+            partial.unlink()
+            raise DataError(f"{path}: has no rows; give JSONL rows with 'prompt'")
         partial.replace(out)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise DataError(f"{error.filename or path}: {error.strerror}; check the path and the space left") from error
+        place = out if error.filename == str(partial) else error.filename or path
+        raise DataError(f"{place}: {error.strerror}; check the path and the space left") from error
     return ScoredFile(scored, tuple(bad))
 
 

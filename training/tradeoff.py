@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from router.errors import DataError
 from router.scoring.curve import Curve, CurvePoints, OperatingPoint
+from router.scoring.manifest import Manifest
 
 FloatArray = NDArray[np.float64]
 
@@ -70,6 +71,16 @@ def operating_points(curve: Curve, n: int) -> dict[str, OperatingPoint]:
             n=n,
         )
     return points
+
+
+def measured_on(manifest: Manifest) -> int:
+    """How many prompts the curve was measured on: those of the points that came with it, not of points stored later."""
+    return max((point.n for name, point in manifest.operating_points.items() if name in OPERATING_SHARE), default=0)
+
+
+def by_share(points: Mapping[str, OperatingPoint]) -> list[tuple[str, OperatingPoint]]:
+    """Names and points as people read them: from the least share of strong calls to the most."""
+    return sorted(points.items(), key=lambda item: (item[1].strong_share, -item[1].threshold))
 
 
 def _never_rising(quality: FloatArray) -> FloatArray:

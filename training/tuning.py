@@ -14,7 +14,7 @@ from router.scoring.curve import Curve, OperatingPoint
 from router.scoring.manifest import read_manifest, write_manifest
 from router.scoring.scorer import Scorer
 from training.scoring import score_texts
-from training.tradeoff import DECIMALS, measure_curve
+from training.tradeoff import DECIMALS, measure_curve, measured_on
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -33,9 +33,8 @@ class OwnPrompt(Struct, frozen=True, kw_only=True):
 
 
 def from_artifact(scorer: Scorer, target: Target) -> OperatingPoint:
-    """The threshold that the artifact's own curve gives."""
-    sizes = [point.n for point in scorer.manifest.operating_points.values()]
-    return _read_off(scorer.curve, target, max(sizes, default=0))
+    """The threshold that the artifact's own curve gives, with the number of prompts that it was measured on."""
+    return replace(_read_off(scorer.curve, target, measured_on(scorer.manifest)), quality_from="curve")
 
 
 def from_prompts(scorer: Scorer, path: Path, target: Target) -> OperatingPoint:
@@ -63,6 +62,7 @@ def from_prompts(scorer: Scorer, path: Path, target: Target) -> OperatingPoint:
         strong_share=round(float(np.mean(win_rates >= threshold)), 4),
         quality=round(scorer.curve.quality_at(threshold), 4),
         n=len(rows),
+        quality_from="curve",
     )
 
 
@@ -96,7 +96,7 @@ def _read(path: Path) -> list[OwnPrompt]:
                 rows.append(msgspec.json.decode(line, type=OwnPrompt))
             except msgspec.DecodeError as error:
                 raise DataError(
-                    f"{path}:{number}: {error}; rows with 'prompt', and 'weak' and 'strong' for a quality, are due"
+                    f"{path}:{number}: {error}; rows with 'prompt', and 'weak' and 'strong' for a quality, are needed"
                 ) from error
     if not rows:
         raise DataError(f"{path}: holds no prompts; give JSONL rows with 'prompt'")

@@ -30,7 +30,7 @@ class Calibrator:
 
     def __init__(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> None:
         if scores.ndim != 1 or scores.shape != logits.shape or len(scores) < 2:
-            raise ArtifactError("calibration: at least two knots are due, with as many logits as scores.")
+            raise ArtifactError("calibration: at least two knots are needed, with as many logits as scores.")
         if not (_increases(scores) and _increases(logits)):
             raise ArtifactError("calibration: scores and logits must be finite and strictly increasing.")
         self.scores = scores.astype(np.float64)
@@ -61,7 +61,7 @@ class Calibrator:
         try:
             return cls(np.array(knots["scores"], np.float64), np.array(knots["logits"], np.float64))
         except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError("calibration: lists of numbers 'scores' and 'logits' are due.") from error
+            raise ArtifactError("calibration: lists of numbers 'scores' and 'logits' are needed.") from error
 
 
 def _increases(values: NDArray[np.float64]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from router.errors import ArtifactError
 
 
-class OperatingPoint(Struct, frozen=True, kw_only=True):
-    """A named threshold and what it was measured to give on ``n`` held-out prompts."""
+class OperatingPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named threshold and what it was measured to give on ``n`` prompts.
+
+    ``quality_from``: the quality was measured by the ``labels`` of these prompts, or read off the artifact's ``curve``.
+    """
 
     threshold: Annotated[float, Meta(ge=0, le=1)]
     strong_share: Annotated[float, Meta(ge=0, le=1)]
     quality: float
     n: int
+    quality_from: Literal["labels", "curve"] = "labels"
 
 
 class CurvePoints(Struct, frozen=True, kw_only=True):

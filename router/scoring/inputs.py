@@ -83,7 +83,7 @@ class Scaler:
         """Read float32 [2, D] (mean, scale); raises ``ArtifactError`` naming the file."""
         table = read_finite(path, np.dtype(np.float32), 2)
         if len(table) != 2 or not np.all(table[1] > 0):
-            raise ArtifactError(f"{path}: two rows are due, means and positive scales, found shape {table.shape}.")
+            raise ArtifactError(f"{path}: two rows are needed, means and positive scales, found shape {table.shape}.")
         return cls(table[0], table[1])
 
     def save(self, path: Path) -> None:

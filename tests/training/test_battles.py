@@ -166,8 +166,10 @@ def test_lone_surrogates_do_not_survive_reading(write_lines):
     assert battle.prompt.encode("utf-8").decode("utf-8") == "smile \ufffd"
 
 
-def test_columns_of_no_known_form_are_an_error_that_lists_the_forms(write_lines):
-    with pytest.raises(DataError, match=r"votes\.jsonl:1: its columns \(question, vote\).*prompt, winner"):
+def test_columns_of_no_known_form_are_an_error_that_says_what_ones_own_need(write_lines):
+    with pytest.raises(
+        DataError, match=r"votes\.jsonl:1: its columns \(question, vote\).*prompt, model_a, model_b, winner"
+    ):
         battles_of(write_lines, {"question": "Hi", "vote": "a"})
 
 

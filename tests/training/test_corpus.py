@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,9 +93,16 @@ def test_a_missing_data_folder_is_an_error(tmp_path):
         read_data_folder(tmp_path / "nothing")
 
 
-def test_an_empty_file_is_an_error(write_lines):
-    with pytest.raises(DataError, match="has no rows"):
-        read_source(str(write_lines("votes.jsonl", [])))
+def test_an_empty_file_is_an_error_that_shows_its_path(write_lines):
+    empty = write_lines("votes.jsonl", [])
+    with pytest.raises(DataError, match=f"{re.escape(str(empty))}: has no rows"):
+        read_source(str(empty))
+
+
+def test_an_empty_file_of_a_data_folder_is_shown_by_its_whole_path(data_folder, write_lines):
+    empty = write_lines("arena/votes_2023.jsonl", [])
+    with pytest.raises(DataError, match=f"{re.escape(str(empty))}: has no rows"):
+        read_data_folder(data_folder)
 
 
 def test_a_folder_of_ones_own_files_is_read_as_one_corpus(write_lines, tmp_path):

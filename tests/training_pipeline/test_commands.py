@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
 from training.cli import COMMANDS
-from training.commands.shared import require_extra
+from training.commands.shared import DISTILL_PACKAGES, TRAIN_PACKAGES, require_extra
 
 HEAVY = ("sklearn", "lightgbm", "pandas", "torch", "sentence_transformers", "matplotlib", "datasets", "scipy")
 
@@ -36,8 +37,17 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_a_missing_extra_is_named_with_how_to_install_it() -> None:
-    with pytest.raises(Exception, match=r"needs no_such_package.*pip install 'underdog-router\[train\]'"):
+    with pytest.raises(Exception, match=r"extra 'train' \(no_such_package is missing\): .*pip install '\.\[train\]'"):
         require_extra("train", ("sys", "no_such_package"))
+
+
+def test_of_many_missing_packages_one_is_named_and_the_others_are_counted() -> None:
+    with pytest.raises(Exception, match=r"extra 'distill' \(no_such_a and 2 more are missing\): .*distill-install"):
+        require_extra("distill", ("sys", "no_such_a", "no_such_b", "no_such_c"))
+
+
+def test_the_distilling_extra_includes_the_training_one() -> None:
+    assert set(TRAIN_PACKAGES) < set(DISTILL_PACKAGES)
 
 
 def test_score_adds_two_fields_and_keeps_the_rest(
@@ -65,11 +75,21 @@ def test_score_names_the_lines_that_it_had_to_leave_out(
 def test_score_leaves_no_half_file_where_it_cannot_write(
     sample_artifact: Path, sample: Path, tmp_path: Path, train_router_fails: TrainRouter
 ) -> None:
-    said = train_router_fails(
-        "score", sample / "tryout.jsonl", "--out", tmp_path / "no" / "x.jsonl", "--artifact", sample_artifact
-    )
-    assert "No such file or directory" in said
+    out = tmp_path / "no" / "x.jsonl"
+    said = train_router_fails("score", sample / "tryout.jsonl", "--out", out, "--artifact", sample_artifact)
+    assert f"{out}: No such file or directory" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_score_refuses_a_file_without_rows(
+    sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    source, out = tmp_path / "prompts.jsonl", tmp_path / "scored.jsonl"
+    source.write_text("\n", encoding="utf-8")
+    assert "prompts.jsonl: has no rows" in train_router_fails(
+        "score", source, "--out", out, "--artifact", sample_artifact
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["prompts.jsonl"]
 
 
 def test_evaluate_prints_the_documented_json(sample_artifact: Path, sample: Path, train_router: TrainRouter) -> None:
@@ -101,7 +121,15 @@ def test_a_threshold_for_a_share_can_come_from_prompts_of_ones_own(
     words = ["--strong-share", "0.25", "--prompts", sample / "tryout.jsonl", "--artifact", sample_artifact, "--json"]
     point = json.loads(train_router("tune-threshold", *words))
     assert point["strong_share"] == pytest.approx(0.25, abs=0.05)
-    assert point["n"] == 40
+    assert (point["n"], point["quality_from"]) == (40, "curve")
+
+
+def test_a_quality_read_off_the_curve_is_not_called_measured(
+    sample_artifact: Path, sample: Path, train_router: TrainRouter
+) -> None:
+    words = ["--strong-share", "0.25", "--prompts", sample / "tryout.jsonl", "--artifact", sample_artifact]
+    said = train_router("tune-threshold", *words)
+    assert re.search(r"strong share 0\.25 of these 40 prompts; quality 0\.\d\d by the artifact's curve\)", said)
 
 
 def test_a_threshold_for_a_quality_can_be_measured_on_scores_of_ones_own(
@@ -114,6 +142,7 @@ def test_a_threshold_for_a_quality_can_be_measured_on_scores_of_ones_own(
     words = ["--quality", "0.9", "--prompts", own, "--artifact", sample_artifact, "--json"]
     point = json.loads(train_router("tune-threshold", *words))
     assert point["strong_share"] < 0.6
+    assert (point["n"], point["quality_from"]) == (40, "labels")
 
 
 def test_a_tuned_threshold_can_be_kept_in_the_artifact(
@@ -124,7 +153,19 @@ def test_a_tuned_threshold_can_be_kept_in_the_artifact(
     train_router("tune-threshold", "--strong-share", "0.2", "--artifact", copy, "--store", "nightly")
     points = Scorer.load(copy).manifest.operating_points
     assert points["nightly"].strong_share == pytest.approx(0.2, abs=0.02)
+    assert points["nightly"].quality_from == "curve"
     assert {"cheap", "balanced", "best"} < set(points)
+
+
+def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
+    sample_artifact: Path, sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(sample_artifact, copy)
+    words = ["--strong-share", "0.3", "--prompts", sample / "tryout.jsonl", "--artifact", copy, "--store", "mine"]
+    train_router("tune-threshold", *words)
+    train_router("report", "--artifact", copy)
+    assert "| mine (strong share on 40 other prompts) |" in (copy / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +177,10 @@ def test_a_tuned_threshold_can_be_kept_in_the_artifact(
         (["--classifier", "oracle"], "ridge"),
         (["--name", "a b", "--data", "."], "--name a b"),
         (["--battles", "no/such/file.csv", "-q"], "no/such/file.csv"),
+        (
+            ["--battles", "data/sample/battles.jsonl", "--encoder", "tests", "-q"],
+            "pass a folder that `train-router distill`",
+        ),
         (["bake"], "bake"),
     ],
 )

@@ -58,7 +58,7 @@ def test_votes_alone_are_enough_for_a_preference_head() -> None:
 
 
 def test_too_few_prompts_are_refused_with_the_remedy() -> None:
-    with pytest.raises(DataError, match=r"at least 40 are due; give more battles"):
+    with pytest.raises(DataError, match=r"^only 30 labelled .* at least 40 are needed; give more battles"):
         fit_classifier("ridge", _design(n=30), dim=DIM, seed=0)
 
 

@@ -51,6 +51,14 @@ def test_its_card_shows_the_figures_of_its_manifest(shipped: Scorer) -> None:
         assert f"{report['length']['apgr']:.3f}" in card
 
 
+def test_its_card_says_where_it_is_weak_and_what_a_win_rate_is_not_meant_for() -> None:
+    card = (default_artifact_path() / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "On mmlu and gsm8k this router does worse than the length of the prompt" in card
+    assert "from 2023" in card
+    assert "`DATA` is the data folder." in card
+    assert [line.split("|")[-2].strip() for line in card.splitlines() if line.startswith("| exam |")] == ["not meant"]
+
+
 @pytest.mark.parametrize("benchmark", ["mt-bench", "mmlu", "gsm8k"])
 def test_evaluate_gives_what_the_manifest_says(
     benchmark: str, shipped: Scorer, shared_data: Path, train_router: TrainRouter

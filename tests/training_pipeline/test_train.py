@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from router.scoring.artifact import default_artifact_path
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
 from training.golden_prompts import GOLDEN_PROMPTS
@@ -57,7 +58,13 @@ def test_a_run_says_what_it_read_kept_and_measured(sample: Path, tmp_path: Path,
     assert result.exit_code == 0, result.output
     assert re.search(r"sample/battles +480 +kept", result.stderr)
     assert "calibrated on" in result.stderr
-    assert "balanced: threshold" in result.stderr
+    points = re.findall(r"^(\w+): threshold", result.stderr, re.MULTILINE)
+    assert points == ["cheap", "balanced", "best"]
+    assert re.findall(r"not read: .*", result.stderr) == [
+        "not read: 5 files that are no training set (benchmarks/gsm8k.jsonl, ...)"
+    ]
+    assert f"wrote {tmp_path / 'out'}" in result.stderr
+    assert f"replaced {tmp_path / 'out'}" in CliRunner().invoke(main, [str(word) for word in words]).stderr
     assert [part.kind for part in Scorer.load(tmp_path / "out").manifest.heads] == ["trees"]
 
 
@@ -127,6 +134,19 @@ def test_the_model_card_names_sources_licences_hashes_and_figures(sample_artifac
     for report in manifest.measured["benchmarks"]:
         assert f"{report['router']['apgr']:.3f}" in card
     assert manifest.command in card
+
+
+def test_the_card_of_ones_own_artifact_claims_nothing_about_the_shipped_ones_data(
+    sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    out = tmp_path / "out"
+    words = ["--battles", sample / "battles.jsonl", "--encoder", default_artifact_path(), "--out", out]
+    train_router(*words, "--name", "own", "-q")
+    card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "train-router --battles battles.jsonl --encoder ENCODER " in card
+    assert "`ENCODER` is the folder of the encoder above." in card
+    for claim in ("from 2023", "weak spot", "`DATA`", "taken from the shipped artifact"):
+        assert claim not in card
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

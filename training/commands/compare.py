@@ -37,9 +37,8 @@ from training.plan import Plan
 def command(*, data: Path, kinds: tuple[str, ...], encoder: Path | None, seed: int, as_json: bool, quiet: bool) -> None:
     """Compare classifiers by leaving out one exam source, or a tenth of the votes, at a time; reads no benchmark."""
     require_extra("train", TRAIN_PACKAGES)
-    from router.scoring.artifact import default_artifact_path
-    from router.scoring.encoder import StaticEncoder
     from router.scoring.inputs import Inputs
+    from training.encoders import encoder_folder, load_encoder
     from training.fit import fit_classifier
     from training.labels import label
     from training.pipeline import raw_rows
@@ -48,7 +47,7 @@ def command(*, data: Path, kinds: tuple[str, ...], encoder: Path | None, seed: i
 
     say = speaker(wanted=not (quiet or as_json))
     plan = Plan(data=data, out=Path(), name="comparison", version="1", classifier="", seed=seed)
-    static = StaticEncoder.load(encoder if encoder is not None else default_artifact_path())
+    static = load_encoder(encoder_folder(encoder))
     labelled = label(without_tests(read_corpus(plan), plan, static))
     raw = raw_rows(Inputs(static), [row.prompt for row in labelled])
     results = []

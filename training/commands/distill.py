@@ -9,7 +9,6 @@ import click
 from router.errors import DataError
 from training.commands.shared import (
     DISTILL_PACKAGES,
-    TRAIN_PACKAGES,
     folder_option,
     quiet_option,
     require_extra,
@@ -49,7 +48,6 @@ def command(
     quiet: bool,
 ) -> None:
     """Distil a sentence-transformers model into a table of token vectors (minutes on two cores, needs torch)."""
-    require_extra("train", TRAIN_PACKAGES)
     require_extra("distill", DISTILL_PACKAGES)
     if data is None and not battles:
         raise DataError("give prompts to fit the table to: --data DIR or --battles FILE")

@@ -90,8 +90,9 @@ def command(
     quiet: bool,
 ) -> None:
     """Fit a classifier and write an artifact: weights, calibration, cost-quality curve, model card and report."""
-    require_extra("train", TRAIN_PACKAGES)
-    if teacher is not None:
+    if teacher is None:
+        require_extra("train", TRAIN_PACKAGES)
+    else:
         require_extra("distill", DISTILL_PACKAGES)
     if encoder is not None and teacher is not None:
         raise click.UsageError("--encoder and --distill exclude each other: take an encoder, or make one")

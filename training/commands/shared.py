@@ -10,10 +10,11 @@ from typing import Any
 import click
 import msgspec
 
+from training.extras import how_to_install
 from training.progress import quiet
 
 TRAIN_PACKAGES = ("sklearn", "scipy", "lightgbm", "threadpoolctl", "matplotlib", "jinja2", "tqdm")
-DISTILL_PACKAGES = ("sentence_transformers", "torch")
+DISTILL_PACKAGES = (*TRAIN_PACKAGES, "sentence_transformers", "torch")
 
 Say = Callable[[str], None]
 
@@ -22,9 +23,9 @@ def require_extra(extra: str, packages: Sequence[str]) -> None:
     """Stop, saying what to install, where one of ``packages`` is missing."""
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise click.ClickException(
-            f"this command needs {', '.join(missing)}, which come with an extra: pip install 'underdog-router[{extra}]'"
-        )
+        others = len(missing) - 1
+        what = f"{missing[0]} and {others} more are missing" if others else f"{missing[0]} is missing"
+        raise click.ClickException(f"this command needs the extra '{extra}' ({what}): {how_to_install(extra)}")
 
 
 def speaker(*, wanted: bool) -> Say:

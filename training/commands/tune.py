@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from training.commands.shared import (
     TRAIN_PACKAGES,
@@ -15,6 +17,9 @@ from training.commands.shared import (
     require_extra,
     speaker,
 )
+
+if TYPE_CHECKING:
+    from router.scoring.curve import OperatingPoint
 
 SHARE = click.FloatRange(0.0, 1.0)
 
@@ -60,9 +65,18 @@ def command(
     if name is not None and artifact is not None:
         store(artifact, name, point)
     if as_json:
-        print_json(point)
+        print_json(asdict(point))
     else:
-        click.echo(
-            f"threshold {point.threshold} (strong share {point.strong_share}, quality {point.quality}, "
-            f"measured on {point.n:,} prompts)"
+        click.echo(_line(point, own_prompts=prompts is not None))
+
+
+def _line(point: OperatingPoint, *, own_prompts: bool) -> str:
+    """The threshold with what it gives, and what was measured where."""
+    if own_prompts and point.quality_from == "curve":
+        figures = (
+            f"strong share {point.strong_share:.3g} of these {point.n:,} prompts; "
+            f"quality {point.quality:.2f} by the artifact's curve"
         )
+    else:
+        figures = f"strong share {point.strong_share}, quality {point.quality}, measured on {point.n:,} prompts"
+    return f"threshold {point.threshold} ({figures})"

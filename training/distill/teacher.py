@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.errors import DataError
+from training.extras import how_to_install
 from training.progress import progress
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ class Teacher:
             from transformers.utils import logging
         except ImportError as error:
             raise DataError(
-                f"distilling needs sentence-transformers and torch ({error.name} is missing); "
-                "pip install 'underdog-router[distill]'"
+                f"distilling needs the extra 'distill' ({error.name} is missing): {how_to_install('distill')}"
             ) from error
         logging.disable_progress_bar()
         torch.set_num_threads(THREADS)

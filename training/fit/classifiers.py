@@ -55,8 +55,8 @@ def fit_classifier(kind: str, design: Design, *, dim: int, seed: int) -> Blend:
     """
     if len(design) < FEWEST_ROWS:
         raise DataError(
-            f"{len(design)} labelled prompts are left to fit on, at least {FEWEST_ROWS} are due; give more battles "
-            "(--battles FILE) or a data folder (--data DIR)"
+            f"only {len(design)} labelled prompts are left to fit on, at least {FEWEST_ROWS} are needed; give more "
+            "battles (--battles FILE) or a data folder (--data DIR)"
         )
     with one_thread():
         parts = CLASSIFIERS[kind](design, dim, seed)
