@@ -44,6 +44,8 @@ def question(answer: str | None = None, prompt: str = "Say it.", regex: str | No
         ("42.4", "42", False),
         ("1.5e3", "1500", True),
         ("1.5 × 10^3", "1500", True),
+        (r"1.5 \times 10^{3}", "1500", True),
+        ("2.5e-3 m", "0.0025", True),
         ("3,5", "3.5", True),
         ("1.234,50 euros", "1234.5", True),
         ("12 km", "12 km", True),

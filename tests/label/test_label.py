@@ -125,6 +125,7 @@ async def test_passing_trouble_is_retried(trouble: Turn, serve: Serve, label: La
         (Turn(status=500), "weak: status 500", 3),
         (Turn(status=400), "weak: status 400", 1),
         (Turn(status=429, headers={"retry-after": "86400"}), "weak: status 429", 1),
+        (Turn(status=503, headers={"retry-after": "Fri, 31 Dec 2999 23:59:59 GMT"}), "weak: status 503", 1),
         (Turn(fault="hang"), "weak: no answer in 0.3 s", 3),
         (Turn(fault="not-json"), "not a chat answer", 1),
         (Turn(fault="redirect"), "weak: status 307", 1),

@@ -53,7 +53,6 @@ class Patience(Struct, frozen=True, kw_only=True):
 
     timeout_s: float = 180.0
     retries: int = 6
-    base_wait_s: float = BASE_WAIT_S
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -117,6 +116,17 @@ def endpoint(role: str, url: str, model: str | None) -> Endpoint:
     if parsed.userinfo:
         raise DataError(f"--{role}: the URL holds credentials; move the key to the variable {found.key_variable}")
     return found
+
+
+def wait_s(attempt: int, asked: float | None) -> float:
+    """Seconds to wait before the next try: full jitter, on top of what the server asked for.
+
+    Args:
+        attempt: tries that failed before this one; the bound of the jitter doubles with each, up to a minute.
+        asked: the server's ``Retry-After`` in seconds, if it sent one.
+    """
+    bound = min(LONGEST_WAIT_S, BASE_WAIT_S * 2**attempt)
+    return (asked or 0.0) + random.uniform(0.0, bound)  # noqa: S311 - spreads retries, guards nothing
 
 
 class Model:
@@ -199,14 +209,9 @@ class Model:
             except _Passing as passing:
                 if attempt >= self._patience.retries or (passing.wait_s or 0.0) > LONGEST_RETRY_AFTER_S:
                     raise NoAnswer(str(passing)) from passing
-                await asyncio.sleep(self._wait_s(attempt, passing.wait_s))
+                await asyncio.sleep(wait_s(attempt, passing.wait_s))
                 attempt += 1
                 self.retried += 1
-
-    def _wait_s(self, attempt: int, asked: float | None) -> float:
-        """Full jitter: anything up to a bound that doubles, on top of what the server asked for."""
-        bound = min(LONGEST_WAIT_S, self._patience.base_wait_s * 2**attempt)
-        return (asked or 0.0) + random.uniform(0.0, bound)  # noqa: S311 - spreads retries, guards nothing
 
     async def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         url = httpx.URL(self.at.url)

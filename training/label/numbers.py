@@ -10,12 +10,12 @@ from msgspec import Struct
 RELATIVE_TOLERANCE = 1e-6
 
 _DIGITS = r"\d{1,3}(?:[,'’\u00a0\u202f\u2009]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+[.,]\d+|\d+|\.\d+"
-_SCALE = r"(?:[eE][+-]?\d{1,3}|\s*(?:×|x|\\times|\*)\s*10\s*\^\s*\{?[+-]?\d{1,3}\}?)"
+_SCALE = r"[eE](?P<exponent>[+-]?\d{1,3})|\s*(?:×|x|\\times|\*)\s*10\s*\^\s*\{?(?P<power>[+-]?\d{1,3})\}?"
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)])[-−–]\s?)?[$€£¥]?(?:"
     r"\\d?frac\{(?P<top>\d{1,18})\}\{(?P<bottom>\d{1,18})\}"
     r"|(?:(?P<whole>\d{1,18})\s+)?(?P<over>\d{1,18})\s?/\s?(?P<under>\d{1,18})(?![/\d])"
-    rf"|(?P<digits>{_DIGITS})(?P<scale>{_SCALE})?"
+    rf"|(?P<digits>{_DIGITS})(?:{_SCALE})?"
     r")(?P<percent>\s?(?:\\?%|percent\b|per cent\b))?"
 )
 _UNIT = re.compile(r"(?:\s*\\?[A-Za-zµ°Ω$€£¥²³]{1,12}(?:[/^·*-]?[A-Za-z0-9²³]{1,6}){0,2})?\.?")
@@ -71,7 +71,7 @@ def _number(match: re.Match[str]) -> Number | None:
             return None
         return Number(sign * (int(match["whole"] or 0) + int(top) / int(bottom)), percent)
     digits = _canonical(match["digits"])
-    exponent = int(re.sub(r"^.*?(?:10\s*\^\s*\{?|[eE])|\}$", "", match["scale"])) if match["scale"] else 0
+    exponent = int(match["exponent"] or match["power"] or 0)
     decimals = len(digits.partition(".")[2])
     return Number(sign * float(f"{digits}e{exponent}"), percent, decimals - exponent if decimals > exponent else 0)
 
