@@ -34,8 +34,16 @@ _LETTER_CUE = re.compile(
 )
 _LETTER_FIRST = re.compile(r"\(?([A-Z])(?:[.):]\s|\)|\s*$|\s*\n)")
 _LETTER_BRACKETED = re.compile(r"\(([A-Z])\)")
+_LETTER_LAST = re.compile(r"\s\(?([A-Z])\)?[.!]?\s*$")
+_CLAIM = re.compile(r".*(?:\b(?:is|are|was|were|get|gives|equals)\b|[:=])\s+(\S.*)")
+"""What the last sentence says that something is."""
+
 _MARKDOWN = re.compile(r"[*`$]|\\\(|\\\)|\\\[|\\\]|\\text(?:bf)?\s*(?=\{)|__")
 _ARTICLE = re.compile(r"^(?:the|an?)\s+")
+
+
+END_CHARS = 20
+"""Where a lone letter is the end of a text."""
 
 
 def grader_for(question: Question, wanted: Grader | None = None) -> Grader:
@@ -93,6 +101,9 @@ def choice_in(said: str, options: dict[str, str]) -> str | None:
         return by_text[0]
     if last_line := _LETTER_FIRST.match(text.splitlines()[-1] if text else ""):
         return last_line[1]
+    at_the_end = _LETTER_LAST.search(text[-END_CHARS:])
+    if at_the_end and at_the_end[1] in options:
+        return at_the_end[1]
     return _last(_LETTER_BRACKETED, text)
 
 
@@ -133,6 +144,8 @@ def _finals(said: str) -> set[str]:
     text = _plain(said)
     lines = [line for line in text.splitlines() if line.strip()]
     parts = [text, *lines[-1:], _last(_BOXED, said), _last(_HASHES, text)]
+    if claim := _CLAIM.match(_last_sentence(lines[-1]) if lines else ""):
+        parts.append(claim[1])
     if cue := _last(_CUE, text):
         parts += [cue, _sentence(cue)]
     return {_normal(part) for part in parts if part is not None} - {""}
@@ -156,6 +169,10 @@ def _plain(text: str) -> str:
 def _sentence(text: str) -> str:
     """The first sentence of a line; a dot within a number ends none."""
     return re.split(r"[.!?;](?:\s|$)", text, maxsplit=1)[0]
+
+
+def _last_sentence(line: str) -> str:
+    return re.split(r"[.!?;]\s+", line.strip())[-1]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> str | None:
