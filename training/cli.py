@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "distill": "training.commands.distill",
     "evaluate": "training.commands.evaluate",
     "score": "training.commands.score",
+    "label": "training.commands.label",
     "tune-threshold": "training.commands.tune",
     "report": "training.commands.report",
     "compare": "training.commands.compare",

@@ -16,6 +16,7 @@ from training.battles import BATTLE_FORMS
 from training.forms import ANSWER_COLUMNS, Form, records_of
 from training.graded import GRADED_FORMS
 from training.hub import hub_rows, is_hub_id
+from training.label.forms import SIMPLE_FORMS, WRITTEN_FORM
 from training.progress import progress
 from training.records import Battle, Drops, Graded
 from training.sources import SOURCES, Source, hub_set, own_source, source_of_file
@@ -23,7 +24,7 @@ from training.tables import FORMATS, Row, is_table, read_rows
 
 NO_TRAINING_SET = "not a registered set: pass it by its path"
 
-FORMS: tuple[Form[Any], ...] = (*BATTLE_FORMS, *GRADED_FORMS)
+FORMS: tuple[Form[Any], ...] = (WRITTEN_FORM, *BATTLE_FORMS, *GRADED_FORMS, *SIMPLE_FORMS)
 
 HASH_CHUNK = 1 << 20
 

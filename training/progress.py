@@ -22,6 +22,11 @@ def quiet() -> None:
     _Display.wanted = False
 
 
+def shown() -> bool:
+    """Whether bars are shown: they are wanted, and there is a terminal."""
+    return _Display.wanted and sys.stderr.isatty()
+
+
 def progress(items: Iterable[T], *, label: str, total: int | None = None, unit: str = "rows") -> Iterator[T]:
     """Pass ``items`` through, with a bar on standard error once two seconds have gone by.
 
@@ -31,7 +36,7 @@ def progress(items: Iterable[T], *, label: str, total: int | None = None, unit: 
         total: how many items there will be, where ``items`` cannot say.
         unit: what one item is.
     """
-    if not (_Display.wanted and sys.stderr.isatty()):
+    if not shown():
         yield from items
         return
     from tqdm import tqdm

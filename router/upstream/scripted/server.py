@@ -134,9 +134,10 @@ class ScriptedServer:
         self.requests.append(request)
         self._asked.set()
 
-    def take_turn(self) -> Turn:
-        """The turn for the chat request that was recorded last."""
-        return self.turns[min(len(self.chats), len(self.turns)) - 1]
+    def turn_for(self, request: Received) -> Turn:
+        """The turn for a recorded chat request: others may have come in since."""
+        place = next(place for place, chat in enumerate(self.chats) if chat is request)
+        return self.turns[min(place, len(self.turns) - 1)]
 
 
 class _Connection(asyncio.Protocol):
@@ -194,7 +195,7 @@ class _Connection(asyncio.Protocol):
         elif self._server.lists_models and request.method == "GET" and request.path.endswith("/models"):
             self._send(200, answers.model_list(self._server.model))
         elif request.method == "POST" and request.path.endswith("/chat/completions"):
-            await self._chat(self._server.take_turn(), request.body)
+            await self._chat(self._server.turn_for(request), request.body)
         else:
             self._send(404, answers.error(f"No such path: {request.method} {request.path}", code="unknown_url"))
 
