@@ -3,7 +3,7 @@
 Prediction of the gain = mean + trust * (prior's score, standardised) + correction. The trust is the mean of a normal
 posterior around a small positive value. The correction is ridge regression of what is left, its penalty chosen by
 cross-validation over the labels: the most cautious one that is not clearly worse than the best, and no correction at
-all is among the choices. So with few labels prompts rank as the prior ranks them.
+all is among the choices. With few labels prompts rank as the prior ranks them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ LEAST_TRUST = 0.02
 
 CLEARLY = 0.5
 """Worse by so many standard errors of the paired difference, after the one-standard-error rule of cross-validation."""
+
+FEWEST_LABELS = 100
+"""With fewer the choice of a penalty is a coin toss, so the prior ranks alone."""
 
 FOLDS = 5
 
@@ -65,7 +68,7 @@ class Correction:
 
 def fit_correction(task: Task) -> Correction:
     """Fit on all of ``task``, with the penalty that its own folds choose."""
-    chosen = _choose(task)
+    chosen = _choose(task) if len(task.gain) >= FEWEST_LABELS else None
     return next(fit for fit in _path(task, [chosen]) if fit.penalty == chosen)
 
 
