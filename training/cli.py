@@ -16,6 +16,7 @@ DEFAULT_COMMAND = "fit"
 
 COMMANDS: dict[str, str] = {
     "fit": "training.commands.fit",
+    "refit": "training.commands.refit",
     "distill": "training.commands.distill",
     "evaluate": "training.commands.evaluate",
     "score": "training.commands.score",
@@ -23,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "tune-threshold": "training.commands.tune",
     "report": "training.commands.report",
     "compare": "training.commands.compare",
+    "learning-curve": "training.commands.learning_curve",
 }
 """Command to the module that has it, as ``command``."""
 

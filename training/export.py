@@ -39,7 +39,7 @@ def export(
         DataError: the folder holds something that is no artifact.
         ArtifactError: what was written does not load.
     """
-    _make_room(plan.out)
+    make_room(plan.out)
     facts = Facts(
         name=plan.name,
         version=plan.version,
@@ -76,7 +76,7 @@ def encoder_about(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _make_room(folder: Path) -> None:
+def make_room(folder: Path) -> None:
     """Remove the heads of an earlier run; refuse a folder with files that are not an artifact's."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file():
         raise DataError(f"{folder}: is not empty and holds no artifact; name another folder with --out")

@@ -29,6 +29,7 @@ from router.scoring.manifest import (
     read_manifest,
     write_manifest,
 )
+from router.scoring.neighbours import NeighboursHead
 from router.scoring.trees import TreesHead
 
 SCALER_FILE = "scaler.npy"
@@ -198,6 +199,8 @@ def _read_head(folder: Path, info: HeadInfo, width: int) -> Head:
         return MlpHead.load(path)
     if info.kind == TreesHead.kind:
         return TreesHead.load(path, width)
+    if info.kind == NeighboursHead.kind:
+        return NeighboursHead.load(path, width)
     raise ArtifactError(f"{path}: head of unknown kind '{info.kind}'; upgrade underdog-router.")
 
 

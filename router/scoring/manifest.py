@@ -32,7 +32,7 @@ class EncoderInfo(Struct, frozen=True, kw_only=True):
 
 
 class HeadInfo(Struct, frozen=True, kw_only=True):
-    """One head of the classifier: its kind (``linear``, ``trees``, ``mlp``), file, and weight in the blend."""
+    """One head of the classifier: kind (``linear``, ``trees``, ``mlp``, ``neighbours``), file, weight in the blend."""
 
     name: str
     kind: str

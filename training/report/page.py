@@ -67,6 +67,7 @@ def context(manifest: Manifest, figure: bytes) -> dict[str, Any]:
         "baselines": BASELINES,
         "routellm": ROUTELLM_BEST,
         "dropped": manifest.extra.get("dropped", []),
+        "refit": manifest.extra.get("refit"),
         "not_read": manifest.extra.get("not_read", []),
         "figure": base64.b64encode(figure).decode("ascii"),
     }
