@@ -32,7 +32,7 @@ from training.reading import read_corpus, test_set_folder, without_tests
 from training.records import Labelled
 from training.report import write_report
 from training.splits import split_by_group
-from training.tradeoff import by_share, measure_curve, operating_points
+from training.tradeoff import measure_curve, operating_points, point_lines
 
 SLICES: Mapping[str, float] = {"fit": 0.8, "calibrate": 0.2}
 """Shares of the prompt groups. No prompt both teaches the classifier and calibrates it."""
@@ -100,9 +100,8 @@ def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
     tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration)
     done = "replaced" if (plan.out / MANIFEST_FILE).is_file() else "wrote"
     manifest = export(plan, chain, tradeoff, measured, corpus.recounted(), folder)
-    for name, point in by_share(manifest.operating_points):
-        figures = f"strong share {point.strong_share:.2f}, quality {point.quality:.2f}"
-        say(f"{name}: threshold {point.threshold:.4f}, {figures}")
+    for line in point_lines(manifest.operating_points):
+        say(line)
     write_report(plan.out)
     say(f"{done} {plan.out}")
     return manifest

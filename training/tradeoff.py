@@ -83,6 +83,14 @@ def by_share(points: Mapping[str, OperatingPoint]) -> list[tuple[str, OperatingP
     return sorted(points.items(), key=lambda item: (item[1].strong_share, -item[1].threshold))
 
 
+def point_lines(points: Mapping[str, OperatingPoint]) -> list[str]:
+    """One line for each point, for the terminal."""
+    return [
+        f"{name}: threshold {point.threshold:.4f}, strong share {point.strong_share:.2f}, quality {point.quality:.2f}"
+        for name, point in by_share(points)
+    ]
+
+
 def _never_rising(quality: FloatArray) -> FloatArray:
     from sklearn.isotonic import IsotonicRegression
 

@@ -31,7 +31,7 @@ from training.refit.labels import LabelSet, as_labelled, read_labels
 from training.report import write_report
 from training.splits import split_by_group
 from training.threads import one_thread
-from training.tradeoff import measure_curve, operating_points
+from training.tradeoff import measure_curve, operating_points, point_lines
 
 FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -92,9 +92,8 @@ def refit(plan: RefitPlan, say: Say) -> Manifest:
     done = fit_chain(prior.chain, labelled, raw_rows(prior.chain.inputs, [row.prompt for row in labelled]), plan.seed)
     say(_outcome(done))
     manifest = _export(plan, prior, found, labelled, done)
-    for name, point in manifest.operating_points.items():
-        figures = f"strong share {point.strong_share:.2f}, quality {point.quality:.2f}"
-        say(f"{name}: threshold {point.threshold:.4f}, {figures}")
+    for line in point_lines(manifest.operating_points):
+        say(line)
     write_report(plan.out)
     say(f"wrote {plan.out}")
     return manifest
