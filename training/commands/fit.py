@@ -15,6 +15,7 @@ from training.commands.shared import (
     quiet_option,
     require_extra,
     speaker,
+    written,
 )
 from training.plan import Plan, name_and_version
 
@@ -116,14 +117,7 @@ def command(
 
     manifest = train(plan, speaker(wanted=not (quiet or as_json)))
     if as_json:
-        print_json(
-            {
-                "artifact": manifest.label,
-                "out": str(plan.out),
-                "operating_points": manifest.operating_points,
-                "measured": manifest.measured,
-            }
-        )
+        print_json(written(manifest, plan.out))
 
 
 def _sample_unless(named: tuple[str, ...]) -> Path | None:

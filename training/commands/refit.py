@@ -15,6 +15,7 @@ from training.commands.shared import (
     quiet_option,
     require_extra,
     speaker,
+    written,
 )
 from training.plan import name_and_version
 
@@ -60,12 +61,4 @@ def command(
     )
     manifest = refit(plan, speaker(wanted=not (quiet or as_json)))
     if as_json:
-        print_json(
-            {
-                "artifact": manifest.label,
-                "out": str(plan.out),
-                "operating_points": manifest.operating_points,
-                "measured": manifest.measured,
-                "refit": manifest.extra["refit"],
-            }
-        )
+        print_json({**written(manifest, plan.out), "refit": manifest.extra["refit"]})

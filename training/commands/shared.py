@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from training.extras import how_to_install
 from training.progress import quiet
+
+if TYPE_CHECKING:
+    from router.scoring.manifest import Manifest
 
 TRAIN_PACKAGES = ("sklearn", "scipy", "lightgbm", "threadpoolctl", "matplotlib", "jinja2", "tqdm")
 DISTILL_PACKAGES = (*TRAIN_PACKAGES, "sentence_transformers", "torch")
@@ -39,6 +42,16 @@ def speaker(*, wanted: bool) -> Say:
 def print_json(value: Any) -> None:
     """Print ``value`` (structs, dicts, lists) as JSON on standard output."""
     click.echo(msgspec.json.format(msgspec.json.encode(value, order="sorted")).decode())
+
+
+def written(manifest: Manifest, out: Path) -> dict[str, Any]:
+    """What ``--json`` says of an artifact that was just written."""
+    return {
+        "artifact": manifest.label,
+        "out": str(out),
+        "operating_points": manifest.operating_points,
+        "measured": manifest.measured,
+    }
 
 
 def folder_option(*names: str, **settings: Any) -> Callable[..., Any]:
