@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -33,8 +32,6 @@ from router.scoring.scorer import Scorer
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
-
-logger = logging.getLogger("underdog")
 
 LEDGER_FILE = "ledger.sqlite3"
 

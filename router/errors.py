@@ -7,7 +7,6 @@
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
-    ├── CacheError                the cache failed; a request goes on without it
     ├── LedgerError               the ledger failed
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
@@ -37,6 +36,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
+UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's JSON may raise: no JSON, another shape, bytes that are no text, nested without end."""
+
 
 class UnderdogError(Exception):
     """Root of all errors raised on purpose. ``str(error)`` is a sentence for the person who must act."""
@@ -56,10 +60,6 @@ class EmbeddedModelError(UnderdogError):
 
 class DataError(UnderdogError):
     """Training or evaluation input cannot be used; the message names the file and the remedy."""
-
-
-class CacheError(UnderdogError):
-    """The cache failed. Never reaches a caller: the request goes on as a miss."""
 
 
 class LedgerError(UnderdogError):

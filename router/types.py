@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 Route = Literal["weak", "strong"]
 """Which of the two models answers."""
@@ -191,7 +191,6 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 __all__ = [
     "ANONYMOUS",
-    "UNSET",
     "CacheOutcome",
     "CachedAnswer",
     "ChatRequest",
@@ -207,6 +206,5 @@ __all__ = [
     "Route",
     "StreamOptions",
     "Tuning",
-    "UnsetType",
     "Usage",
 ]

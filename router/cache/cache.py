@@ -15,7 +15,7 @@ from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
 from router.cache.fingerprint import Fingerprint, fingerprint
 from router.cache.index import FloatArray, Neighbour, PartitionIndex
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
-from router.cache.store import Entry, MemoryStore, entry_size
+from router.cache.store import Entry, MemoryStore, Store, entry_size
 from router.cache.verify import Verifier, WordingVerifier
 from router.types import CachedAnswer, ChatRequest
 
@@ -69,7 +69,7 @@ class SemanticCache:
         self._clock = clock
         self._verifier: Verifier = verifier or WordingVerifier()
         self._index = PartitionIndex()
-        self._entries = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
+        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
         self._tally = _Tally()
         self._lock = threading.RLock()
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from router.errors import UNREADABLE_JSON
 from router.types import Usage
 
 DEFAULT_MAX_BYTES = 8 * 2**20
@@ -16,10 +17,6 @@ MAX_COUNT = 2**40
 
 LABELS = frozenset({"role", "id", "type", "name", "object", "format"})
 """String fields that name something. Any other string in a delta is a piece of text, and pieces are joined."""
-
-
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding a stranger's JSON may raise: no JSON, another shape, bytes that are no text, nested without end."""
 
 
 class _Delta(msgspec.Struct):
@@ -76,7 +73,7 @@ def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
     """The facts of a whole ``chat.completion`` body; what is missing reads as absent. Never raises."""
     try:
         whole = _decode_whole(body)
-    except UNREADABLE:
+    except UNREADABLE_JSON:
         return AnswerFacts(None, None, None, "")
     choices = whole.choices or []
     texts = [choice.message.content for choice in choices if choice.message is not None]
@@ -136,7 +133,7 @@ class StreamFold:
         """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None."""
         try:
             chunk = _decode_chunk(payload)
-        except UNREADABLE:
+        except UNREADABLE_JSON:
             self._whole = False
             return
         self._keep(payload)
@@ -163,7 +160,7 @@ class StreamFold:
             return None
         try:
             return msgspec.json.encode(_fold(self._payloads))
-        except (*UNREADABLE, TypeError, LookupError, AttributeError):
+        except (*UNREADABLE_JSON, msgspec.EncodeError, TypeError, LookupError, AttributeError):
             return None  # fields that we do not check on the way had contents that do not fit together
 
     def _keep(self, payload: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from router.errors import InvalidRequest
+from router.errors import UNREADABLE_JSON, InvalidRequest
 from router.types import ChatRequest
 
 MAX_REASON_CHARS = 200
@@ -42,7 +42,7 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
 def _decode_json(body: bytes) -> dict[str, Any]:
     try:
         raw = _raw.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise InvalidRequest(f"The request body is not valid JSON: {_why(body, error)}.", code="invalid_json") from None
     if not isinstance(raw, dict):
         raise InvalidRequest("The request body must be a JSON object with a 'messages' list.", code="invalid_json")

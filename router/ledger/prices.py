@@ -139,16 +139,6 @@ def preload(refs: Iterable[ModelRef]) -> None:
             _tariff(ref.provider, ref.model)
 
 
-def provider_of_url(base_url: str) -> str | None:
-    """The price list's provider id for an API base URL (``https://api.openai.com/v1`` -> ``openai``), or None."""
-    from genai_prices.data_snapshot import get_snapshot
-
-    try:
-        return get_snapshot().find_provider(None, None, base_url).id
-    except LookupError:
-        return None
-
-
 @lru_cache(maxsize=1024)
 def _tariff(provider: str | None, model: str) -> Tariff:
     from genai_prices.data_snapshot import get_snapshot

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from router.errors import ArtifactError
+from router.errors import UNREADABLE_JSON, ArtifactError
 from router.scoring.arrays import REMEDY
 from router.scoring.chain import Chain
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> list[GoldenRow]:
         rows: list[GoldenRow] = msgspec.json.Decoder(GoldenRow).decode_lines(path.read_bytes())
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise ArtifactError(f"{path}: not valid golden rows ({error}); {REMEDY}") from error
     if not rows:
         raise ArtifactError(f"{path}: holds no rows; {REMEDY}")

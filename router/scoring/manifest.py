@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.errors import ArtifactError
+from router.errors import UNREADABLE_JSON, ArtifactError
 from router.scoring.arrays import REMEDY
 from router.scoring.curve import CurvePoints, OperatingPoint
 
@@ -92,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{path}: format {found} is newer than this version reads ({FORMAT}); upgrade underdog-router."
             )
         manifest = msgspec.json.decode(body, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE_JSON as error:
         raise ArtifactError(f"{path}: not a valid manifest ({error}); {REMEDY}") from error
     # Name and version appear in HTTP headers and paths, hence they must be as plain as file names.
     for name in [manifest.name, manifest.version, *manifest.files, *(head.file for head in manifest.heads)]:

@@ -13,11 +13,18 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from router.errors import SettingsError, UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from router.errors import (
+    UNREADABLE_JSON,
+    SettingsError,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from router.settings import Secret
 from router.upstream.base import State, WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
-from router.upstream.refusals import MAX_ERROR_BYTES, UNREADABLE, error_in_answer, refusal
+from router.upstream.refusals import MAX_ERROR_BYTES, error_in_answer, refusal
 from router.upstream.streaming import EventStream
 from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, translate
 
@@ -265,7 +272,7 @@ class OpenAICompatibleUpstream:
         """Refuse what is no chat answer, an error object with status 200 above all."""
         try:
             decoded = _ANSWER.decode(answer)
-        except UNREADABLE as error:
+        except UNREADABLE_JSON as error:
             message = f"The {self.name} upstream answered with something that is no chat completion; check its URL."
             raise UpstreamBroken(message, upstream=self.name) from error
         if decoded.error is not None:
@@ -295,7 +302,7 @@ class OpenAICompatibleUpstream:
             body = await self._read(response, self._max_answer_bytes)
         try:
             models = _MODEL_LIST.decode(body).data
-        except UNREADABLE:
+        except UNREADABLE_JSON:
             models = []
         return next((model.id for model in models[:1] if _MODEL_ID.fullmatch(model.id)), UNNAMED_MODEL)
 

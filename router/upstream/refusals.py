@@ -8,16 +8,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
 
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error answer is read."""
 
 MAX_DETAIL_CHARS = 1000
 """How much of an upstream's own sentence goes into ours."""
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding a stranger's JSON may raise: no JSON, another shape, bytes that are no text, nested without end."""
 
 _KEY_REJECTED = (401, 403)
 
@@ -58,7 +55,7 @@ def error_object(body: bytes) -> dict[str, Any] | None:
     """The error object of an error answer with OpenAI's four fields filled in, or None where there is none."""
     try:
         decoded = msgspec.json.decode(body)
-    except UNREADABLE:
+    except UNREADABLE_JSON:
         return None
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
         decoded = decoded[0]

@@ -12,9 +12,9 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from router.errors import UpstreamBroken, UpstreamTimeout
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
 from router.upstream.events import EventDecoder, EventTooLarge
-from router.upstream.refusals import UNREADABLE, error_in_answer
+from router.upstream.refusals import error_in_answer
 from router.upstream.transport import FOREIGN_ERRORS, translate
 
 DONE = b"[DONE]"
@@ -150,14 +150,14 @@ class EventStream:
         if payload == DONE:
             self._payloads.append(payload)
         elif payload:
-            with contextlib.suppress(*UNREADABLE):
+            with contextlib.suppress(*UNREADABLE_JSON):
                 msgspec.json.decode(payload)
                 self._payloads.append(payload)
 
     def _check(self, payload: bytes) -> None:
         try:
             chunk = _CHUNK.decode(payload)
-        except UNREADABLE as error:
+        except UNREADABLE_JSON as error:
             message = f"The {self._upstream} upstream sent an event that is no chat chunk."
             raise UpstreamBroken(message, upstream=self._upstream) from error
         if chunk.error is not None:

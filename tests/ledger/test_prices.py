@@ -13,7 +13,7 @@ import pytest
 from genai_prices.data import providers
 from genai_prices.types import ModelInfo, Provider
 
-from router.ledger.prices import ModelRef, _tariff_of, cost, preload, price, provider_of_url
+from router.ledger.prices import ModelRef, _tariff_of, cost, preload, price
 from router.types import Cost, Usage
 from tests.ledger.support import REPOSITORY
 
@@ -132,19 +132,6 @@ def test_an_answer_from_the_cache_costs_nothing_and_saves_the_strong_price() -> 
 def test_without_a_strong_model_the_baseline_is_unknown() -> None:
     nothing = cost(USAGE, ModelRef("local", "smollm2"), None)
     assert (nothing.baseline_usd, nothing.saved_usd) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("url", "provider"),
-    [
-        ("https://api.openai.com/v1", "openai"),
-        ("https://api.anthropic.com/v1", "anthropic"),
-        ("https://openrouter.ai/api/v1", "openrouter"),
-        ("http://127.0.0.1:11434/v1", None),
-    ],
-)
-def test_the_provider_is_recognised_by_its_base_url(url: str, provider: str | None) -> None:
-    assert provider_of_url(url) == provider
 
 
 def imported_after(statement: str) -> bool:

@@ -8,7 +8,6 @@ import pytest
 
 from training.bradley_terry import fit_strengths
 from training.labels import balance, battle_outcome, battle_target, label_battles, label_graded, tiers_of
-from training.pairs import battle_pairs, graded_pairs
 from training.records import Battle, Graded, Labelled
 
 STRENGTHS = {"strong": 2.0, "equal": 1.9, "weak": -2.0}
@@ -148,17 +147,6 @@ def test_one_family_alone_is_balanced_too():
     (label,) = balance(label_graded([grades("p", a=0, b=1)]))
     assert label.weight == pytest.approx(1.0)
     assert balance([]) == []
-
-
-def test_held_out_votes_become_scores_of_both_models():
-    votes = [vote("model_a"), vote("model_b"), vote("tie"), vote("both_bad"), vote("model_a", model_b="equal")]
-    assert [(pair.weak, pair.strong) for pair in battle_pairs(votes, STRENGTHS)] == [(0, 1), (1, 0), (1, 1), (0, 0)]
-
-
-def test_held_out_grades_become_the_means_of_both_tiers():
-    table = [grades("p1", task="t", a=0, b=1, c=1, d=1), grades("p2", task="t", a=0, b=0, d=1), grades("p3", c=1)]
-    pairs = graded_pairs(table, {"table": tiers_of([grades(a=0, b=0, c=0.5, d=1)])})
-    assert [(pair.source, pair.weak, pair.strong) for pair in pairs] == [("table:t", 0.5, 1.0), ("table:t", 0.0, 1.0)]
 
 
 def test_the_arena_votes_put_known_models_in_their_known_order(shared_data):

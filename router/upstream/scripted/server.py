@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
+from router.errors import UNREADABLE_JSON
 from router.upstream.scripted import answers
 from router.upstream.scripted.script import Turn
 
@@ -311,7 +312,7 @@ def _take_request(received: bytearray) -> Received | None:
 def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE_JSON:
         return None
 
 
