@@ -23,7 +23,7 @@ COMMANDS: dict[str, str] = {
     "label": "training.commands.label",
     "tune-threshold": "training.commands.tune",
     "report": "training.commands.report",
-    "compare": "training.commands.compare",
+    "classifiers": "training.commands.classifiers",
     "learning-curve": "training.commands.learning_curve",
 }
 """Command to the module that has it, as ``command``."""

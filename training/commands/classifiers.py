@@ -1,4 +1,4 @@
-"""``train-router compare``: which kind of classifier ranks unseen prompts best, by the training sources alone."""
+"""``train-router classifiers``: which kind of classifier ranks unseen prompts best, by the training sources alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.commands.shared import (
 from training.plan import Plan
 
 
-@click.command("compare")
+@click.command("classifiers")
 @folder_option("--data", required=True, help="Folder of data sets.")
 @click.option(
     "--classifier",
