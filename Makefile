@@ -1,6 +1,6 @@
 # Underdog: everything a person or a build does here, by name. `make` alone lists the targets.
 # ARGS goes through to the command: make serve ARGS="--port 9000", make test ARGS="-k threshold".
-# make train DATA=FOLDER NAME=default/1 makes the shipped artifact again.
+# make train DATA=FOLDER NAME=default/1 ARGS=--evaluate makes the shipped artifact again.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -48,7 +48,7 @@ serve: install ## start the server on 127.0.0.1:8787, with the embedded LLM (ARG
 	@exec $(PY) -m router serve $(ARGS)
 
 .PHONY: train
-train: install-dev ## fit, calibrate, measure and export a classifier from DATA into models/NAME (ARGS: more flags)
+train: install-dev ## fit, calibrate and export a classifier from DATA into models/NAME (ARGS: more flags, such as --evaluate)
 	@exec $(PY) -m training --data "$(DATA)" --name "$(NAME)" $(ARGS)
 
 .PHONY: bench

@@ -19,7 +19,7 @@ from training.corpus import Corpus
 from training.evaluate.benchmarks import BENCHMARKS, benchmark_file
 from training.progress import progress
 from training.records import Battle, Drops, Graded
-from training.tables import read_rows
+from training.tables import read_columns
 from training.text import normal
 
 Record = TypeVar("Record", Battle, Graded)
@@ -32,6 +32,9 @@ HEAD = 100
 
 NEAR = 0.95
 """Cosine from which a prompt counts as a rewording of a test prompt; RouteLLM's choice."""
+
+PROMPT_COLUMNS = frozenset({"prompt", "turns"})
+"""All that is read of a test set here: neither answers nor scores nor domains."""
 
 BLOCK = 1024
 """Prompts that are compared at a time: bounds the memory that cosines take."""
@@ -49,7 +52,7 @@ def test_prompts(folder: Path) -> list[str]:
             path = benchmark_file(name, folder)
         except DataError:
             continue
-        for row in read_rows(path, Drops(), name):
+        for row in read_columns(path, Drops(), name, PROMPT_COLUMNS):
             texts = row.values.get("turns") or [row.values.get("prompt")]
             if not all(isinstance(text, str) for text in texts):
                 raise DataError(f"{row.place}: a row of a benchmark has no prompt; fetch the file again")

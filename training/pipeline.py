@@ -28,7 +28,7 @@ from training.gains import Key, gains
 from training.labels import label
 from training.plan import Plan
 from training.progress import progress
-from training.reading import read_corpus, test_set_folder, without_tests
+from training.reading import read_corpus, test_set_folder, test_set_lines, without_tests
 from training.records import Labelled
 from training.report import write_report
 from training.splits import split_by_group
@@ -75,6 +75,8 @@ def train(plan: Plan, say: Say) -> Manifest:
 
 
 def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
+    for line in test_set_lines(plan):
+        say(line)
     corpus = read_corpus(plan)
     folder = _encoder_folder(plan, corpus, scratch, say)
     encoder = load_encoder(folder)
@@ -194,7 +196,7 @@ def _held_out(win_rates: NDArray[np.float64], part: Slice) -> dict[str, Any]:
 
 
 def _benchmarks(plan: Plan, chain: Chain) -> list[dict[str, Any]]:
-    folder = test_set_folder(plan)
+    folder = test_set_folder(plan) if plan.evaluate else None
     if folder is None:
         return []
     reports = []

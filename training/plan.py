@@ -17,8 +17,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     ``data``: a folder of registered sets or of files of one's own. ``battles``, ``judged``, ``graded``: more files, or
     hub ids. ``encoder``: a folder with a static encoder; None takes that of the shipped artifact. ``teacher``: distil
-    an encoder first. ``test_sets``: a folder of benchmarks, whose prompts are kept out of training and which are
-    measured at the end.
+    an encoder first. ``test_sets``: a folder of benchmarks, whose prompts are kept out of training. ``evaluate``: also
+    read what was scored on them, and measure the artifact by it at the end.
     """
 
     data: Path | None
@@ -34,6 +34,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     seed: int = 0
     commercial_only: bool = True
     test_sets: Path | None = None
+    evaluate: bool = False
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -52,6 +53,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         words += [f"--distill {_portable(self.teacher)}"] if self.teacher is not None else []
         words += [f"--classifier {self.classifier}", f"--seed {self.seed}", f"--name {self.name}/{self.version}"]
         words += [] if self.commercial_only else ["--all-licences"]
+        words += ["--evaluate"] if self.evaluate else []
         return " ".join(words)
 
 

@@ -51,6 +51,23 @@ def test_set_folder(plan: Plan) -> Path | None:
     return inside if inside is not None and inside.is_dir() else None
 
 
+def test_set_lines(plan: Plan) -> list[str]:
+    """What to say of the test sets: that their prompts were kept out, and whether their scores will be read.
+
+    Raises:
+        DataError: the plan is to evaluate, and there is nothing to evaluate on.
+    """
+    folder = test_set_folder(plan)
+    if folder is not None:
+        scores = "their scores are read for --evaluate alone" if plan.evaluate else "their scores are not read"
+        return [f"test sets in {folder}: prompts like theirs are kept out of training; {scores}"]
+    if plan.evaluate:
+        raise DataError(
+            f"--evaluate: no test sets; name their folder with --test-sets, or put {BENCHMARK_FOLDER} in --data"
+        )
+    return []
+
+
 def _read_folder(folder: Path, commercial_only: bool) -> Corpus:
     registered = any(
         source_of_file(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()

@@ -42,7 +42,15 @@ def is_table(path: Path) -> bool:
     return _format(path) in FORMATS
 
 
-def read_rows(path: Path, drops: Drops, source: str, *, skip: Collection[str] = ()) -> Iterator[Row]:
+def read_columns(path: Path, drops: Drops, source: str, columns: Collection[str]) -> Iterator[Row]:
+    """Like :func:`read_rows`, but no value of any other column comes out; Parquet does not even read them."""
+    for row in read_rows(path, drops, source, only=columns):
+        yield Row(row.place, {name: value for name, value in row.values.items() if name in columns})
+
+
+def read_rows(
+    path: Path, drops: Drops, source: str, *, skip: Collection[str] = (), only: Collection[str] | None = None
+) -> Iterator[Row]:
     """Read the rows of one file.
 
     Args:
@@ -50,6 +58,7 @@ def read_rows(path: Path, drops: Drops, source: str, *, skip: Collection[str] = 
         drops: counts the lines that cannot be parsed, under ``source``.
         source: the name that the rows go by.
         skip: columns that are not wanted; Parquet does not even read them.
+        only: the columns that are, for a format that can leave out the others unread.
 
     Raises:
         DataError: no such file, an unknown format, or nothing in it can be read.
@@ -61,7 +70,7 @@ def read_rows(path: Path, drops: Drops, source: str, *, skip: Collection[str] = 
         if form == ".csv":
             yield from _csv_rows(path)
         elif form == ".parquet":
-            yield from _parquet_rows(path, skip)
+            yield from _parquet_rows(path, skip, only)
         elif form == ".json":
             yield from _json_rows(path, drops, source)
         elif form in (".jsonl", ".ndjson"):
@@ -112,13 +121,14 @@ def _csv_rows(path: Path) -> Iterator[Row]:
             ) from error
 
 
-def _parquet_rows(path: Path, skip: Collection[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, skip: Collection[str], only: Collection[str] | None) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            wanted = [name for name in file.schema_arrow.names if name not in skip]
+            names = file.schema_arrow.names
+            wanted = [name for name in names if name not in skip and (only is None or name in only)]
             number = 0
             for batch in file.iter_batches(batch_size=PARQUET_BATCH, columns=wanted):
                 for values in batch.to_pylist():

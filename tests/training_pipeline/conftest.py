@@ -48,7 +48,8 @@ def sample(repository: Path) -> Path:
 def sample_artifact(tmp_path_factory: pytest.TempPathFactory, sample: Path, train_router: TrainRouter) -> Path:
     folder = tmp_path_factory.mktemp("artifacts") / "sample"
     train_router(
-        "--data", sample, "--test-sets", sample / "benchmarks", "--out", folder, "--name", "sample/3", "--quiet"
+        *("--data", sample, "--test-sets", sample / "benchmarks", "--evaluate"),
+        *("--out", folder, "--name", "sample/3", "--quiet"),
     )
     return folder
 

@@ -75,7 +75,7 @@ def test_one_command_makes_it_again(
     shipped: Scorer, shared_data: Path, tmp_path: Path, train_router: TrainRouter
 ) -> None:
     again = tmp_path / "again"
-    train_router("--data", shared_data, "--name", shipped.manifest.label, "--out", again, "-q")
+    train_router("--data", shared_data, "--evaluate", "--name", shipped.manifest.label, "--out", again, "-q")
     prompts = [row["prompt"] for row in map(json.loads, (again / "golden.jsonl").read_text("utf-8").splitlines())]
     _, win_rates = Scorer.load(again).score_batch(prompts)
     assert win_rates == pytest.approx(shipped.score_batch(prompts)[1], abs=1e-6)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from router.scoring.artifact import default_artifact_path
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
+from training.cli import main
 from training.golden_prompts import GOLDEN_PROMPTS
 
 DOCUMENTS = ("MODEL_CARD.md", "curve.png", "report.html")
@@ -28,31 +33,29 @@ def test_an_easy_and_a_hard_prompt_take_different_routes(sample_scorer: Scorer, 
 def test_the_artifact_says_what_it_is_and_what_it_was_measured_to_give(sample_scorer: Scorer) -> None:
     manifest = sample_scorer.manifest
     assert manifest.label == "sample/3"
-    assert manifest.command == "train-router --data DATA --classifier ridge --seed 0 --name sample/3"
+    assert manifest.command == "train-router --data DATA --classifier ridge --seed 0 --name sample/3 --evaluate"
     assert {source["name"] for source in manifest.training_data} == {"sample/battles", "sample/graded"}
     points = manifest.operating_points
     assert points["cheap"].threshold > points["balanced"].threshold > points["best"].threshold
     assert [report["benchmark"] for report in manifest.measured["benchmarks"]] == ["mt-bench", "mmlu", "gsm8k"]
 
 
-def test_the_same_run_gives_the_same_bytes(
-    sample_artifact: Path, sample: Path, tmp_path: Path, train_router: TrainRouter
+@pytest.mark.parametrize("classifier", ["ridge", "blend"])
+def test_the_same_run_gives_the_same_bytes_in_another_process_with_other_threads_and_hash_seeds(
+    classifier: str, sample: Path, repository: Path, tmp_path: Path
 ) -> None:
-    again = tmp_path / "again"
-    words = ["--data", sample, "--test-sets", sample / "benchmarks", "--out", again, "--name", "sample/3", "--quiet"]
-    train_router(*words)
-    names = {path.name for path in sample_artifact.iterdir()}
-    assert names == {path.name for path in again.iterdir()}
-    assert [
-        name for name in sorted(names) if (sample_artifact / name).read_bytes() != (again / name).read_bytes()
-    ] == []
+    kinds = {"one": ("1", "1"), "two": ("2", "4242")}
+    for name, (threads, seed) in kinds.items():
+        command = [sys.executable, "-m", "training", "--data", sample, "--test-sets", sample / "benchmarks"]
+        command += ["--evaluate", "--classifier", classifier, "--out", tmp_path / name, "--name", "sample/3", "--quiet"]
+        environ = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": seed}
+        subprocess.run(command, check=True, cwd=repository, env={**os.environ, **environ})
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in kinds)
+    assert one.keys() == two.keys()
+    assert [name for name in one if one[name] != two[name]] == []
 
 
 def test_a_run_says_what_it_read_kept_and_measured(sample: Path, tmp_path: Path, train_router: TrainRouter) -> None:
-    from click.testing import CliRunner
-
-    from training.cli import main
-
     words = ["fit", "--data", sample, "--out", tmp_path / "out", "--classifier", "lightgbm"]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
@@ -106,6 +109,37 @@ def test_test_prompts_are_kept_out_of_training(sample: Path, tmp_path: Path, tra
     train_router("--data", sample, "--test-sets", tests, "--out", tmp_path / "out", "-q")
     dropped = Scorer.load(tmp_path / "out").manifest.extra["dropped"]
     assert any(source == "sample/battles" and "test prompt" in reason for source, reason, _ in dropped)
+
+
+def test_a_run_that_is_not_told_to_evaluate_reads_nothing_but_the_prompts_of_test_sets(
+    sample: Path, tmp_path: Path, train_router: TrainRouter, train_router_fails: TrainRouter
+) -> None:
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    row = {"prompt": "What is 7 x 6?", "weak_correct": "a secret", "strong_correct": "another"}
+    for name in ("mmlu", "gsm8k"):
+        (tests / f"{name}.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    (tests / "mt_bench.jsonl").write_text(json.dumps({"turns": ["Hi!"], "scores": "a third"}), encoding="utf-8")
+    words = ["--data", sample, "--test-sets", tests, "--out", tmp_path / "out"]
+    manifest = json.loads(train_router(*words, "--json"))
+    assert manifest["measured"]["benchmarks"] == []
+    assert "a benchmark row needs" in train_router_fails(*words, "--evaluate", "-q")
+
+
+def test_a_run_says_that_it_keeps_test_prompts_out_and_leaves_scores_alone(sample: Path, tmp_path: Path) -> None:
+    words = ["--data", sample, "--test-sets", sample / "benchmarks", "--out", tmp_path / "out"]
+    said = CliRunner().invoke(main, [str(word) for word in words]).stderr
+    assert re.findall(r"^test sets in .*benchmarks: (.*)$", said, re.MULTILINE) == [
+        "prompts like theirs are kept out of training; their scores are not read"
+    ]
+
+
+def test_evaluating_without_test_sets_is_refused_before_anything_is_read(
+    sample: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    said = train_router_fails("--data", sample, "--evaluate", "--out", tmp_path / "out")
+    assert "--test-sets" in said
+    assert "rows" not in said
 
 
 def test_the_golden_rows_hold_our_prompts_and_replay(sample_artifact: Path, sample_scorer: Scorer) -> None:

@@ -69,7 +69,12 @@ MODELS = Path("models")
 )
 @folder_option(
     "--test-sets",
-    help="Folder of benchmarks: kept out of training, measured at the end.  [default: routellm_evals inside --data]",
+    help="Folder of benchmarks, whose prompts are kept out of training.  [default: routellm_evals inside --data]",
+)
+@click.option(
+    "--evaluate",
+    is_flag=True,
+    help="Measure on the benchmarks at the end; without it only their prompts are read.",
 )
 @json_option()
 @quiet_option()
@@ -87,6 +92,7 @@ def command(
     seed: int,
     commercial_only: bool,
     test_sets: Path | None,
+    evaluate: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -112,6 +118,7 @@ def command(
         seed=seed,
         commercial_only=commercial_only,
         test_sets=test_sets,
+        evaluate=evaluate,
     )
     from training.pipeline import train
 
