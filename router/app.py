@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -16,6 +16,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from router import __version__
+from router.artifacts.follow import follow
+from router.artifacts.in_use import InUse, load_in_use
+from router.artifacts.pointer import Pointer, Stamp
 from router.cache import Cache, NullCache, SemanticCache
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -27,11 +30,11 @@ from router.http.services import Services
 from router.http.status import cache_stats, health, stats
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, preload
-from router.policy import DEFAULT_OPERATING_POINT, Dial
-from router.scoring.scorer import Scorer
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
+
+logger = logging.getLogger("underdog.artifacts")
 
 LEDGER_FILE = "ledger.sqlite3"
 
@@ -50,11 +53,11 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     """
     settings = settings or load_settings()
     environ = os.environ if environ is None else environ
-    scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
+    pointer = Pointer(settings.home_path)
+    stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     gateway = Gateway(
-        scorer=scorer,
-        dial=_dial(scorer, settings),
+        in_use=load_in_use(settings),
         upstreams=upstreams,
         cache=_cache(settings),
         ledger=Ledger.open(settings.home_path / LEDGER_FILE),
@@ -67,7 +70,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
-        lifespan=[lambda _app: _lifespan(gateway)],
+        lifespan=[lambda _app: _lifespan(gateway), lambda _app: _following(gateway, settings, pointer, stamp)],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
         request_max_body_size=None,
         openapi_config=OpenAPIConfig(
@@ -75,12 +78,6 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ),
         logging_config=None,
     )
-
-
-def _dial(scorer: Scorer, settings: Settings) -> Dial:
-    points = {name: point.threshold for name, point in scorer.manifest.operating_points.items()}
-    default = settings.threshold if settings.threshold is not None else points[DEFAULT_OPERATING_POINT]
-    return Dial(curve=scorer.curve, operating_points=points, default=default)
 
 
 def _cache(settings: Settings) -> Cache:
@@ -110,6 +107,24 @@ async def _lifespan(gateway: Gateway) -> AsyncIterator[None]:
         for upstream in upstreams:
             await upstream.aclose()
         await gateway.ledger.aclose()
+
+
+@asynccontextmanager
+async def _following(
+    gateway: Gateway, settings: Settings, pointer: Pointer, stamp: Stamp | None
+) -> AsyncIterator[None]:
+    """Put in use what the operator chooses while the server runs, unless the settings pin an artifact."""
+
+    def put_in_use(chosen: InUse) -> None:
+        gateway.in_use = chosen
+        logger.info("artifact %s is in use from now on", chosen.artifact)
+
+    following = None if settings.artifact else asyncio.create_task(follow(pointer, settings, stamp, put_in_use))
+    try:
+        yield
+    finally:
+        if following is not None:
+            following.cancel()
 
 
 def _configured(upstreams: Upstreams) -> list[Upstream]:

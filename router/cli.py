@@ -1,4 +1,4 @@
-"""``underdog``: serve, fetch the embedded LLM, explain one decision.
+"""``underdog``: serve, fetch the embedded LLM, explain one decision, choose the artifact.
 
 Heavy parts are imported inside the commands: ``--help`` must not wait for a server's imports.
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from router import __version__
+from router.artifacts.commands import artifacts
 from router.errors import UnderdogError
 from router.settings import FIELDS, PREFIX, load_settings
+
+if TYPE_CHECKING:
+    from router.artifacts.in_use import InUse
 
 Command = Callable[..., None]
 
@@ -34,6 +38,9 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="underdog")
 def main() -> None:
     """Underdog sends each LLM request to the cheapest model that will answer it well enough."""
+
+
+main.add_command(artifacts)
 
 
 def _setting_options(command: Command) -> Command:
@@ -95,11 +102,10 @@ def route(prompt: str, threshold: str | None, artifact: str | None, config: Path
     text = _read_standard_input() if prompt == "-" else prompt
     if not text.strip():
         raise click.UsageError("The prompt is empty.")
-    from router.scoring.scorer import Scorer
+    from router.artifacts.in_use import load_in_use
 
     settings = load_settings(flags={"threshold": threshold, "artifact": artifact}, config=config)
-    scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
-    decision = _explain(scorer, text, settings.threshold)
+    decision = _explain(load_in_use(settings), text)
     click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
 
 
@@ -108,16 +114,14 @@ def _read_standard_input() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:
-    from router.policy import DEFAULT_OPERATING_POINT
-
-    used = scorer.manifest.operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
+def _explain(in_use: InUse, text: str) -> dict[str, Any]:
+    scorer, used = in_use.scorer, in_use.dial.default
     score = scorer.score(text)
     return {
         "route": "strong" if score.win_rate >= used else "weak",
         "win_rate": round(score.win_rate, 6),
         "threshold": round(used, 6),
-        "artifact": scorer.version,
+        "artifact": in_use.artifact,
         "tokens": score.tokens,
         "contributions": {name: round(value, 4) for name, value in scorer.explain(text).items()},
     }

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
+from router.artifacts.in_use import InUse
 from router.cache import Cache, Embed, Hit, StreamFold, Ticket, replay
 from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefused
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.policy import AUTO, Dial, Models, decide, pinned_route
+from router.policy import AUTO, Models, decide, pinned_route
 from router.scoring.prompt import bound, prompt_text
-from router.scoring.scorer import Scorer
 from router.settlement import Settlement
 from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
 from router.upstream.base import StreamReply, Upstream
@@ -92,17 +92,16 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gateway:
-    """Joins scorer, cache, upstreams and ledger; holds no state of its own."""
+    """Joins the artifact in use, cache, upstreams and ledger; holds no state of its own.
 
-    def __init__(
-        self, *, scorer: Scorer, dial: Dial, upstreams: Upstreams, cache: Cache, ledger: Ledger, fallback: bool
-    ) -> None:
+    ``in_use`` may be replaced at any time: a request reads it once.
+    """
+
+    def __init__(self, *, in_use: InUse, upstreams: Upstreams, cache: Cache, ledger: Ledger, fallback: bool) -> None:
+        self.in_use = in_use
         self.upstreams = upstreams
         self.cache = cache
         self.ledger = ledger
-        self.dial = dial
-        self.artifact = scorer.version
-        self._scorer = scorer
         self._fallback = fallback
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
@@ -112,7 +111,7 @@ class Gateway:
             request_id=request_id,
             principal=principal,
             endpoint=endpoint,
-            artifact=self.artifact,
+            artifact=self.in_use.artifact,
             baseline=_reference(self.upstreams.strong),
         )
 
@@ -125,12 +124,14 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
-        threshold = self.dial.threshold(call.tuning)
-        ticket = self._ticket(call, threshold)
+        in_use = self.in_use
+        settlement.decided_by(in_use.artifact)
+        threshold = in_use.dial.threshold(call.tuning)
+        ticket = self._ticket(call, in_use, threshold)
         hit = self.cache.exact(ticket)
         if hit is not None:
             return _replayed(call, hit, settlement)
-        decision, embed = self._timed_decision(call, threshold, settlement)
+        decision, embed = self._timed_decision(call, in_use, threshold, settlement)
         settlement.will_cache(self.cache, ticket, embed)
         hit = self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
         if hit is not None:
@@ -141,7 +142,8 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        decision, _ = self._decide(call, self.dial.threshold(call.tuning), explain=True)
+        in_use = self.in_use
+        decision, _ = self._decide(call, in_use, in_use.dial.threshold(call.tuning), explain=True)
         expected = self._expected_cost(call, decision)
         return RoutePreview(
             route=decision.route,
@@ -163,40 +165,44 @@ class Gateway:
 
     # Decision.
 
-    def _timed_decision(self, call: Call, threshold: float, settlement: Settlement) -> tuple[Decision, Embed]:
+    def _timed_decision(
+        self, call: Call, in_use: InUse, threshold: float, settlement: Settlement
+    ) -> tuple[Decision, Embed]:
         started = time.perf_counter()
-        decision, embed = self._decide(call, threshold)
+        decision, embed = self._decide(call, in_use, threshold)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
         return decision, embed
 
-    def _decide(self, call: Call, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
+    def _decide(self, call: Call, in_use: InUse, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
         """The decision, and an encoder that need not encode the scored text again."""
+        scorer = in_use.scorer
         text = prompt_text(call.request.messages)
-        score = self._scorer.score(text)
+        score = scorer.score(text)
         evidence = Evidence(
             score=score.score,
             tokens=score.tokens,
             tuned_by=call.tuning.source,
-            contributions=self._scorer.explain(text) if explain else {},
+            contributions=scorer.explain(text) if explain else {},
         )
         decision = decide(
             tuning=call.tuning,
             threshold=threshold,
             win_rate=score.win_rate,
             models=self.models,
-            artifact=self.artifact,
+            artifact=in_use.artifact,
             evidence=evidence,
         )
-        return decision, lambda asked: score.embedding if bound(asked) == text else self._scorer.encode(asked)
+        return decision, lambda asked: score.embedding if bound(asked) == text else scorer.encode(asked)
 
-    def _ticket(self, call: Call, threshold: float) -> Ticket:
+    def _ticket(self, call: Call, in_use: InUse, threshold: float) -> Ticket:
         pinned = pinned_route(call.tuning, self.models)
-        policy = f"pin={pinned}" if pinned else f"{self.artifact}|threshold={threshold:.6f}"
+        rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}"
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
         return self.cache.ticket(
             tenant=call.principal.tenant,
-            policy=f"{policy}|{self.models.weak}|{self.models.strong}",
+            # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
+            policy=f"{in_use.digest}|{rule}|{self.models.weak}|{self.models.strong}",
             request=call.request,
             body=body,
             cache_control=call.cache_control,

@@ -32,6 +32,8 @@ def run(settings: Settings) -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # That another artifact decides from now on is worth a line, though nothing is wrong.
+    logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -100,7 +102,7 @@ def _banner(app: Litestar, listener: socket.socket, *, closed: bool) -> str:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     key = ' -H "authorization: Bearer $UNDERDOG_API_KEY"' if closed else ""
-    return f"""Underdog is ready on {url}  (artifact {gateway.artifact}; {_described(gateway.upstreams)})
+    return f"""Underdog is ready on {url}  (artifact {gateway.in_use.artifact}; {_described(gateway.upstreams)})
 Try it:
   curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{key} \\
     -d '{EXAMPLE_BODY}'"""

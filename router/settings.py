@@ -76,7 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")
     ] = None
     artifact: Annotated[
-        str | None, Meta(description="Folder of the classifier artifact; none takes the one that ships.")
+        str | None,
+        Meta(description="Folder of the classifier artifact; none takes the one chosen by `underdog artifacts use`."),
     ] = None
 
     cache: Annotated[bool, Meta(description="Answer repeated questions from the cache.")] = True

@@ -35,7 +35,7 @@ class Settlement:
         request_id: names the request to the caller, in the log and in the ledger.
         principal: who asked.
         endpoint: the path that was called.
-        artifact: what decides, or decided when the answer was cached: the cache's keys hold it.
+        artifact: what decides, until ``decided_by`` says otherwise. A cached answer's is the same: its key holds it.
         baseline: the strong model, whose price is the baseline; None where there is none.
     """
 
@@ -79,6 +79,10 @@ class Settlement:
     def asked(self, request: ChatRequest) -> None:
         """The body was understood."""
         self._request = request
+
+    def decided_by(self, artifact: str) -> None:
+        """The artifact that this request is judged by, from here to its end."""
+        self._artifact = artifact
 
     def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
         """A route was chosen; told again where a fallback changes it."""

@@ -32,7 +32,7 @@ class Neighbour(NamedTuple):
 
 
 class PartitionIndex:
-    """The vectors of all partitions. All vectors have one length, set by the first."""
+    """The vectors of all partitions. Those of one partition have one length and come from one encoder."""
 
     def __init__(self) -> None:
         self._blocks: dict[bytes, _Block] = {}

@@ -58,7 +58,7 @@ async def get_model(
 
 
 def _models(gateway: Gateway) -> list[Model]:
-    points = [f"{AUTO}:{name}" for name in gateway.dial.operating_points]
+    points = [f"{AUTO}:{name}" for name in gateway.in_use.dial.operating_points]
     names = [AUTO, *points]
     upstreams = [upstream for upstream in (gateway.upstreams.weak, gateway.upstreams.strong) if upstream is not None]
     names += [upstream.name for upstream in upstreams]

@@ -23,11 +23,17 @@ class UpstreamHealth(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """The server is alive; ``upstreams`` says what can answer by now. None where no model is configured."""
+    """The server is alive; ``upstreams`` says what can answer by now. None where no model is configured.
+
+    ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
+    settings name its artifact, so that ``underdog artifacts use`` does not move it.
+    """
 
     status: str
     version: str
     artifact: str
+    artifact_sha256: str
+    artifact_pinned: bool
     upstreams: dict[str, UpstreamHealth | None]
 
 
@@ -36,7 +42,14 @@ async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
     gateway = services.gateway
     upstreams = {"weak": _health(gateway.upstreams.weak), "strong": _health(gateway.upstreams.strong)}
-    return Health(status="ok", version=__version__, artifact=gateway.artifact, upstreams=upstreams)
+    return Health(
+        status="ok",
+        version=__version__,
+        artifact=gateway.in_use.artifact,
+        artifact_sha256=gateway.in_use.digest,
+        artifact_pinned=services.settings.artifact is not None,
+        upstreams=upstreams,
+    )
 
 
 def _health(upstream: Upstream | None) -> UpstreamHealth | None:

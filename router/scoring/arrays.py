@@ -48,5 +48,9 @@ def read_finite(path: Path, dtype: np.dtype[Any], dimensions: int) -> NDArray[An
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write a `.npy` file: C order, no pickle, the same bytes for the same values."""
+    """Write a `.npy` file: C order, no pickle, the same bytes for the same values.
+
+    An old file is removed, not overwritten: whoever has it mapped goes on reading what it held.
+    """
+    path.unlink(missing_ok=True)
     np.save(path, np.ascontiguousarray(array), allow_pickle=False)

@@ -100,6 +100,8 @@ def write_artifact(
     folder.mkdir(parents=True, exist_ok=True)
     for name in ENCODER_FILES:
         if encoder_folder.resolve() != folder.resolve():
+            # A server may have the old file mapped: it keeps it, where a truncated one would kill it.
+            (folder / name).unlink(missing_ok=True)
             shutil.copyfile(encoder_folder / name, folder / name)
     chain.scaler.save(folder / SCALER_FILE)
     heads = _write_heads(folder, chain.blend)
@@ -111,14 +113,19 @@ def write_artifact(
     return manifest
 
 
+def shipped_places() -> list[Path]:
+    """Where shipped artifacts may lie, as NAME/VERSION: inside an installed wheel, and in the source checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return [package / "_models", package.parent / "models"]
+
+
 def default_artifact_path() -> Path:
     """The folder of the shipped artifact: inside an installed wheel, else in the source checkout; highest version.
 
     Raises:
         ArtifactError: there is none.
     """
-    package = Path(__file__).resolve().parents[1]
-    places = [package / "_models" / "default", package.parent / "models" / "default"]
+    places = [place / "default" for place in shipped_places()]
     versions = [path for place in places if place.is_dir() for path in place.iterdir() if path.name.isdecimal()]
     if not versions:
         raise ArtifactError(f"{places[1]}: no artifact there; make one with train-router, or name a folder.")

@@ -69,6 +69,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """Name and version as people see them, such as ``default/1``."""
         return f"{self.name}/{self.version}"
 
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that it says: tells apart artifacts that bear the same name and version."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
 
 class _Format(Struct):
     format: int

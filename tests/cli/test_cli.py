@@ -14,6 +14,12 @@ from router.settings import FIELDS
 from tests.live import EASY, HARD
 
 
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What whoever runs the tests put in use must not decide here."""
+    monkeypatch.setenv("UNDERDOG_HOME", str(tmp_path))
+
+
 def underdog(*arguments: str, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, list(arguments), input=stdin, prog_name="underdog")
 

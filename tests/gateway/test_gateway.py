@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from router.artifacts.in_use import InUse
 from router.cache import SemanticCache
 from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
 from router.http.chat_request import parse_chat_request
@@ -49,8 +50,12 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
     async with ScriptedServer(model="weak-model", turns=[Turn(reply="Fine.")]) as server:
         weak = OpenAICompatibleUpstream(name="weak", base_url=server.base_url, model="weak-model")
         yield Gateway(
-            scorer=scorer,
-            dial=Dial(curve=scorer.curve, operating_points={}, default=0.5),
+            in_use=InUse(
+                scorer=scorer,
+                dial=Dial(curve=scorer.curve, operating_points={}, default=0.5),
+                artifact=scorer.version,
+                digest=scorer.manifest.digest,
+            ),
             upstreams=Upstreams(weak=weak, strong=None),
             cache=SemanticCache(),
             ledger=ledger,
@@ -79,7 +84,7 @@ async def answered(gateway: Gateway, call: Call, name: str) -> Settlement:
 
 
 async def test_a_prompt_is_encoded_once_for_the_score_and_the_cache(gateway: Gateway) -> None:
-    scorer = gateway._scorer
+    scorer = gateway.in_use.scorer
     assert isinstance(scorer, CountingScorer)
     await answered(gateway, call("  How do plants store energy?\n"), "first")
     await answered(gateway, call("Why do plants store energy?", stream=True), "second")

@@ -1,0 +1,212 @@
+"""``underdog artifacts``: list, show, use, rollback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from router.errors import ArtifactError, SettingsError
+from router.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.artifacts.in_use import InUse
+    from router.artifacts.server import RunningServer
+
+_home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
+_config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What finds the home folder and the server on it."""
+    for option in (
+        click.option("--port", help="Port of the server that may be running.  [default: 8787]"),
+        click.option("--host", help="Address of the server that may be running.  [default: 127.0.0.1]"),
+        _config_option,
+        _home_option,
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def artifacts() -> None:
+    """Say which classifier artifact decides: a running server takes it over without dropping a request.
+
+    Artifacts are looked for in ./models, in the home folder's models, and among those that ship.
+    """
+
+
+@artifacts.command("list")
+@_home_option
+@_config_option
+@_json_option
+def list_(home: str | None, config: Path | None, as_json: bool) -> None:
+    """List the artifacts that are found here, and mark the one in use."""
+    from router.artifacts.places import find_all
+
+    settings = load_settings(flags={"home": home}, config=config)
+    chosen, why = _chosen(settings)
+    found = find_all(settings.home_path)
+    if as_json:
+        rows = [
+            {
+                "artifact": each.label,
+                "folder": str(each.folder),
+                "in_use": each.folder == chosen,
+                "description": each.manifest.description if each.manifest else None,
+                "fault": each.fault or None,
+            }
+            for each in found
+        ]
+        click.echo(_json(rows))
+        return
+    width = max((len(each.label) for each in found), default=0)
+    for each in found:
+        mark = "*" if each.folder == chosen else " "
+        click.echo(f"{mark} {each.label:{width}}  {each.folder}{f'  ({each.fault})' if each.fault else ''}")
+    if all(each.folder != chosen for each in found):
+        click.echo(f"* {chosen}")
+    click.echo(why)
+
+
+@artifacts.command()
+@click.argument("wanted", metavar="NAME[/VERSION]|FOLDER", required=False)
+@_home_option
+@_config_option
+@_json_option
+def show(wanted: str | None, home: str | None, config: Path | None, as_json: bool) -> None:
+    """Verify an artifact and say what it is. Without a name, the one in use."""
+    from router.artifacts.places import find
+    from router.scoring.artifact import load_artifact
+
+    settings = load_settings(flags={"home": home}, config=config)
+    folder = find(wanted, settings.home_path) if wanted else _chosen(settings)[0]
+    manifest = load_artifact(folder).manifest
+    if as_json:
+        shown = {"artifact": manifest.label, "folder": str(folder), "sha256": manifest.digest, "manifest": manifest}
+        click.echo(_json(shown))
+        return
+    lines = {
+        "artifact": f"{manifest.label}: {manifest.description}",
+        "folder": f"{folder}  (hashes and golden rows verified)",
+        "sha256": manifest.digest,
+        "made by": manifest.command,
+        "encoder": f"{manifest.encoder.vocabulary:,} tokens, {manifest.encoder.dim} numbers, {manifest.encoder.sha256}",
+        "heads": ", ".join(f"{head.name} ({head.kind})" for head in manifest.heads),
+        "learned from": ", ".join(str(source.get("name")) for source in manifest.training_data) or "not said",
+    }
+    for name, text in lines.items():
+        click.echo(f"{name:13} {text}")
+    for name, point in sorted(manifest.operating_points.items(), key=lambda item: item[1].strong_share):
+        click.echo(f"auto:{name:8} threshold {point.threshold:.4f}, strong share {point.strong_share:.2f}")
+
+
+@artifacts.command()
+@click.argument("wanted", metavar="NAME[/VERSION]|FOLDER")
+@_server_options
+def use(wanted: str, **flags: Any) -> None:
+    """Put an artifact in use: verified first; a running server takes it over within seconds.
+
+    Of a NAME the highest version is taken.
+    """
+    from router.artifacts.places import find
+    from router.artifacts.pointer import Pointer
+
+    settings = _unpinned(flags)
+    folder = find(wanted, settings.home_path)
+    chosen = _verified(folder, settings)
+    server = _running(settings)
+    Pointer(settings.home_path).put(folder, chosen.artifact, chosen.digest)
+    click.echo(f"{chosen.artifact} is in use from now on ({folder}).")
+    _confirm(server, chosen)
+
+
+@artifacts.command()
+@_server_options
+def rollback(**flags: Any) -> None:
+    """Go back to the artifact that was in use before this one; the shipped one was before the first."""
+    from router.artifacts.pointer import Pointer
+    from router.scoring.artifact import default_artifact_path
+
+    settings = _unpinned(flags)
+    pointer = Pointer(settings.home_path)
+    uses = pointer.uses()
+    if not uses:
+        raise ArtifactError("Nothing to roll back: no artifact was put in use; the shipped one is.")
+    before = uses[-2] if len(uses) > 1 else None
+    chosen = _verified(Path(before.folder) if before else default_artifact_path(), settings)
+    server = _running(settings)
+    pointer.back(uses[-1])
+    click.echo(f"Back from {uses[-1].label}: {chosen.artifact} is in use from now on.")
+    if before is not None and before.digest != chosen.digest:
+        click.echo(f"Note: {before.folder} was made anew since it was in use; it is not quite what it was then.")
+    _confirm(server, chosen)
+
+
+def _unpinned(flags: dict[str, Any]) -> Settings:
+    """The settings, which must leave the choice open."""
+    config = flags.pop("config")
+    settings = load_settings(flags=flags, config=config)
+    if settings.artifact is not None:
+        raise SettingsError(
+            f"The setting `artifact` pins {settings.artifact}: remove UNDERDOG_ARTIFACT from the environment, or "
+            "`artifact` from the TOML file, so that there is a choice."
+        )
+    return settings
+
+
+def _verified(folder: Path, settings: Settings) -> InUse:
+    """The artifact, loaded as a server would: what cannot serve is refused before anything changes."""
+    from router.artifacts.in_use import InUse
+    from router.scoring.scorer import Scorer
+
+    return InUse.of(Scorer.load(folder), settings)
+
+
+def _running(settings: Settings) -> RunningServer:
+    """The server that runs at the configured address; one that pins its artifact is refused."""
+    from router.artifacts.server import RunningServer
+
+    server = RunningServer.at(settings.host, settings.port)
+    health = server.health()
+    if health is not None and health.artifact_pinned:
+        raise SettingsError(
+            f"The server on {server.url} is pinned to {health.artifact} by its own --artifact or UNDERDOG_ARTIFACT, so "
+            "nothing was changed. Start it without, or name another server with --port."
+        )
+    return server
+
+
+def _confirm(server: RunningServer, chosen: InUse) -> None:
+    """Wait until the server serves what was chosen, if there is one."""
+    if server.health() is None:
+        click.echo(f"No server answers on {server.url}; the next one with this home folder starts with it.")
+        return
+    server.wait_for(chosen.artifact, chosen.digest)
+    click.echo(f"The server on {server.url} serves it.")
+
+
+def _chosen(settings: Settings) -> tuple[Path, str]:
+    """The folder that a server with these settings would take, and why that one."""
+    from router.artifacts.pointer import Pointer
+    from router.scoring.artifact import default_artifact_path
+
+    if settings.artifact is not None:
+        return Path(settings.artifact).expanduser().resolve(), "In use: pinned by the setting `artifact`."
+    current = Pointer(settings.home_path).current()
+    if current is None:
+        return (
+            default_artifact_path().resolve(),
+            "In use: the shipped one, until `underdog artifacts use` says otherwise.",
+        )
+    return Path(current.folder), f"In use since {current.at:%Y-%m-%d %H:%M} UTC."
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()
