@@ -17,6 +17,9 @@ Matrix = NDArray[np.float32]
 LEAST_SPREAD = 1e-3
 """A column that varies less than this says nothing; its scale is 1, so that it stays near zero."""
 
+COLUMNS_AT_ONCE = 64
+"""Columns that are held in double precision at a time: of many rows, all of them would be the most that a run holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -68,10 +71,17 @@ def fit_scaler(raw: Matrix, weight: FloatArray, dim: int) -> Scaler:
         dim: columns of the embedding. They share one scale: directions with little spread are not to be blown up.
     """
     share = (weight / weight.sum())[:, None]
-    values = raw.astype(np.float64)
-    mean = (values * share).sum(axis=0)
-    variance = ((values - mean) ** 2 * share).sum(axis=0)
+    starts = range(0, raw.shape[1], COLUMNS_AT_ONCE)
+    moments = [_moments(raw[:, start : start + COLUMNS_AT_ONCE], share) for start in starts]
+    mean, variance = (np.concatenate(parts) for parts in zip(*moments, strict=True))
     scale = np.sqrt(variance)
     scale[:dim] = np.sqrt(variance[:dim].mean())
     scale[scale < LEAST_SPREAD] = 1.0
     return Scaler(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def _moments(raw: Matrix, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean and variance of each column, summed in float64."""
+    values = raw.astype(np.float64)
+    mean = (values * share).sum(axis=0)
+    return mean, ((values - mean) ** 2 * share).sum(axis=0)

@@ -75,6 +75,7 @@ def _ridge(
 ) -> tuple[FloatArray, float]:
     from sklearn.linear_model import Ridge
 
-    model = Ridge(alpha=penalty * float(weight.sum()), solver="cholesky")
+    # The rows are a copy already, the only one in double precision: it may be centred in place.
+    model = Ridge(alpha=penalty * float(weight.sum()), solver="cholesky", copy_X=False)
     model.fit(rows.astype(np.float64), target, sample_weight=weight)
     return np.asarray(model.coef_, np.float64), float(model.intercept_)
