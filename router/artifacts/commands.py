@@ -36,9 +36,9 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def artifacts() -> None:
-    """Say which classifier artifact decides: a running server takes it over without dropping a request.
+    """List and choose classifier artifacts.
 
-    Artifacts are looked for in ./models, in the home folder's models, and among those that ship.
+    A running server takes another one over without dropping a request. They are looked for in ./models, in the home folder's models, and among those that ship.
     """
 
 
@@ -111,9 +111,9 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
 @click.argument("wanted", metavar="NAME[/VERSION]|FOLDER")
 @_server_options
 def use(wanted: str, **flags: Any) -> None:
-    """Put an artifact in use: verified first; a running server takes it over within seconds.
+    """Put an artifact in use.
 
-    Of a NAME the highest version is taken.
+    It is verified first; a running server takes it over within seconds. Of a NAME the highest version is taken.
     """
     from router.artifacts.places import find
     from router.artifacts.pointer import Pointer
@@ -130,7 +130,7 @@ def use(wanted: str, **flags: Any) -> None:
 @artifacts.command()
 @_server_options
 def rollback(**flags: Any) -> None:
-    """Go back to the artifact that was in use before this one; the shipped one was before the first."""
+    """Go back to the artifact in use before. The shipped one was before the first."""
     from router.artifacts.pointer import Pointer
     from router.scoring.artifact import default_artifact_path
 

@@ -1,7 +1,7 @@
 """What training costs at scale: ``python -m tests.bench.training_scale [--full] [--hub] [ROWS ...]``.
 
 Votes are made from the real ones beside the checkout, or else from the sample: the head of one prompt is joined to the
-tail of another, so that nearly every prompt is new and none is longer than people's are. They are written as the
+tail of another, so that nearly every prompt is new, and about as long as people's are. They are written as the
 published CSV of ``human-preference-55k`` with answers of usual length, and ``train-router`` runs on it in a process of
 its own, keeping the prompts of the test sets out.
 """
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", type=int, metavar="ROWS", help=f"how many votes; by default {ROWS}")
     parser.add_argument("--full", action="store_true", help=f"also {FULL_ROWS:,}")
     parser.add_argument("--hub", action="store_true", help="also read the file by the library that reads the hub")
+    parser.add_argument("--classifier", default="ridge", help="kind of classifier, as train-router has it")
     chosen = parser.parse_args()
     print(machine(), flush=True)
     for rows in [*(chosen.rows or ROWS), *([FULL_ROWS] if chosen.full else [])]:
@@ -136,16 +137,8 @@ def main() -> None:
             folder = Path(scratch) / "votes"
             folder.mkdir()
             write_votes(folder / "votes.csv", rows, VOTES)
-            words = [
-                "--battles",
-                folder / "votes.csv",
-                "--out",
-                Path(scratch) / "out",
-                "--test-sets",
-                TEST_SETS,
-                "--quiet",
-            ]
-            cost = run("-m", "training", *words)
+            paths = ("--battles", folder / "votes.csv", "--test-sets", TEST_SETS, "--out", Path(scratch) / "out")
+            cost = run("-m", "training", *paths, "--classifier", chosen.classifier, "--quiet")
             report(f"{rows:,} votes, trained", rows, cost)
             if chosen.hub:
                 read = run("-c", READ_BY_DATASETS, folder, HF_HOME=f"{scratch}/hub")

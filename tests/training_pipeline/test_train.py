@@ -40,14 +40,13 @@ def test_the_artifact_says_what_it_is_and_what_it_was_measured_to_give(sample_sc
     assert [report["benchmark"] for report in manifest.measured["benchmarks"]] == ["mt-bench", "mmlu", "gsm8k"]
 
 
-@pytest.mark.parametrize("classifier", ["ridge", "blend"])
 def test_the_same_run_gives_the_same_bytes_in_another_process_with_other_threads_and_hash_seeds(
-    classifier: str, sample: Path, repository: Path, tmp_path: Path
+    sample: Path, repository: Path, tmp_path: Path
 ) -> None:
     kinds = {"one": ("1", "1"), "two": ("2", "4242")}
     for name, (threads, seed) in kinds.items():
         command = [sys.executable, "-m", "training", "--data", sample, "--test-sets", sample / "benchmarks"]
-        command += ["--evaluate", "--classifier", classifier, "--out", tmp_path / name, "--name", "sample/3", "--quiet"]
+        command += ["--evaluate", "--classifier", "blend", "--out", tmp_path / name, "--name", "sample/3", "--quiet"]
         environ = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": seed}
         subprocess.run(command, check=True, cwd=repository, env={**os.environ, **environ})
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in kinds)
