@@ -38,7 +38,8 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
 def artifacts() -> None:
     """List and choose classifier artifacts.
 
-    A running server takes another one over without dropping a request. They are looked for in ./models, in the home folder's models, and among those that ship.
+    A running server takes another one over without dropping a request. They are looked for in ./models, in the home
+    folder's models, and among those that ship.
     """
 
 
@@ -153,7 +154,7 @@ def _unpinned(flags: dict[str, Any]) -> Settings:
     """The settings, which must leave the choice open."""
     config = flags.pop("config")
     settings = load_settings(flags=flags, config=config)
-    if settings.artifact is not None:
+    if settings.artifact:
         raise SettingsError(
             f"The setting `artifact` pins {settings.artifact}: remove UNDERDOG_ARTIFACT from the environment, or "
             "`artifact` from the TOML file, so that there is a choice."
@@ -197,7 +198,7 @@ def _chosen(settings: Settings) -> tuple[Path, str]:
     from router.artifacts.pointer import Pointer
     from router.scoring.artifact import default_artifact_path
 
-    if settings.artifact is not None:
+    if settings.artifact:
         return Path(settings.artifact).expanduser().resolve(), "In use: pinned by the setting `artifact`."
     current = Pointer(settings.home_path).current()
     if current is None:

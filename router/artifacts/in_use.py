@@ -53,7 +53,7 @@ def load_in_use(settings: Settings) -> InUse:
     Raises:
         ArtifactError: the pinned artifact, or the shipped one, cannot be used.
     """
-    if settings.artifact is not None:
+    if settings.artifact:
         return InUse.of(Scorer.load(Path(settings.artifact).expanduser()), settings)
     try:
         return load_pointed(Pointer(settings.home_path), settings)

@@ -47,7 +47,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         version=__version__,
         artifact=gateway.in_use.artifact,
         artifact_sha256=gateway.in_use.digest,
-        artifact_pinned=services.settings.artifact is not None,
+        artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
     )
 
