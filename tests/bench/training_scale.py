@@ -143,8 +143,9 @@ def main() -> None:
             if chosen.hub:
                 read = run("-c", READ_BY_DATASETS, folder, HF_HOME=f"{scratch}/hub")
                 report(f"{rows:,} votes, read by datasets", rows, read)
-        if rows == LIMITS_AT and (cost.wall_s > MOST_SECONDS or cost.peak_gb > MOST_GB):
-            raise SystemExit(f"over the limit of {MOST_SECONDS:.0f} s and {MOST_GB:.0f} GB")
+        # By CPU: on a machine that others use too, the wall clock measures them.
+        if rows == LIMITS_AT and (cost.cpu_s > MOST_SECONDS or cost.peak_gb > MOST_GB):
+            raise SystemExit(f"over the limit of {MOST_SECONDS:.0f} s of CPU and {MOST_GB:.0f} GB")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ class Design:
         return len(self.target)
 
     def only(self, mask: NDArray[np.bool_]) -> Design:
-        """The rows where ``mask`` [N] holds."""
+        """The rows where ``mask`` [N] holds; this design itself, not a copy, where it holds for all."""
+        if mask.all():
+            return self
         return Design(self.rows[mask], self.target[mask], self.weight[mask], self.source[mask], self.family[mask])
 
     def of_family(self, family: Family) -> Design:
