@@ -114,7 +114,8 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
 def use(wanted: str, **flags: Any) -> None:
     """Put an artifact in use.
 
-    It is verified first; a running server takes it over within seconds. Of a NAME the highest version is taken.
+    It is verified first; a running server takes it over within seconds. Of a NAME the highest version is taken. One
+    that is in use already is loaded again: do so after it was made anew or its threshold was tuned.
     """
     from router.artifacts.places import find
     from router.artifacts.pointer import Pointer

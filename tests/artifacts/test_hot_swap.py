@@ -212,3 +212,13 @@ async def test_list_and_show_say_what_there_is_and_what_is_in_use(server: LiveSe
     described = json.loads(await artifacts(server, "show", "alpha", "--json", *home))
     assert described["artifact"] == "alpha/1"
     assert described["manifest"]["files"]
+
+
+async def test_using_an_artifact_again_loads_what_was_made_anew_in_its_folder(server: LiveServer) -> None:
+    await artifacts(server, "use", "alpha")
+    make_artifact(server.home / "models", "alpha", slope=0.7)
+    assert "serves it" in await artifacts(server, "use", "alpha")
+    async with server.http() as http:
+        decided = (await http.post("/v1/route", json=question(EASY))).json()
+    assert decided["artifact"] == "alpha/1"
+    assert decided["threshold"] == pytest.approx(0.57)
