@@ -53,6 +53,7 @@ def label_battles(battles: Sequence[Battle]) -> list[Labelled]:
     votes: dict[tuple[str, str], list[Battle]] = defaultdict(list)
     for battle in battles:
         votes[battle.source, battle.prompt].append(battle)
+    telling = {battle.source for battle in battles if battle.winner == "both_bad"}
     return [
         _labelled(
             prompt,
@@ -60,6 +61,7 @@ def label_battles(battles: Sequence[Battle]) -> list[Labelled]:
             "chat",
             target=fmean(battle_target(vote, strengths) for vote in same),
             wins=[battle_outcome(vote, strengths) for vote in same],
+            both_bad=fmean(vote.winner == "both_bad" for vote in same) if source in telling else None,
         )
         for (source, prompt), same in votes.items()
     ]
@@ -168,7 +170,15 @@ def _strong_wins(row: Graded, tiers: Tiers) -> float | None:
     return fmean(high > low for high in strong for low in weak)
 
 
-def _labelled(prompt: str, source: str, family: Family, *, target: float, wins: Sequence[float | None]) -> Labelled:
+def _labelled(
+    prompt: str,
+    source: str,
+    family: Family,
+    *,
+    target: float,
+    wins: Sequence[float | None],
+    both_bad: float | None = None,
+) -> Labelled:
     known = [win for win in wins if win is not None]
     return Labelled(
         prompt=prompt,
@@ -178,4 +188,5 @@ def _labelled(prompt: str, source: str, family: Family, *, target: float, wins: 
         strong_wins=fmean(known) if known else None,
         weight=1.0,
         group=group_of(prompt),
+        both_bad=both_bad,
     )

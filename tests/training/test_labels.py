@@ -149,6 +149,13 @@ def test_one_family_alone_is_balanced_too():
     assert balance([]) == []
 
 
+def test_the_share_of_both_bad_is_known_only_of_a_source_that_tells_it_from_ties():
+    told = [vote("both_bad"), vote("tie"), vote("model_a", prompt="q")]
+    untold = [vote("tie", source="other")]
+    shares = {(row.source, row.prompt): row.both_bad for row in label_battles(told + untold)}
+    assert shares == {("arena", "p"): 0.5, ("arena", "q"): 0.0, ("other", "p"): None}
+
+
 def test_the_arena_votes_put_known_models_in_their_known_order(shared_data):
     from training.corpus import read_source
 

@@ -59,6 +59,20 @@ def test_votes_alone_are_enough_for_a_preference_head() -> None:
     assert [part.name for part in blend.heads] == ["preference"]
 
 
+def test_the_preference_head_learns_who_won_and_which_prompts_were_beyond_both_models() -> None:
+    chat = _design(seed=1).of_family("chat")
+    told = replace(chat, both_bad=(chat.rows[:, 1] > 0).astype(np.float64))
+    weights = fit_classifier("ridge", told, dim=DIM, seed=0).heads[0].head.predict(np.eye(WIDTH, dtype=np.float32))
+    assert set(np.argsort(weights)[-2:].tolist()) == {0, 1}
+
+
+def test_where_both_bad_is_not_told_from_ties_who_won_speaks_alone() -> None:
+    chat = _design(seed=1).of_family("chat")
+    untold = replace(chat, both_bad=np.full(len(chat), np.nan))
+    first, second = (fit_classifier("ridge", part, dim=DIM, seed=0).predict(chat.rows) for part in (chat, untold))
+    assert np.array_equal(first, second)
+
+
 def test_too_few_prompts_are_refused_with_the_remedy() -> None:
     with pytest.raises(DataError, match=r"^only 30 labelled .* at least 40 are needed; give more battles"):
         fit_classifier("ridge", _design(n=30), dim=DIM, seed=0)

@@ -56,7 +56,15 @@ class FittedHead(Struct, frozen=True):
 
 
 def _preference(design: Design, dim: int, seed: int) -> Head:
-    return fit_ridge(design, penalty=CHAT_PENALTY)
+    """Learns the mean of two targets, each in units of its spread.
+
+    Who won is told of one pair of models, and mostly chance. That both answers were bad is told of the prompt alone,
+    and by itself it misleads: people find many short questions badly answered that are easy at a glance.
+    """
+    target = _standardised(design.target)
+    if design.both_bad is not None:
+        target = target + _standardised(design.both_bad)
+    return fit_ridge(design.on(target), penalty=CHAT_PENALTY)
 
 
 def _correctness(design: Design, dim: int, seed: int) -> Head:
@@ -169,6 +177,15 @@ def blended(fitted: Sequence[FittedHead], design: Design) -> Blend:
         for part, weight in zip(kept, weights, strict=True)
     )
     return Blend(heads, round(-float(share @ total) / whole, DECIMALS))
+
+
+def _standardised(values: FloatArray) -> FloatArray:
+    """Values around their mean in units of their spread; 0 where a value is not known (NaN), or all are alike."""
+    known = values[~np.isnan(values)]
+    spread = float(known.std()) if len(known) else 0.0
+    if spread <= LEAST_SPREAD:
+        return np.zeros(len(values))
+    return np.where(np.isnan(values), 0.0, (values - known.mean()) / spread)
 
 
 def _spread(values: FloatArray, share: FloatArray) -> float:
