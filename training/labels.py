@@ -2,7 +2,8 @@
 
 Two numbers, because they answer two questions. ``target`` teaches the score: how hard a prompt is for the weak tier. It
 ranks prompts, and everything that speaks of difficulty may inform it. ``strong_wins`` calibrates the win rate: it is 1
-only where a clearly stronger model gave the strictly better answer, so a tie is 0 and "both bad" says nothing.
+only where a clearly stronger model gave the strictly better answer, so a tie is 0 and "both bad" says nothing; nor do
+two wrong answers to a question, which are the same thing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ WEAK_SHARE = 0.5
 
 STRONG_SHARE = 0.25
 """The strong tier: the upper quarter. What lies between belongs to neither."""
+
+
+RIGHT = 0.5
+"""The grade from which an answer counts as right."""
 
 
 class Tiers(Struct, frozen=True):
@@ -96,7 +101,8 @@ def battle_outcome(battle: Battle, strengths: Mapping[str, float]) -> float | No
 def label_graded(graded: Sequence[Graded]) -> list[Labelled]:
     """One label for each distinct prompt of each suite; ``target`` is the share that the weak tier got wrong.
 
-    ``strong_wins`` is how often a strong model is right where a weak one is wrong, over all pairs of the two tiers.
+    ``strong_wins`` is how often the strong model is strictly better, over the pairs of the two tiers of which at least
+    one model is right.
     Tiers are found for each source. Prompts that no weak model answered are left out: they say nothing.
 
     Returns:
@@ -165,9 +171,8 @@ def _tier_mean(row: Graded, tier: frozenset[str]) -> float:
 def _strong_wins(row: Graded, tiers: Tiers) -> float | None:
     weak = [score for model, score in row.scores.items() if model in tiers.weak]
     strong = [score for model, score in row.scores.items() if model in tiers.strong]
-    if not weak or not strong:
-        return None
-    return fmean(high > low for high in strong for low in weak)
+    better = [high > low for high in strong for low in weak if max(high, low) >= RIGHT]
+    return fmean(better) if better else None
 
 
 def _labelled(
