@@ -3,7 +3,6 @@
 from training.fit.classifiers import (
     CLASSIFIERS,
     FittedHead,
-    HeadRecipe,
     blended,
     fit_classifier,
     fit_head,
@@ -14,7 +13,6 @@ __all__ = [
     "CLASSIFIERS",
     "Design",
     "FittedHead",
-    "HeadRecipe",
     "blended",
     "fit_classifier",
     "fit_head",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.scoring.neighbours import NeighboursHead
-from training.fit.design import Design, centred_by_source
+from training.fit.design import Design, Matrix, centred_by_source
 from training.fit.linear import DECIMALS, ridge_slopes
 from training.refit.basis import landmarks
 
@@ -40,7 +40,7 @@ def fit_neighbours(design: Design, *, dim: int, seed: int) -> NeighboursHead:
     return part.head(slopes, design.rows.shape[1], DECIMALS)
 
 
-def _sample(design: Design, seed: int) -> np.ndarray:
+def _sample(design: Design, seed: int) -> Matrix:
     if len(design) <= MOST_ROWS:
         return design.rows
     return design.rows[np.random.default_rng(seed).choice(len(design), MOST_ROWS, replace=False)]
