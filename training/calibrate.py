@@ -37,6 +37,9 @@ NEWTON_STEPS = 50
 LEAST_CURVATURE = 1e-3
 """Keeps the intercept finite where every prompt has one outcome."""
 
+SURE = 1e-9
+"""No loss is infinite: chances nearer to 0 or 1 than this count as this far."""
+
 DECIMALS = 10
 
 
@@ -92,8 +95,8 @@ def calibrate(scores: FloatArray, labelled: Sequence[Labelled]) -> Calibration:
         family=labelled[known[0]].family if len({labelled[place].family for place in known}) == 1 else "all",
         n=len(known),
         base_rate=base_rate,
-        log_loss=_log_loss(calibrator.apply(scores[known]), wins),
-        prior_log_loss=_log_loss(np.full(len(known), base_rate), wins),
+        log_loss=log_loss(calibrator.apply(scores[known]), wins),
+        prior_log_loss=log_loss(np.full(len(known), base_rate), wins),
     )
 
 
@@ -111,6 +114,12 @@ def expected_calibration_error(win_rates: FloatArray, wins: FloatArray, *, bins:
     return sum(len(part) * abs(float((win_rates[part] - wins[part]).mean())) for part in parts) / len(order)
 
 
+def log_loss(win_rates: FloatArray, wins: FloatArray) -> float:
+    """Mean negative logarithm of the chance, 0..1, that was given to what happened; both float64 [N]."""
+    bounded = np.clip(win_rates, SURE, 1.0 - SURE)
+    return -float((wins * np.log(bounded) + (1.0 - wins) * np.log1p(-bounded)).mean())
+
+
 def _platt(scores: FloatArray, wins: FloatArray) -> tuple[float, float]:
     """Slope and intercept of most posterior probability, by Newton's method; the slope's prior is normal."""
     columns = np.stack([scores, np.ones(len(scores))], axis=1)
@@ -123,8 +132,3 @@ def _platt(scores: FloatArray, wins: FloatArray) -> tuple[float, float]:
         curvature = (columns.T * (chance * (1.0 - chance))) @ columns + np.diag(strength)
         solution = solution + np.linalg.solve(curvature, gradient)
     return max(float(solution[0]), LEAST_SLOPE), float(solution[1])
-
-
-def _log_loss(win_rates: FloatArray, wins: FloatArray) -> float:
-    losses = -(wins * np.log(win_rates) + (1.0 - wins) * np.log1p(-win_rates))
-    return float(losses.mean())

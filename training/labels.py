@@ -2,7 +2,8 @@
 
 Two numbers, because they answer two questions. ``target`` teaches the score: how hard a prompt is for the weak tier. It
 ranks prompts, and everything that speaks of difficulty may inform it. ``strong_wins`` calibrates the win rate: it is 1
-only where a clearly stronger model gave the strictly better answer, so a tie is 0 and "both bad" says nothing.
+only where a clearly stronger model gave the strictly better answer, so a tie is 0 and "both bad" says nothing; nor do
+two wrong answers to a question, which are the same thing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ STRONG_SHARE = 0.25
 """The strong tier: the upper quarter. What lies between belongs to neither."""
 
 
+RIGHT = 0.5
+"""The grade from which an answer counts as right."""
+
+
 class Tiers(Struct, frozen=True):
     """The weak and the strong models of one right/wrong table."""
 
@@ -53,6 +58,7 @@ def label_battles(battles: Sequence[Battle]) -> list[Labelled]:
     votes: dict[tuple[str, str], list[Battle]] = defaultdict(list)
     for battle in battles:
         votes[battle.source, battle.prompt].append(battle)
+    telling = {battle.source for battle in battles if battle.winner == "both_bad"}
     return [
         _labelled(
             prompt,
@@ -60,6 +66,7 @@ def label_battles(battles: Sequence[Battle]) -> list[Labelled]:
             "chat",
             target=fmean(battle_target(vote, strengths) for vote in same),
             wins=[battle_outcome(vote, strengths) for vote in same],
+            both_bad=fmean(vote.winner == "both_bad" for vote in same) if source in telling else None,
         )
         for (source, prompt), same in votes.items()
     ]
@@ -94,7 +101,8 @@ def battle_outcome(battle: Battle, strengths: Mapping[str, float]) -> float | No
 def label_graded(graded: Sequence[Graded]) -> list[Labelled]:
     """One label for each distinct prompt of each suite; ``target`` is the share that the weak tier got wrong.
 
-    ``strong_wins`` is how often a strong model is right where a weak one is wrong, over all pairs of the two tiers.
+    ``strong_wins`` is how often the strong model is strictly better, over the pairs of the two tiers of which at least
+    one model is right.
     Tiers are found for each source. Prompts that no weak model answered are left out: they say nothing.
 
     Returns:
@@ -163,12 +171,19 @@ def _tier_mean(row: Graded, tier: frozenset[str]) -> float:
 def _strong_wins(row: Graded, tiers: Tiers) -> float | None:
     weak = [score for model, score in row.scores.items() if model in tiers.weak]
     strong = [score for model, score in row.scores.items() if model in tiers.strong]
-    if not weak or not strong:
-        return None
-    return fmean(high > low for high in strong for low in weak)
+    better = [high > low for high in strong for low in weak if max(high, low) >= RIGHT]
+    return fmean(better) if better else None
 
 
-def _labelled(prompt: str, source: str, family: Family, *, target: float, wins: Sequence[float | None]) -> Labelled:
+def _labelled(
+    prompt: str,
+    source: str,
+    family: Family,
+    *,
+    target: float,
+    wins: Sequence[float | None],
+    both_bad: float | None = None,
+) -> Labelled:
     known = [win for win in wins if win is not None]
     return Labelled(
         prompt=prompt,
@@ -178,4 +193,5 @@ def _labelled(prompt: str, source: str, family: Family, *, target: float, wins: 
         strong_wins=fmean(known) if known else None,
         weight=1.0,
         group=group_of(prompt),
+        both_bad=both_bad,
     )

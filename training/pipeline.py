@@ -163,7 +163,8 @@ def _measure(
     calibration: Calibration,
 ) -> tuple[Curve, Measured]:
     """The curve over held-out win rates, how well these hold, and the benchmarks."""
-    known = [place for place in decided(part.labelled) if _key(part.labelled[place]) in gain_of]
+    families = {part.labelled[place].family for place in decided(part.labelled)}
+    known = [n for n, row in enumerate(part.labelled) if row.family in families and _key(row) in gain_of]
     gain = np.array([gain_of[_key(part.labelled[place])] for place in known])
     tradeoff = measure_curve(win_rates[known], gain)
     measured = Measured(

@@ -59,7 +59,8 @@ class Labelled(Struct, frozen=True, kw_only=True):
     ``target``, 0..1, teaches the score: how hard the prompt is for the weak tier. ``strong_wins`` is for calibration:
     1 where the strong answer was strictly better, 0 where the weak one sufficed (ties too), a share in between where
     several votes or pairs of models spoke, None where nothing can be said. ``weight`` balances sources. ``group`` is
-    equal for prompts that must not be split apart.
+    equal for prompts that must not be split apart. ``both_bad``, 0..1: the share of its votes that called both answers
+    bad, None where the source does not tell those from ties.
     """
 
     prompt: str
@@ -69,6 +70,7 @@ class Labelled(Struct, frozen=True, kw_only=True):
     strong_wins: float | None
     weight: float
     group: str
+    both_bad: float | None = None
 
 
 class Drops:

@@ -98,14 +98,22 @@ def test_the_target_of_a_graded_prompt_is_the_share_that_the_weak_tier_got_wrong
     assert [label.target for label in label_graded(table)] == [1.0, 0.5, 1.0, 0.5]
 
 
-def test_the_strong_tier_wins_where_it_is_right_and_the_weak_one_wrong():
+def test_the_strong_tier_wins_where_it_is_right_and_the_weak_one_wrong_and_two_wrong_answers_say_nothing():
     table = [
         grades("both", w=1, s=1),
         grades("strong", w=0, s=1),
         grades("none", w=0, s=0),
         grades("weak", w=0.4, s=0.9),
     ]
-    assert [label.strong_wins for label in label_graded(table)] == [0.0, 1.0, 0.0, 1.0]
+    assert [label.strong_wins for label in label_graded(table)] == [0.0, 1.0, None, 1.0]
+
+
+def test_pairs_of_models_that_are_both_wrong_are_left_out_of_the_share_of_wins():
+    weak = {"w1": 0, "w2": 0, "w3": 0, "w4": 0}
+    usual = [grades(f"usual {n}", **weak, m1=n % 2, m2=n % 2, s1=1, s2=1) for n in range(20)]
+    asked = grades("asked", w1=1, w2=0, w3=0, w4=0, m1=0, m2=0, s1=1, s2=0)
+    label = label_graded([*usual, asked])[-1]
+    assert label.strong_wins == pytest.approx(3 / 5)  # s1 beats three and draws with w1, which beats s2
 
 
 def test_a_pair_table_says_itself_which_model_is_weak():
@@ -147,6 +155,13 @@ def test_one_family_alone_is_balanced_too():
     (label,) = balance(label_graded([grades("p", a=0, b=1)]))
     assert label.weight == pytest.approx(1.0)
     assert balance([]) == []
+
+
+def test_the_share_of_both_bad_is_known_only_of_a_source_that_tells_it_from_ties():
+    told = [vote("both_bad"), vote("tie"), vote("model_a", prompt="q")]
+    untold = [vote("tie", source="other")]
+    shares = {(row.source, row.prompt): row.both_bad for row in label_battles(told + untold)}
+    assert shares == {("arena", "p"): 0.5, ("arena", "q"): 0.0, ("other", "p"): None}
 
 
 def test_the_arena_votes_put_known_models_in_their_known_order(shared_data):

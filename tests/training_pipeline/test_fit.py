@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from router.scoring.features import FEATURE_NAMES
 from router.scoring.trees import TreesHead, trees_from_dump
 from training.fit import CLASSIFIERS, Design, fit_classifier, fit_scaler
 from training.fit.linear import columns_named, fit_common_slopes, fit_ridge
-from training.fit.trees import SETTINGS, fit_trees
+from training.fit.trees import SETTINGS
 
 DIM = 4
 WIDTH = DIM + len(FEATURE_NAMES)
@@ -55,6 +57,20 @@ def test_the_score_has_mean_zero_and_spread_one_over_what_it_was_fitted_on() -> 
 def test_votes_alone_are_enough_for_a_preference_head() -> None:
     blend = fit_classifier("ridge", _design().of_family("chat"), dim=DIM, seed=0)
     assert [part.name for part in blend.heads] == ["preference"]
+
+
+def test_the_preference_head_learns_who_won_and_which_prompts_were_beyond_both_models() -> None:
+    chat = _design(seed=1).of_family("chat")
+    told = replace(chat, both_bad=(chat.rows[:, 1] > 0).astype(np.float64))
+    weights = fit_classifier("ridge", told, dim=DIM, seed=0).heads[0].head.predict(np.eye(WIDTH, dtype=np.float32))
+    assert set(np.argsort(weights)[-2:].tolist()) == {0, 1}
+
+
+def test_where_both_bad_is_not_told_from_ties_who_won_speaks_alone() -> None:
+    chat = _design(seed=1).of_family("chat")
+    untold = replace(chat, both_bad=np.full(len(chat), np.nan))
+    first, second = (fit_classifier("ridge", part, dim=DIM, seed=0).predict(chat.rows) for part in (chat, untold))
+    assert np.array_equal(first, second)
 
 
 def test_too_few_prompts_are_refused_with_the_remedy() -> None:
@@ -102,13 +118,12 @@ def test_exported_trees_predict_what_lightgbm_predicts() -> None:
     np.testing.assert_allclose(exported.predict(design.rows), expected, atol=1e-9, rtol=0)
 
 
-def test_trees_learn_around_the_mean_of_each_source() -> None:
+@pytest.mark.parametrize("kind", ["lightgbm", "knn", "mlp"])
+def test_trees_neighbours_and_networks_learn_around_the_mean_of_each_source(kind: str) -> None:
     design = _design(n=600)
-    shifted = design.target + np.where(design.source == "source-0", 10.0, 0.0)
-    moved = Design(design.rows, shifted, design.weight, design.source, design.family)
-    np.testing.assert_allclose(
-        fit_trees(moved, seed=0).predict(design.rows), fit_trees(design, seed=0).predict(design.rows), atol=1e-6
-    )
+    moved = replace(design, target=design.target + np.where(design.source == "source-0", 10.0, 0.0))
+    first, second = (fit_classifier(kind, part, dim=DIM, seed=0).predict(design.rows) for part in (design, moved))
+    np.testing.assert_allclose(first, second, atol=1e-4)
 
 
 def test_directions_of_the_embedding_share_one_scale_and_a_constant_column_stays_near_zero() -> None:

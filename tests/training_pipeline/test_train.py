@@ -196,3 +196,28 @@ def test_documents_can_be_written_again_from_the_manifest(
 def test_nothing_that_is_written_names_this_machine(sample_artifact: Path, repository: Path) -> None:
     for name in ("manifest.json", "MODEL_CARD.md", "report.html"):
         assert str(repository) not in (sample_artifact / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("kind", "head"), [("knn", "neighbours"), ("mlp", "mlp")])
+def test_neighbours_and_networks_are_served_from_plain_arrays(
+    kind: str, head: str, sample: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    train_router("--data", sample, "--out", tmp_path / "out", "--classifier", kind, "-q")
+    scorer = Scorer.load(tmp_path / "out")  # replays the golden rows
+    assert {part.kind for part in scorer.manifest.heads} == {head}
+    assert {path.suffix for path in (tmp_path / "out").glob("head-*")} == {".npy"}
+
+
+def test_questions_that_both_models_get_wrong_count_in_the_strong_share_all_the_same(
+    tmp_path: Path, train_router: TrainRouter
+) -> None:
+    names = {n: "".join("abcdefghij"[int(digit)] for digit in str(n)) for n in range(400)}
+    rows = [
+        {"prompt": f"What is {letters}?", "weak_correct": int(n % 4 == 1), "strong_correct": n % 2}
+        for n, letters in names.items()
+    ]
+    table = tmp_path / "pair.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    train_router("--graded", table, "--out", tmp_path / "out", "-q")
+    manifest = Scorer.load(tmp_path / "out").manifest
+    assert manifest.measured["held_out"]["exam"]["n"] < 250 < manifest.operating_points["balanced"].n

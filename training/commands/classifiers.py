@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from training.commands.fit import CLASSIFIERS
+from training.commands.fit import CLASSIFIERS, SAMPLE
 from training.commands.shared import (
     TRAIN_PACKAGES,
     folder_option,
@@ -18,6 +17,8 @@ from training.commands.shared import (
     speaker,
 )
 from training.plan import Plan
+
+CLEAR_CUT = (SAMPLE / "tryout.jsonl", SAMPLE / "languages.jsonl")
 
 
 @click.command("classifiers")
@@ -30,31 +31,44 @@ from training.plan import Plan
     default=CLASSIFIERS,
     help="Kinds to compare. Repeatable.  [default: all]",
 )
+@click.option(
+    "--clear-cut",
+    "clear_cut_files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Prompts that are easy or hard at a glance: JSONL of prompt and expected (weak or strong). Repeatable.  "
+    "[default: tryout.jsonl and languages.jsonl of data/sample]",
+)
 @folder_option("--encoder", help="Folder of a static encoder.  [default: that of the shipped artifact]")
 @click.option("--seed", default=0, show_default=True, help="Fixes whatever is drawn.")
 @json_option()
 @quiet_option()
-def command(*, data: Path, kinds: tuple[str, ...], encoder: Path | None, seed: int, as_json: bool, quiet: bool) -> None:
-    """Compare classifiers by leaving out one exam source, or a tenth of the votes, at a time; reads no benchmark."""
+def command(
+    *,
+    data: Path,
+    kinds: tuple[str, ...],
+    clear_cut_files: tuple[Path, ...],
+    encoder: Path | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare classifiers, a random order and the prompt's length in one table; reads no benchmark.
+
+    Each is fitted some thirty times, on all but one exam or on four fifths of the labels, and measured on the rest.
+    """
     require_extra("train", TRAIN_PACKAGES)
-    from router.scoring.inputs import Inputs
     from training.encoders import encoder_folder, load_encoder
-    from training.fit import fit_classifier
-    from training.labels import label
-    from training.pipeline import raw_rows
-    from training.reading import read_corpus, without_tests
-    from training.selection import compare
+    from training.selection.clear_cut import read_clear_cut
+    from training.selection.run import compare
+    from training.selection.table import table
 
     say = speaker(wanted=not (quiet or as_json))
     plan = Plan(data=data, out=Path(), name="comparison", version="1", classifier="", seed=seed)
-    static = load_encoder(encoder_folder(encoder))
-    labelled = label(without_tests(read_corpus(plan), plan, static))
-    raw = raw_rows(Inputs(static), [row.prompt for row in labelled])
-    results = []
-    for kind in kinds:
-        fit = partial(fit_classifier, kind, dim=static.dim, seed=seed)
-        results.append(compare(kind, fit, labelled, raw, static.dim))
-        last = results[-1]
-        say(f"{kind:10} exams {last.exam:+.3f}  votes {last.chat:+.3f} (AUC {last.chat_auc:.3f})")
+    clear_cut = read_clear_cut(clear_cut_files or [path for path in CLEAR_CUT if path.is_file()])
+    results = compare(kinds, plan, load_encoder(encoder_folder(encoder)), clear_cut, say)
     if as_json:
         print_json(results)
+    else:
+        click.echo("\n".join(table(results)))

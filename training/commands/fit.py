@@ -19,7 +19,7 @@ from training.commands.shared import (
 )
 from training.plan import Plan, name_and_version
 
-CLASSIFIERS = ("ridge", "lightgbm", "blend")
+CLASSIFIERS = ("ridge", "lightgbm", "knn", "mlp", "blend")
 SAMPLE = Path("data/sample")
 MODELS = Path("models")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,8 @@ class Design:
     """N labelled prompts as arrays.
 
     ``rows`` float32 [N, D], standardised; ``target`` float64 [N], how hard for the weak tier, 0..1; ``weight``
-    float64 [N]; ``source`` and ``family`` [N], as strings.
+    float64 [N]; ``source`` and ``family`` [N], as strings; ``both_bad`` float64 [N], the share of votes that called
+    both answers bad, NaN where nothing is known, or None where nothing is known of any row.
     """
 
     rows: Matrix
@@ -34,6 +35,7 @@ class Design:
     weight: FloatArray
     source: NDArray[np.str_]
     family: NDArray[np.str_]
+    both_bad: FloatArray | None = None
 
     @classmethod
     def of(cls, labelled: Sequence[Labelled], rows: Matrix) -> Design:
@@ -44,6 +46,7 @@ class Design:
             weight=np.array([row.weight for row in labelled], np.float64),
             source=np.array([row.source for row in labelled], np.str_),
             family=np.array([row.family for row in labelled], np.str_),
+            both_bad=np.array([np.nan if row.both_bad is None else row.both_bad for row in labelled], np.float64),
         )
 
     def __len__(self) -> int:
@@ -53,7 +56,18 @@ class Design:
         """The rows where ``mask`` [N] holds; this design itself, not a copy, where it holds for all."""
         if mask.all():
             return self
-        return Design(self.rows[mask], self.target[mask], self.weight[mask], self.source[mask], self.family[mask])
+        return Design(
+            rows=self.rows[mask],
+            target=self.target[mask],
+            weight=self.weight[mask],
+            source=self.source[mask],
+            family=self.family[mask],
+            both_bad=None if self.both_bad is None else self.both_bad[mask],
+        )
+
+    def on(self, target: FloatArray) -> Design:
+        """The same rows with another target, float64 [N]."""
+        return replace(self, target=target)
 
     def of_family(self, family: Family) -> Design:
         """The rows of one family."""
@@ -62,6 +76,15 @@ class Design:
     def by_source(self) -> list[Design]:
         """One design for each source, in the order of their names."""
         return [self.only(self.source == name) for name in np.unique(self.source)]
+
+
+def centred_by_source(design: Design) -> FloatArray:
+    """Targets float64 [N] around the mean of their source: a head would else learn to tell sources apart."""
+    centred = design.target.copy()
+    for name in np.unique(design.source):
+        here = design.source == name
+        centred[here] -= centred[here].mean()
+    return centred
 
 
 def fit_scaler(raw: Matrix, weight: FloatArray, dim: int) -> Scaler:

@@ -30,7 +30,7 @@ def fit_ridge(design: Design, *, penalty: float) -> LinearHead:
         design: at least one row.
         penalty: per row of mean weight; the same strength whatever the number of rows.
     """
-    slopes, intercept = _ridge(design.rows, design.target, design.weight, penalty)
+    slopes, intercept = ridge_slopes(design.rows, design.target, design.weight, penalty)
     return rounded_head(slopes, intercept)
 
 
@@ -45,7 +45,7 @@ def fit_common_slopes(design: Design, *, penalty: float, columns: Sequence[int] 
     width = design.rows.shape[1]
     used = np.arange(width) if columns is None else np.array(columns)
     slopes = [
-        _ridge(part.rows[:, used], part.target / spread, np.ones(len(part)), penalty)[0]
+        ridge_slopes(part.rows[:, used], part.target / spread, np.ones(len(part)), penalty)[0]
         for part in _large_enough(design.by_source())
         if (spread := float(part.target.std())) > 0
     ]
@@ -53,6 +53,18 @@ def fit_common_slopes(design: Design, *, penalty: float, columns: Sequence[int] 
     if slopes:
         common[used] = np.mean(slopes, axis=0)
     return rounded_head(common, 0.0)
+
+
+def ridge_slopes(
+    rows: NDArray[np.floating], target: FloatArray, weight: FloatArray, penalty: float
+) -> tuple[FloatArray, float]:
+    """Slopes float64 [D] and intercept of weighted ridge regression; ``penalty`` as for ``fit_ridge``."""
+    from sklearn.linear_model import Ridge
+
+    # The rows are a copy already, the only one in double precision: it may be centred in place.
+    model = Ridge(alpha=penalty * float(weight.sum()), solver="cholesky", copy_X=False)
+    model.fit(rows.astype(np.float64), target, sample_weight=weight)
+    return np.asarray(model.coef_, np.float64), float(model.intercept_)
 
 
 def columns_named(prefix: str, dim: int) -> list[int]:
@@ -68,14 +80,3 @@ def rounded_head(slopes: FloatArray, intercept: float) -> LinearHead:
 def _large_enough(parts: Sequence[Design]) -> list[Design]:
     large = [part for part in parts if len(part) >= LEAST_ROWS]
     return large or list(parts)
-
-
-def _ridge(
-    rows: NDArray[np.float32], target: FloatArray, weight: FloatArray, penalty: float
-) -> tuple[FloatArray, float]:
-    from sklearn.linear_model import Ridge
-
-    # The rows are a copy already, the only one in double precision: it may be centred in place.
-    model = Ridge(alpha=penalty * float(weight.sum()), solver="cholesky", copy_X=False)
-    model.fit(rows.astype(np.float64), target, sample_weight=weight)
-    return np.asarray(model.coef_, np.float64), float(model.intercept_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.scoring.trees import TreesHead, trees_from_dump
-from training.fit.design import Design
+from training.fit.design import Design, centred_by_source
 
 SETTINGS: dict[str, object] = {
     "objective": "regression",
@@ -26,7 +26,7 @@ ROUNDS = 150
 
 
 def fit_trees(design: Design, *, seed: int) -> TreesHead:
-    """Boosted trees on the targets, each source around its own mean: trees would else learn to tell sources apart.
+    """Boosted trees on the targets, each source around its own mean.
 
     Args:
         design: rows of any sources and families.
@@ -34,10 +34,7 @@ def fit_trees(design: Design, *, seed: int) -> TreesHead:
     """
     import lightgbm
 
-    centred = design.target.copy()
-    for name in np.unique(design.source):
-        here = design.source == name
-        centred[here] -= centred[here].mean()
-    data = lightgbm.Dataset(design.rows.astype(np.float64), centred, weight=design.weight, free_raw_data=True)
+    target = centred_by_source(design)
+    data = lightgbm.Dataset(design.rows.astype(np.float64), target, weight=design.weight, free_raw_data=True)
     booster = lightgbm.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS)
     return TreesHead(trees_from_dump(booster.dump_model()), design.rows.shape[1])

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from training.forms import Form, Rejected, Values
+from training.graded.llm_router import task_of
 from training.graded.lm_eval import lm_eval_grades, lm_eval_prompt
 from training.records import Graded
 from training.text import clean, multiple_choice, number
@@ -33,7 +34,9 @@ def zeroeval_row(values: Values, source: str) -> Iterator[Graded]:
 
 def question_row(values: Values, source: str) -> Iterator[Graded]:
     """LLMRouter: the question as it was asked, ``scores`` by model."""
-    yield _graded(values["question"], values["scores"], source)
+    question = values["question"]
+    task = task_of(question) if isinstance(question, str) else ""
+    yield _graded(question, values["scores"], source, task=task)
 
 
 def prompt_row(values: Values, source: str) -> Iterator[Graded]:

@@ -125,14 +125,13 @@ def parts_of(rows: Matrix, scaler: Scaler, dim: int, seed: int) -> tuple[Part, .
     topic_slopes = np.sqrt(SLOPES_SHARE) * embedding / max(float(np.sqrt((deviations**2).sum())), LEAST_SPREAD)
     return (
         Slopes("slopes", np.concatenate([topic_slopes, np.sqrt(FORM_SHARE) * feature])),
-        _landmarks("topic", rows, embedding * np.sqrt(TOPIC_SHARPNESS), 0, TOPIC_LANDMARKS, 1.0, seed),
-        _landmarks("form", rows, feature * np.sqrt(FORM_SHARPNESS), dim, FORM_LANDMARKS, FORM_SHARE, seed),
+        landmarks("topic", rows, embedding * np.sqrt(TOPIC_SHARPNESS), 0, TOPIC_LANDMARKS, 1.0, seed),
+        landmarks("form", rows, feature * np.sqrt(FORM_SHARPNESS), dim, FORM_LANDMARKS, FORM_SHARE, seed),
     )
 
 
-def _landmarks(
-    name: str, rows: Matrix, scales: FloatArray, start: int, most: int, share: float, seed: int
-) -> Landmarks:
+def landmarks(name: str, rows: Matrix, scales: FloatArray, start: int, most: int, share: float, seed: int) -> Landmarks:
+    """At most ``most`` landmarks among ``rows``, over the columns from ``start`` that ``scales`` [K] scales."""
     scaled = rows[:, start : start + len(scales)].astype(np.float64) * scales
     centres = _k_means(scaled, max(1, min(most, len(rows) // PROMPTS_PER_LANDMARK)), seed)
     values, vectors = np.linalg.eigh(np.exp(-_squared_distances(centres, centres)))
