@@ -16,15 +16,17 @@ class Tally(Struct, frozen=True, kw_only=True):
     """What ``splits`` random splits of a table into n labelled rows and the rest came to.
 
     ``none``: splits whose rows did not suffice for anything but the threshold that keeps the promise by definition.
-    ``broken``: against the whole table; ``broken_later``: on the rest alone. ``share``: mean strong share over the
-    whole table; ``best_share``: that of the cheapest threshold that keeps the promise on it. The plug-in threshold is
-    the cheapest that keeps the promise on the labelled rows themselves.
+    ``broken``: against the whole table; ``broken_later``: on the rest alone; ``broken_drawn``: against the whole table,
+    where the n rows are drawn from it with replacement, as from endless traffic (without, they are part of what they
+    are judged by). ``share``: mean strong share over the whole table; ``best_share``: that of the cheapest threshold
+    that keeps the promise on it. The plug-in threshold is the cheapest that keeps it on the labelled rows themselves.
     """
 
     splits: int
     none: int
     broken: int
     broken_later: int
+    broken_drawn: int
     share: float
     best_share: float
     plug_in_broken: int
@@ -35,24 +37,27 @@ class Tally(Struct, frozen=True, kw_only=True):
 def simulate(table: Rows, promise: Promise, *, n: int, splits: int, seed: int) -> Tally:
     """Split ``table`` at random, choose by n rows, and look at the whole table and at the rest."""
     rng = np.random.default_rng(seed)
-    none = 0
+    none = broken_drawn = 0
+    fallback = 0.0 if promise.kind == "quality" else 1.0
     made: list[tuple[float, bool, bool]] = []
     plugged: list[tuple[float, bool, bool]] = []
     for _ in range(splits):
         order = rng.permutation(len(table))
         labelled, rest = part(table, order[:n]), part(table, order[n:])
         threshold = promised_threshold(labelled, promise)
-        fallback = 0.0 if promise.kind == "quality" else 1.0
         none += threshold is None or not _routes(labelled, promise, threshold)
         for results, chosen in ((made, threshold), (plugged, cheapest_kept(labelled, promise))):
             used = fallback if chosen is None else chosen
             results.append((share(table, used), not kept(table, promise, used), not kept(rest, promise, used)))
+        drawn = promised_threshold(part(table, rng.integers(len(table), size=n)), promise)
+        broken_drawn += drawn is not None and not kept(table, promise, drawn)
     best = cheapest_kept(table, promise)
     return Tally(
         splits=splits,
         none=none,
         broken=sum(whole for _, whole, _ in made),
         broken_later=sum(later for _, _, later in made),
+        broken_drawn=broken_drawn,
         share=float(np.mean([used for used, _, _ in made])),
         best_share=1.0 if best is None else share(table, best),
         plug_in_broken=sum(whole for _, whole, _ in plugged),

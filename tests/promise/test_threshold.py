@@ -47,6 +47,7 @@ def test_a_promise_is_broken_no_more_often_than_stated(kind: PromiseKind, target
     tally = simulate(table, promise(kind, target, confidence), n=300, splits=SPLITS, seed=2)
     assert tally.broken <= most_broken(SPLITS, confidence)
     assert tally.broken_later <= most_broken(SPLITS, confidence)
+    assert tally.broken_drawn <= most_broken(SPLITS, confidence)
     assert tally.none < SPLITS / 4
 
 
