@@ -27,7 +27,7 @@ from router.http.services import Services
 from router.http.status import cache_stats, health, stats
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, preload
-from router.policy import DEFAULT_OPERATING_POINT, Dial
+from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
@@ -78,9 +78,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
 
 
 def _dial(scorer: Scorer, settings: Settings) -> Dial:
-    points = {name: point.threshold for name, point in scorer.manifest.operating_points.items()}
-    default = settings.threshold if settings.threshold is not None else points[DEFAULT_OPERATING_POINT]
-    return Dial(curve=scorer.curve, operating_points=points, default=default)
+    points = scorer.manifest.operating_points
+    return Dial.for_server(curve=scorer.curve, operating_points=points, threshold=settings.threshold)
 
 
 def _cache(settings: Settings) -> Cache:

@@ -87,19 +87,34 @@ def fetch(home: str | None) -> None:
 @main.command()
 @click.argument("prompt")
 @click.option("--threshold", help="Threshold to decide by, 0 to 1.  [default: the server's]")
+@click.option("--quality", help="Share of the gap between weak and strong model to recover, 0 to 1.")
+@click.option("--strong-share", help="Share of requests to send to the strong model, 0 to 1.")
+@click.option("--point", metavar="NAME", help="Operating point of the artifact, as in auto:NAME.")
 @click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def route(prompt: str, threshold: str | None, artifact: str | None, config: Path | None, as_json: bool) -> None:
+def route(
+    prompt: str,
+    threshold: str | None,
+    quality: str | None,
+    strong_share: str | None,
+    point: str | None,
+    artifact: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Say where PROMPT would go, and why. Needs no server and asks no model. PROMPT may be - for standard input."""
     text = _read_standard_input() if prompt == "-" else prompt
     if not text.strip():
         raise click.UsageError("The prompt is empty.")
     from router.scoring.scorer import Scorer
 
+    given = {"--threshold": threshold, "--quality": quality, "--strong-share": strong_share, "--point": point}
+    if len(asked := [flag for flag, value in given.items() if value is not None]) > 1:
+        raise click.UsageError(f"Give only one of {' and '.join(asked)}: each sets the threshold.")
     settings = load_settings(flags={"threshold": threshold, "artifact": artifact}, config=config)
     scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
-    decision = _explain(scorer, text, settings.threshold)
+    decision = _explain(scorer, text, settings.threshold, _tuning(quality, strong_share, point))
     click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
 
 
@@ -108,10 +123,21 @@ def _read_standard_input() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:
-    from router.policy import DEFAULT_OPERATING_POINT
+def _tuning(quality: str | None, strong_share: str | None, point: str | None) -> Any:
+    """What a request with these dials would ask for."""
+    from router.http.tuning import tuning_for
 
-    used = scorer.manifest.operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
+    dials = {"quality": quality, "strong_share": strong_share}
+    query = [(name, value) for name, value in dials.items() if value is not None]
+    return tuning_for(query=query, headers={}, model="auto" if point is None else f"auto:{point}")
+
+
+def _explain(scorer: Any, text: str, threshold: float | None, tuning: Any) -> dict[str, Any]:
+    from router.policy import Dial
+
+    points = scorer.manifest.operating_points
+    dial = Dial.for_server(curve=scorer.curve, operating_points=points, threshold=threshold)
+    used = dial.threshold(tuning)
     score = scorer.score(text)
     return {
         "route": "strong" if score.win_rate >= used else "weak",
@@ -119,6 +145,7 @@ def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:
         "threshold": round(used, 6),
         "artifact": scorer.version,
         "tokens": score.tokens,
+        "promise": dial.promise(tuning),
         "contributions": {name: round(value, 4) for name, value in scorer.explain(text).items()},
     }
 
@@ -127,5 +154,7 @@ def _readable(decision: dict[str, Any]) -> str:
     relation = ">=" if decision["route"] == "strong" else "<"
     comparison = f"win rate {decision['win_rate']:.3f} {relation} threshold {decision['threshold']:.3f}"
     lines = [f"{decision['route']}: {comparison}  ({decision['artifact']}, {decision['tokens']} tokens)"]
+    if decision["promise"] is not None:
+        lines.append(f"promise: {decision['promise']}")
     lines += [f"  {value:+.3f}  {name}" for name, value in decision["contributions"].items()]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefu
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.policy import AUTO, Dial, Models, decide, pinned_route
+from router.policy import AUTO, Dial, Models, decide, kept_promise, pinned_route
 from router.scoring.prompt import bound, prompt_text
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
@@ -78,7 +78,10 @@ Answer = WholeAnswer | StreamedAnswer
 
 
 class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown."""
+    """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown.
+
+    ``promise``: what is promised of the threshold, ``none`` where it is an estimate, None where neither was asked for.
+    """
 
     route: Route
     model: str
@@ -89,6 +92,7 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     baseline_cost_usd: float | None
     evidence: Evidence
+    promise: str | None
 
 
 class Gateway:
@@ -126,6 +130,7 @@ class Gateway:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
         threshold = self.dial.threshold(call.tuning)
+        settlement.promised(self.dial.promise(call.tuning))
         ticket = self._ticket(call, threshold)
         hit = self.cache.exact(ticket)
         if hit is not None:
@@ -153,6 +158,7 @@ class Gateway:
             cost_usd=None if expected.usd is None else float(expected.usd),
             baseline_cost_usd=None if expected.baseline_usd is None else float(expected.baseline_usd),
             evidence=decision.evidence,
+            promise=kept_promise(self.dial.promise(call.tuning), decision.reason),
         )
 
     @property
