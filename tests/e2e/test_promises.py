@@ -1,4 +1,4 @@
-"""A stored promise decides where it covers what is asked for, and every answer to such a wish says what was promised."""
+"""A stored promise decides where it covers what is asked for, and the answer says what was promised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from router.cli import main
 from router.scoring.artifact import default_artifact_path
 from router.scoring.curve import OperatingPoint, Promise
 from router.upstream.scripted import ScriptedServer, Turn
-from tests.live import EASY, LiveServer, routed
+from tests.live import EASY, HARD, LiveServer, routed
 from training.tuning import store
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -115,11 +115,8 @@ async def test_without_a_strong_model_no_quality_is_promised(tmp_path: Path, art
         ScriptedServer(model="weak-model", turns=[Turn(reply="weak")]) as weak,
         routed(tmp_path, weak, None, "--artifact", str(artifact), "--threshold", "0") as server,
     ):
-        hard = (
-            "Show that packing rectangles into a rectangle by translation is NP-hard, by a reduction from 3-partition."
-        )
         async with server.http() as http:
-            body = {"messages": [{"role": "user", "content": hard}], "model": "auto:mine"}
+            body = {"messages": [{"role": "user", "content": HARD}], "model": "auto:mine"}
             headers = (await http.post("/v1/chat/completions", json=body)).headers
     assert headers["x-router-reason"] == "no-strong-model"
     assert headers["x-router-promise"] == "none"
