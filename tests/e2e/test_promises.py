@@ -114,10 +114,10 @@ async def test_without_a_strong_model_no_quality_is_promised(tmp_path: Path, art
     async with (
         ScriptedServer(model="weak-model", turns=[Turn(reply="weak")]) as weak,
         routed(tmp_path, weak, None, "--artifact", str(artifact), "--threshold", "0") as server,
+        server.http() as http,
     ):
-        async with server.http() as http:
-            body = {"messages": [{"role": "user", "content": HARD}], "model": "auto:mine"}
-            headers = (await http.post("/v1/chat/completions", json=body)).headers
+        body = {"messages": [{"role": "user", "content": HARD}], "model": "auto:mine"}
+        headers = (await http.post("/v1/chat/completions", json=body)).headers
     assert headers["x-router-reason"] == "no-strong-model"
     assert headers["x-router-promise"] == "none"
 
