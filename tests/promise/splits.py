@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from router.scoring.curve import Promise
 from training.promise import Rows, promised_threshold, saves
-
-FloatArray = NDArray[np.float64]
 
 
 class Tally(Struct, frozen=True, kw_only=True):
@@ -43,13 +40,13 @@ def simulate(table: Rows, promise: Promise, *, n: int, splits: int, seed: int) -
     plugged: list[tuple[float, bool, bool]] = []
     for _ in range(splits):
         order = rng.permutation(len(table))
-        labelled, rest = part(table, order[:n]), part(table, order[n:])
+        labelled, rest = table.part(order[:n]), table.part(order[n:])
         threshold = promised_threshold(labelled, promise)
         none += threshold is None or not _routes(labelled, promise, threshold)
         for results, chosen in ((made, threshold), (plugged, cheapest_kept(labelled, promise))):
             used = fallback if chosen is None else chosen
             results.append((share(table, used), not kept(table, promise, used), not kept(rest, promise, used)))
-        drawn = promised_threshold(part(table, rng.integers(len(table), size=n)), promise)
+        drawn = promised_threshold(table.part(rng.integers(len(table), size=n)), promise)
         broken_drawn += drawn is not None and not kept(table, promise, drawn)
     best = cheapest_kept(table, promise)
     return Tally(
@@ -64,12 +61,6 @@ def simulate(table: Rows, promise: Promise, *, n: int, splits: int, seed: int) -
         plug_in_broken_later=sum(later for _, _, later in plugged),
         plug_in_share=float(np.mean([used for used, _, _ in plugged])),
     )
-
-
-def part(rows: Rows, places: NDArray[np.intp]) -> Rows:
-    """Some of the rows."""
-    gains = None if rows.gains is None else rows.gains[places]
-    return Rows(win_rates=rows.win_rates[places], gains=gains, form=rows.form)
 
 
 def share(rows: Rows, threshold: float) -> float:

@@ -45,6 +45,11 @@ class Rows(Struct, frozen=True, kw_only=True, eq=False):
     def __len__(self) -> int:
         return len(self.win_rates)
 
+    def part(self, places: NDArray[np.intp]) -> Rows:
+        """The rows at ``places``, which may repeat."""
+        gains = None if self.gains is None else self.gains[places]
+        return Rows(win_rates=self.win_rates[places], gains=gains, form=self.form)
+
     @property
     def lowest_gain(self) -> float:
         """What no gain can fall below: 0 where the strong model is taken to be right."""

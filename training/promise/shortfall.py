@@ -6,23 +6,24 @@ import math
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from router.scoring.curve import Promise
 from training.promise.exact import fewest_rows
 from training.promise.rows import Rows
 from training.promise.threshold import promised_threshold, saves
 
-FloatArray = NDArray[np.float64]
-
 STEP = 0.05
 """Lower qualities are tried in steps of this size."""
 
 USED_SLACK = 0.5
-"""How many labels it would take is estimated for a threshold that saves this part of (1 - quality) in strong calls."""
+"""How many labels it takes is estimated for a threshold that saves this part of (1 - quality) in strong calls."""
 
-BETTORS_MARGIN = 0.85
-"""The betting test says yes in half of all samples where mean / standard error is this times sqrt(2 ln(1 / level))."""
+DRAWS = 9
+"""At each size so many samples are drawn from the rows, with replacement."""
+
+GROWTH = 1.4
+MOST_ROWS = 20_000
+SEED = 0
 
 
 def shortfall(rows: Rows, promise: Promise) -> str:
@@ -69,22 +70,24 @@ def _more(rows: Rows, promise: Promise) -> str:
     needed = _rows_needed(rows, promise)
     if needed is None:
         return "More labels alone will not do, as far as these show: take a lower --quality, or refit on your labels."
-    saved = USED_SLACK * (1.0 - promise.target)
-    return f"If these are typical, about {needed:,} labels would do to keep {saved:.2g} of the calls off it."
+    return f"If these are typical, it takes about {needed:,} labels to promise it and save anything."
 
 
 def _rows_needed(rows: Rows, promise: Promise) -> int | None:
-    """How many rows like these would show the promise of a threshold that saves as much as ``USED_SLACK`` says."""
-    if rows.gains is None:
-        return None
-    strong = rows.win_rates >= np.quantile(rows.win_rates, USED_SLACK * (1.0 - promise.target))
-    values = rows.gains * (strong - promise.target)
-    mean, spread = float(values.mean()), float(values.std())
-    if mean <= 0:
-        return None
-    level = 1.0 - promise.confidence
-    margin = BETTORS_MARGIN * math.sqrt(2.0 * math.log(1.0 / level))
-    exact = fewest_rows(1.0 - promise.target, level=level)
-    needed = max(math.ceil((margin * spread / mean) ** 2), exact)
-    two_digits = int(10 ** max(math.floor(math.log10(needed)) - 1, 0))
-    return math.ceil(needed / two_digits) * two_digits
+    """About how many rows like these mostly show the promise of a threshold that saves; None where too many."""
+    rng = np.random.default_rng(SEED)
+    size = len(rows)
+    while size < MOST_ROWS:
+        size = min(math.ceil(size * GROWTH), MOST_ROWS)
+        drawn = (rows.part(rng.integers(len(rows), size=size)) for _ in range(DRAWS))
+        if sum(_saving(each, promise) for each in drawn) > DRAWS / 2:
+            digits = max(len(str(size)) - 2, 0)
+            return round(size, -digits)
+    return None
+
+
+def _saving(rows: Rows, promise: Promise) -> bool:
+    """Whether rows show the promise of a threshold that uses at least a part of what the promise leaves free."""
+    threshold = promised_threshold(rows, promise)
+    saved = 0.0 if threshold is None else float((rows.win_rates < threshold).mean())
+    return saved >= USED_SLACK * (1.0 - promise.target)
