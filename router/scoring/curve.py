@@ -15,19 +15,23 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 PromiseKind = Literal["quality", "strong_share"]
 
 
-class Promise(Struct, frozen=True, kw_only=True):
+class Promise(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a threshold keeps over traffic like the rows that it was chosen on, unless these were an unlucky draw.
 
-    ``quality`` is at least ``target``, ``strong_share`` at most; ``confidence`` is the least chance, over draws of the
-    rows, that a threshold chosen this way keeps it.
+    ``quality`` is at least ``target``, ``strong_share`` at most: over all such traffic or, where ``requests`` is given,
+    over so many requests to come. ``confidence`` is the least chance, over draws of the rows (and of these requests),
+    that a threshold chosen this way keeps it.
     """
 
     kind: PromiseKind
     target: Fraction
     confidence: Fraction
+    requests: Annotated[int, Meta(ge=1)] | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target:g}; confidence={self.confidence:g}"
+        bound = f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target:g}"
+        requests = "" if self.requests is None else f"; requests={self.requests}"
+        return f"{bound}{requests}; confidence={self.confidence:g}"
 
 
 class OperatingPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -111,6 +111,16 @@ def test_a_share_needs_prompts_alone(write: Write) -> None:
     assert 0.15 < point["strong_share"] < 0.3
 
 
+def test_a_share_can_be_promised_of_so_many_requests_to_come(artifact: Path, write: Write) -> None:
+    file = write("p.jsonl", ({"prompt": text} for text in prompts(200)))
+    words = ["--strong-share", "0.3", "--on", file, "--artifact", artifact, "--store", "week", "--requests", "300"]
+    assert "it speaks of the next 300 requests like p.jsonl" in tune(*words).stdout
+    point = read_manifest(artifact).operating_points["week"]
+    assert point.promised is not None
+    assert point.promised.startswith("strong_share<=0.3; requests=300; confidence=0.95; n=200; date=")
+    assert "--requests needs --strong-share" in tune("--quality", "0.3", "--on", file, "--requests", "300").output
+
+
 def test_too_few_labels_are_refused_with_what_they_do_support_and_nothing_is_stored(
     scorer: Scorer, artifact: Path, write: Write
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from scipy.stats import beta, binom
 from router.scoring.curve import Promise, PromiseKind
 from tests.promise.splits import kept, share, simulate
 from training.promise import Rows, promised_threshold, saves
-from training.promise.exact import fewest_rows, most_cases
+from training.promise.exact import fewest_rows, most_cases, most_cases_before
 
 SPLITS = 500
 
@@ -142,6 +144,30 @@ def test_the_fewest_rows_suffice_and_one_less_does_not(bound: float, level: floa
     fewest = fewest_rows(bound, level=level)
     assert most_cases(fewest, bound, level=level) >= 0
     assert fewest == 1 or most_cases(fewest - 1, bound, level=level * (1 - 1e-9)) == -1
+
+
+@pytest.mark.parametrize(("rows", "later", "bound"), [(6, 5, 0.3), (8, 4, 0.5), (5, 8, 0.2)])
+def test_the_most_cases_before_later_rows_are_right_over_all_orders(rows: int, later: int, bound: float) -> None:
+    orders = [np.isin(np.arange(rows + later), early) for early in combinations(range(rows + later), rows)]
+
+    def chance_of_too_many(cases: int) -> float:
+        """Over all orders, highest first: more than the share of the later rows above the early row after ``cases``."""
+        above = [np.sum(~order[: np.flatnonzero(order)[cases]]) for order in orders]
+        return float(np.mean(np.array(above) > bound * later))
+
+    for level in (0.02, 0.1, 0.3):
+        most = most_cases_before(rows, bound, later=later, level=level)
+        assert most < 0 or chance_of_too_many(most) <= level
+        assert most == rows - 1 or chance_of_too_many(most + 1) > level
+
+
+def test_a_share_that_is_promised_of_the_rows_to_come_is_kept_on_those_very_rows() -> None:
+    table = traffic(1_000, seed=12)
+    of_all = promise("strong_share", 0.3)
+    of_next = Promise(kind="strong_share", target=0.3, confidence=0.95, requests=500)
+    whole, later = (simulate(table, each, n=500, splits=SPLITS, seed=13) for each in (of_all, of_next))
+    assert later.broken_later <= most_broken(SPLITS, 0.95) < whole.broken_later
+    assert later.share > 0.24
 
 
 def test_what_is_kept_is_judged_on_the_rows_themselves() -> None:

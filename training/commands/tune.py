@@ -43,6 +43,11 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
     "--confidence", type=CONFIDENCE, default=0.95, show_default=True, help="How sure the promise is to be, with --on."
 )
 @click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    help="With --strong-share and --on: promise it of so many requests to come, instead of all such traffic.",
+)
+@click.option(
     "--store", "name", metavar="NAME", help="Keep the threshold in the artifact under this name (needs --artifact)."
 )
 @artifact_option()
@@ -54,6 +59,7 @@ def command(
     strong_share: float | None,
     file: Path | None,
     confidence: float,
+    requests: int | None,
     name: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -67,6 +73,8 @@ def command(
     """
     if (quality is None) == (strong_share is None):
         raise click.UsageError("give exactly one of --quality and --strong-share")
+    if requests is not None and (strong_share is None or file is None):
+        raise click.UsageError("--requests needs --strong-share and --on: a quality is promised of all such traffic")
     if name is not None and artifact is None:
         raise click.UsageError("--store needs --artifact: the shipped artifact stays as it is")
     if file is not None:
@@ -79,7 +87,7 @@ def command(
     speaker(wanted=not (quiet or as_json))
     scorer = Scorer.load(artifact)
     promise = (
-        Promise(kind="strong_share", target=strong_share, confidence=confidence)
+        Promise(kind="strong_share", target=strong_share, confidence=confidence, requests=requests)
         if strong_share is not None
         else Promise(kind="quality", target=quality or 0.0, confidence=confidence)
     )
@@ -125,10 +133,14 @@ def _terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
         if promise.kind == "quality"
         else f"at most {promise.target:.4g} of the calls go to the strong model"
     )
+    if promise.requests is None:
+        span = f"it speaks of all traffic like {file}, not of each hour: a short stretch has luck of its own"
+    else:
+        span = f"it speaks of the next {promise.requests:,} requests like {file}, neither of fewer nor of more"
     left_out = "".join(f"; {count:,} left out ({reason})" for reason, count in rows.left_out.items())
     terms = [
         f"promise: {what}, at {promise.confidence:.4g} confidence",
-        f"it speaks of all traffic like {file}, not of each hour: a short stretch strays from it by its own chance",
+        span,
         f"it rests on {len(rows):,} rows of {file}{left_out}, scored by {artifact}, as independent draws from it",
         TRUSTED[rows.form],
     ]

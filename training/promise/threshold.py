@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from router.scoring.curve import Promise
 from training.promise.betting import mean_is_positive
-from training.promise.exact import most_cases
+from training.promise.exact import most_cases, most_cases_before
 from training.promise.rows import Rows
 
 FloatArray = NDArray[np.float64]
@@ -35,13 +35,13 @@ def promised_threshold(rows: Rows, promise: Promise) -> float | None:
     """The cheapest threshold that keeps a promise, by these rows; None where they show it of none.
 
     Raises:
-        ValueError: a quality is promised on rows without gains.
+        ValueError: a quality is promised on rows without gains, or for a number of requests.
     """
     level = 1.0 - promise.confidence
     if promise.kind == "strong_share":
-        return _for_strong_share(rows.win_rates, promise.target, level)
-    if rows.gains is None:
-        raise ValueError("a quality cannot be promised on rows without gains")
+        return _for_strong_share(rows.win_rates, promise, level)
+    if rows.gains is None or promise.requests is not None:
+        raise ValueError("a quality needs rows with gains, and is promised of the traffic as a whole")
     if rows.gains_are_all_or_nothing:
         return _for_share_of_gains(rows.win_rates[rows.gains > 0], promise.target, level)
     return _for_quality(rows.win_rates, rows.gains, promise.target, level, lowest_gain=rows.lowest_gain)
@@ -52,9 +52,12 @@ def saves(win_rates: FloatArray, threshold: float) -> bool:
     return bool((win_rates < threshold).any())
 
 
-def _for_strong_share(win_rates: FloatArray, share: float, level: float) -> float | None:
-    """The lowest threshold with so few strong rows that the share behind them is at most ``share``."""
-    allowed = most_cases(len(win_rates), share, level=level)
+def _for_strong_share(win_rates: FloatArray, promise: Promise, level: float) -> float | None:
+    """The lowest threshold with so few strong rows that the share behind them is at most the target."""
+    if promise.requests is None:
+        allowed = most_cases(len(win_rates), promise.target, level=level)
+    else:
+        allowed = most_cases_before(len(win_rates), promise.target, later=promise.requests, level=level)
     if allowed < 0:
         return None
     descending = np.sort(win_rates)[::-1]
