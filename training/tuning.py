@@ -11,12 +11,20 @@ from router.errors import DataError
 from router.scoring.curve import OperatingPoint, Promise, PromiseKind
 from router.scoring.manifest import read_manifest, write_manifest
 from router.scoring.scorer import Scorer
-from training.promise import Rows, promised_threshold, saves, shortfall
+from training.promise import (
+    Ratings,
+    Rows,
+    candidates_of,
+    promised_threshold,
+    saves,
+    shortfall,
+    threshold_for_weak_failures,
+)
 from training.tradeoff import DECIMALS, measured_on
 
 
 def estimated(scorer: Scorer, kind: PromiseKind, target: float) -> OperatingPoint:
-    """The threshold that the artifact's own curve gives, with the number of prompts that it was measured on."""
+    """The threshold that the artifact's own curve gives for a quality or a strong share, and on how many prompts."""
     curve = scorer.curve
     found = curve.threshold_for_quality(target) if kind == "quality" else curve.threshold_for_strong_share(target)
     threshold = round(found, DECIMALS)
@@ -42,8 +50,7 @@ def promised(scorer: Scorer, rows: Rows, promise: Promise, *, file: str, date: s
     Raises:
         DataError: the rows do not show it of any useful threshold; says what they do show.
     """
-    if not 0.0 < promise.target < 1.0:
-        raise DataError(f"a target of {promise.target:g} is met by definition, and needs no rows; leave out --on")
+    _check(promise)
     threshold = promised_threshold(rows, promise)
     if threshold is None or not _useful(rows, promise, threshold):
         raise DataError(f"{file}: {shortfall(rows, promise)}")
@@ -60,10 +67,38 @@ def promised(scorer: Scorer, rows: Rows, promise: Promise, *, file: str, date: s
     )
 
 
+def promised_by_ratings(scorer: Scorer, ratings: Ratings, promise: Promise, *, file: str, date: str) -> OperatingPoint:
+    """The highest threshold whose weak answers are rated bad no more often than ``promise`` says; see ``promised``.
+
+    Raises:
+        DataError: the ratings show it of no threshold.
+    """
+    _check(promise)
+    threshold = threshold_for_weak_failures(ratings, candidates_of(scorer), promise)
+    return OperatingPoint(
+        threshold=threshold,
+        strong_share=round(float(np.mean(ratings.routed.win_rates >= threshold)), 4),
+        quality=round(scorer.curve.quality_at(threshold), 4),
+        n=len(ratings.under(threshold)),
+        quality_from="curve",
+        promise=promise,
+        date=date,
+        file=file,
+    )
+
+
 def store(folder: Path, name: str, point: OperatingPoint) -> None:
     """Put an operating point into the manifest of an artifact, in place of one of that name."""
     manifest = read_manifest(folder)
     write_manifest(folder, replace(manifest, operating_points={**manifest.operating_points, name: point}))
+
+
+def _check(promise: Promise) -> None:
+    if not 0.0 < promise.target < 1.0:
+        raise DataError(
+            f"a target of {promise.target:g} is met by definition or by nothing, and no rows are needed to say so; "
+            "give one between 0 and 1"
+        )
 
 
 def _useful(rows: Rows, promise: Promise, threshold: float) -> bool:

@@ -12,15 +12,16 @@ from router.errors import ArtifactError
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 
-PromiseKind = Literal["quality", "strong_share"]
+PromiseKind = Literal["quality", "strong_share", "weak_failures"]
 
 
 class Promise(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a threshold keeps over traffic like the rows that it was chosen on, unless these were an unlucky draw.
 
-    ``quality`` is at least ``target``, ``strong_share`` at most: over all such traffic or, where ``requests`` is given,
-    over so many requests to come. ``confidence`` is the least chance, over draws of the rows (and of these requests),
-    that a threshold chosen this way keeps it.
+    ``quality`` is at least ``target``, ``strong_share`` at most, and so is ``weak_failures``, the share of the weak
+    model's answers that are rated bad: over all such traffic or, where ``requests`` is given, over so many requests to
+    come. ``confidence`` is the least chance, over draws of the rows (and of these requests), that a threshold chosen
+    this way keeps it.
     """
 
     kind: PromiseKind

@@ -149,8 +149,9 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["tune-threshold"], "exactly one of --quality and --strong-share"),
+        (["tune-threshold"], "exactly one of --quality, --strong-share and --weak-failures"),
         (["tune-threshold", "--quality", "1.5"], "--quality"),
+        (["tune-threshold", "--weak-failures", "0.1"], "--weak-failures needs --on"),
         (["tune-threshold", "--quality", "0.5", "--confidence", "1"], "--confidence"),
         (["tune-threshold", "--quality", "0.5", "--store", "x"], "--store needs --artifact"),
         (["--classifier", "oracle"], "ridge"),

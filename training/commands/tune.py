@@ -20,8 +20,8 @@ from training.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from router.scoring.curve import OperatingPoint, Promise
-    from training.promise import Rows
+    from router.scoring.curve import OperatingPoint, Promise, PromiseKind
+    from router.scoring.scorer import Scorer
 
 SHARE = click.FloatRange(0.0, 1.0)
 CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
@@ -32,6 +32,11 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
     "--quality", type=SHARE, help="Recover at least this share of the gap between weak and strong model, 0..1."
 )
 @click.option("--strong-share", type=SHARE, help="Send at most this share of requests to the strong model, 0..1.")
+@click.option(
+    "--weak-failures",
+    type=SHARE,
+    help="Of the weak model's answers, at most this share is rated bad, 0..1; needs --on an export with feedback.",
+)
 @click.option(
     "--on",
     "file",
@@ -57,6 +62,7 @@ def command(
     *,
     quality: float | None,
     strong_share: float | None,
+    weak_failures: float | None,
     file: Path | None,
     confidence: float,
     requests: int | None,
@@ -65,88 +71,60 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Find the cheapest threshold for a target quality or share of strong calls.
+    """Find the cheapest threshold for a target quality, share of strong calls or share of bad weak answers.
 
     With --on it is a promise: whatever the traffic, of a hundred files drawn from it at most five (at 0.95) lead to a
     threshold that breaks it. Where the rows do not suffice for that it says so, exits with 1 and stores nothing.
     Without --on it is an estimate.
     """
-    if (quality is None) == (strong_share is None):
-        raise click.UsageError("give exactly one of --quality and --strong-share")
+    given: dict[PromiseKind, float | None] = {
+        "quality": quality,
+        "strong_share": strong_share,
+        "weak_failures": weak_failures,
+    }
+    targets = [(kind, target) for kind, target in given.items() if target is not None]
+    if len(targets) != 1:
+        raise click.UsageError("give exactly one of --quality, --strong-share and --weak-failures")
+    if weak_failures is not None and file is None:
+        raise click.UsageError("--weak-failures needs --on: only your own traffic has ratings")
     if requests is not None and (strong_share is None or file is None):
-        raise click.UsageError("--requests needs --strong-share and --on: a quality is promised of all such traffic")
+        raise click.UsageError("--requests needs --strong-share and --on: the others are promised of all such traffic")
     if name is not None and artifact is None:
         raise click.UsageError("--store needs --artifact: the shipped artifact stays as it is")
     if file is not None:
         require_extra("train", TRAIN_PACKAGES)
     from router.scoring.curve import Promise
     from router.scoring.scorer import Scorer
-    from training.promise import read_promise_rows
-    from training.tuning import estimated, promised, store
+    from training.promise.terms import ESTIMATE, figures
+    from training.tuning import estimated, store
 
     speaker(wanted=not (quiet or as_json))
     scorer = Scorer.load(artifact)
-    promise = (
-        Promise(kind="strong_share", target=strong_share, confidence=confidence, requests=requests)
-        if strong_share is not None
-        else Promise(kind="quality", target=quality or 0.0, confidence=confidence)
-    )
+    ((kind, target),) = targets
     if file is None:
-        point = estimated(scorer, promise.kind, promise.target)
-        lines = [_figures(point, "measured on the artifact's"), ESTIMATE]
+        point, lines = estimated(scorer, kind, target), [ESTIMATE]
     else:
-        rows = read_promise_rows(file, scorer, graded=quality is not None)
-        today = datetime.now(UTC).date().isoformat()
-        point = promised(scorer, rows, promise, file=file.name, date=today)
-        lines = [_figures(point, "on these"), *_terms(promise, rows, file.name, scorer.version)]
+        promise = Promise(kind=kind, target=target, confidence=confidence, requests=requests)
+        point, lines = _promised(scorer, file, promise)
     if name is not None and artifact is not None:
         store(artifact, name, point)
     if as_json:
         print_json(asdict(point))
     else:
-        click.echo("\n".join(lines))
+        click.echo("\n".join([figures(point), *lines]))
 
 
-ESTIMATE = "this is an estimate, not a promise: your traffic is not the artifact's data. --on FILE makes it a promise."
+def _promised(scorer: Scorer, file: Path, promise: Promise) -> tuple[OperatingPoint, list[str]]:
+    """The promised point, and its terms in words."""
+    from training.promise import read_promise_rows, read_ratings
+    from training.promise.terms import terms
+    from training.tuning import promised, promised_by_ratings
 
-TRUSTED = {
-    "pairs": "both models' grades in it are taken as they stand",
-    "weak-only": "only the weak model is graded: the strong one is taken to be right always, so the true quality may "
-    "differ where it fails too",
-    "prompts": "a share of calls needs no grades",
-    "ledger": "it holds the requests that were routed, without pinned ones and those that the cache answered",
-}
-
-
-def _figures(point: OperatingPoint, where: str) -> str:
-    """The threshold, and what was seen at it."""
-    quality = f"quality {point.quality:.3g}"
-    if point.quality_from == "curve" and point.promise is not None:
-        quality += " by the artifact's curve"
-    return f"threshold {point.threshold} ({where} {point.n:,} rows: strong share {point.strong_share:.3g}, {quality})"
-
-
-def _terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
-    """The promise in words, and what it rests on."""
-    what = (
-        f"at least {promise.target:.4g} of the gap between weak and strong is recovered"
-        if promise.kind == "quality"
-        else f"at most {promise.target:.4g} of the calls go to the strong model"
-    )
-    if promise.requests is None:
-        span = f"it speaks of all traffic like {file}, not of each hour: a short stretch has luck of its own"
-    else:
-        span = f"it speaks of the next {promise.requests:,} requests like {file}, neither of fewer nor of more"
-    left_out = "".join(f"; {count:,} left out ({reason})" for reason, count in rows.left_out.items())
-    terms = [
-        f"promise: {what}, at {promise.confidence:.4g} confidence",
-        span,
-        f"it rests on {len(rows):,} rows of {file}{left_out}, scored by {artifact}, as independent draws from it",
-        TRUSTED[rows.form],
-    ]
-    if rows.repeated:
-        terms.append(
-            f"{rows.repeated:,} rows repeat an earlier prompt: right where people ask it again, too sure of itself "
-            "where one request was labelled twice"
-        )
-    return terms
+    today = datetime.now(UTC).date().isoformat()
+    if promise.kind == "weak_failures":
+        ratings = read_ratings(file, scorer)
+        point = promised_by_ratings(scorer, ratings, promise, file=file.name, date=today)
+        return point, terms(promise, ratings.routed, file.name, scorer.version)
+    rows = read_promise_rows(file, scorer, graded=promise.kind == "quality")
+    point = promised(scorer, rows, promise, file=file.name, date=today)
+    return point, terms(promise, rows, file.name, scorer.version)

@@ -120,31 +120,36 @@ def _of_prompts(path: Path, scorer: Scorer) -> Rows:
     )
 
 
-def _of_ledger(path: Path, artifact: str) -> Rows:
-    """Requests that a threshold decides about: those that were routed, neither pinned nor answered from the cache."""
-    drops = Drops()
-    win_rates = list(_routed(read_rows(path, drops, path.name), drops, path.name, artifact))
-    if not win_rates:
-        raise DataError(f"{path}: holds no request that was routed by its win rate; export more of the ledger")
-    return Rows(win_rates=np.array(win_rates, np.float64), gains=None, form="ledger", left_out=drops.by_reason())
+def routed_requests(path: Path, drops: Drops, artifact: str) -> Iterator[Row]:
+    """Requests of an export that a threshold decided about: neither pinned nor answered from the cache.
 
-
-def _routed(rows: Iterator[Row], drops: Drops, source: str, artifact: str) -> Iterator[float]:
-    for row in rows:
+    Raises:
+        DataError: one was scored by another artifact, or has no proper win rate.
+    """
+    for row in read_rows(path, drops, path.name):
         values = row.values
         if values.get(LEDGER_COLUMN) in (None, ""):
-            drops.add(source, "no win rate", example=row.place)
+            drops.add(path.name, "no win rate", example=row.place)
         elif values.get("reason") == "pinned":
-            drops.add(source, "pinned", example=row.place)
+            drops.add(path.name, "pinned", example=row.place)
         elif values.get("cache") in ("exact", "semantic"):
-            drops.add(source, "answered from the cache", example=row.place)
+            drops.add(path.name, "answered from the cache", example=row.place)
         elif values.get("artifact") != artifact:
             raise DataError(
                 f"{row.place}: was scored by '{values.get('artifact')}', not by {artifact}; export the rows of that "
                 "artifact alone, or name the one that scored them with --artifact"
             )
         else:
-            yield _win_rate(row)
+            _win_rate(row)
+            yield row
+
+
+def _of_ledger(path: Path, artifact: str) -> Rows:
+    drops = Drops()
+    win_rates = [_win_rate(row) for row in routed_requests(path, drops, artifact)]
+    if not win_rates:
+        raise DataError(f"{path}: holds no request that was routed by its win rate; export more of the ledger")
+    return Rows(win_rates=np.array(win_rates, np.float64), gains=None, form="ledger", left_out=drops.by_reason())
 
 
 def _win_rate(row: Row) -> float:
