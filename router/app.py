@@ -24,19 +24,18 @@ from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
+from router.http.feedback import feedback
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
 from router.http.status import cache_stats, health, stats
-from router.ledger.ledger import Ledger
+from router.ledger.ledger import FILE_NAME, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
 
 logger = logging.getLogger("underdog.artifacts")
-
-LEDGER_FILE = "ledger.sqlite3"
 
 
 def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] | None = None) -> Litestar:
@@ -60,13 +59,13 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         in_use=load_in_use(settings),
         upstreams=upstreams,
         cache=_cache(settings),
-        ledger=Ledger.open(settings.home_path / LEDGER_FILE),
+        ledger=Ledger.open(settings.home_path / FILE_NAME),
         fallback=settings.fallback,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
-        route_handlers=[chat_completions, route, list_models, get_model, health, stats, cache_stats],
+        route_handlers=[chat_completions, route, feedback, list_models, get_model, health, stats, cache_stats],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},

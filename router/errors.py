@@ -14,6 +14,7 @@
         ├── Forbidden             403: a web page of another site, on a server without a key
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
+        ├── UnknownRequest        404: the id names no request of the caller's
         ├── MethodNotAllowed      405: the path exists, the method does not
         ├── NotCached             404: only a cached answer was wanted, and there is none
         ├── BodyTimeout           408: the body stopped coming
@@ -138,6 +139,14 @@ class NotFound(ApiError):
     status = 404
     type = "invalid_request_error"
     default_code = "unknown_url"
+
+
+class UnknownRequest(ApiError):
+    """The id names no request that the caller made."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "request_not_found"
 
 
 class MethodNotAllowed(ApiError):

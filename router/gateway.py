@@ -15,7 +15,7 @@ from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefu
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.policy import AUTO, Models, decide, pinned_route
+from router.policy import AUTO, Models, decide, kept_promise, pinned_route
 from router.scoring.prompt import bound, prompt_text
 from router.settlement import Settlement
 from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
@@ -78,7 +78,10 @@ Answer = WholeAnswer | StreamedAnswer
 
 
 class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown."""
+    """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown.
+
+    ``promise``: what is promised of the threshold, ``none`` where it is an estimate, None where neither was asked for.
+    """
 
     route: Route
     model: str
@@ -89,6 +92,7 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     baseline_cost_usd: float | None
     evidence: Evidence
+    promise: str | None
 
 
 class Gateway:
@@ -127,6 +131,7 @@ class Gateway:
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)
+        settlement.promised(in_use.dial.promise(call.tuning))
         ticket = self._ticket(call, in_use, threshold)
         hit = self.cache.exact(ticket)
         if hit is not None:
@@ -155,6 +160,7 @@ class Gateway:
             cost_usd=None if expected.usd is None else float(expected.usd),
             baseline_cost_usd=None if expected.baseline_usd is None else float(expected.baseline_usd),
             evidence=decision.evidence,
+            promise=kept_promise(in_use.dial.promise(call.tuning), decision.reason),
         )
 
     @property

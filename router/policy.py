@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from router.errors import InvalidRequest, NoUpstream, UnknownModel
-from router.scoring.curve import Curve
+from router.scoring.curve import Curve, OperatingPoint, PromiseKind
 from router.types import Decision, Evidence, Reason, Route, Tuning
 
 AUTO = "auto"
 DEFAULT_OPERATING_POINT = "balanced"
+
+NO_PROMISE = "none"
+"""What is said of a threshold that is an estimate."""
 
 
 class Models(Struct, frozen=True):
@@ -25,30 +28,64 @@ class Models(Struct, frozen=True):
         return self.weak if route == "weak" else self.strong
 
 
-class Dial(Struct, frozen=True, kw_only=True):
-    """What turns a caller's wish into a threshold.
+class Dial:
+    """What turns a caller's wish into a threshold, and says what is promised of it.
 
-    ``operating_points`` maps names to thresholds, ``default`` is the server's own threshold, ``curve`` is the
-    artifact's measured cost-quality curve.
+    A quality or share that is asked for is a bound. Where a stored point promises at least that, it decides: of several
+    the one that is nearest. Elsewhere the artifact's curve gives an estimate. The ends, 0 and 1, need neither.
+
+    Args:
+        curve: the artifact's measured cost-quality curve.
+        operating_points: the artifact's stored points, by name.
+        default: the server's own threshold, 0..1.
     """
 
-    curve: Curve
-    operating_points: Mapping[str, float]
-    default: float
+    def __init__(self, *, curve: Curve, operating_points: Mapping[str, OperatingPoint], default: float) -> None:
+        self.curve = curve
+        self.operating_points = operating_points
+        self.default = default
+        self._cheapest_first = _promising(operating_points, "quality", dearest_first=False)
+        self._dearest_first = _promising(operating_points, "strong_share", dearest_first=True)
+
+    @classmethod
+    def for_server(
+        cls, *, curve: Curve, operating_points: Mapping[str, OperatingPoint], threshold: float | None
+    ) -> Dial:
+        """The dial of a server: its own threshold where it has one, else the artifact's balanced point."""
+        default = operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
+        return cls(curve=curve, operating_points=operating_points, default=default)
 
     def threshold(self, tuning: Tuning) -> float:
         """The threshold that a tuning asks for, 0..1."""
         if tuning.threshold is not None:
             return tuning.threshold
+        point = self._point(tuning)
+        if point is not None:
+            return point.threshold
         if tuning.quality is not None:
             return self.curve.threshold_for_quality(tuning.quality)
         if tuning.strong_share is not None:
             return self.curve.threshold_for_strong_share(tuning.strong_share)
-        if tuning.operating_point is not None:
-            return self._operating_point(tuning.operating_point)
         return self.default
 
-    def _operating_point(self, name: str) -> float:
+    def promise(self, tuning: Tuning) -> str | None:
+        """What is promised of that threshold, or ``none``; None where no quality, share or named point is asked for."""
+        if tuning.quality is None and tuning.strong_share is None and tuning.operating_point is None:
+            return None
+        point = self._point(tuning)
+        return NO_PROMISE if point is None or point.promised is None else point.promised
+
+    def _point(self, tuning: Tuning) -> OperatingPoint | None:
+        """The stored point that a tuning leads to, if one does."""
+        if tuning.quality is not None:
+            wanted = tuning.quality
+            return _first(self._cheapest_first, lambda target: 0.0 < wanted <= target)
+        if tuning.strong_share is not None:
+            asked = tuning.strong_share
+            return _first(self._dearest_first, lambda target: target <= asked < 1.0)
+        return None if tuning.operating_point is None else self._operating_point(tuning.operating_point)
+
+    def _operating_point(self, name: str) -> OperatingPoint:
         try:
             return self.operating_points[name]
         except KeyError:
@@ -56,6 +93,21 @@ class Dial(Struct, frozen=True, kw_only=True):
             raise InvalidRequest(
                 f"Unknown operating point 'auto:{name[:100]}'. Known: {known}.", param="model"
             ) from None
+
+
+_Promised = tuple[tuple[float, OperatingPoint], ...]
+
+
+def _promising(points: Mapping[str, OperatingPoint], kind: PromiseKind, *, dearest_first: bool) -> _Promised:
+    """Promised targets with their points, by how many requests these send to the strong model."""
+    promised = [
+        (point.promise.target, point) for point in points.values() if point.promise and point.promise.kind == kind
+    ]
+    return tuple(sorted(promised, key=lambda item: item[1].threshold, reverse=not dearest_first))
+
+
+def _first(promised: _Promised, covers: Callable[[float], bool]) -> OperatingPoint | None:
+    return next((point for target, point in promised if covers(target)), None)
 
 
 def decide(
@@ -96,6 +148,11 @@ def decide(
 
 
 _PINNED: Reason = "pinned"
+
+
+def kept_promise(promise: str | None, reason: str) -> str | None:
+    """A promise as far as it speaks of a request: where the win rate did not decide, the threshold had no say."""
+    return promise if promise is None or reason == "win-rate" else NO_PROMISE
 
 
 def pinned_route(tuning: Tuning, models: Models) -> Route | None:

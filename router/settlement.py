@@ -15,6 +15,7 @@ from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
+from router.policy import kept_promise
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Principal, Raw, Usage
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Settlement:
         self._request: ChatRequest | None = None
         self._decision: Decision | None = None
         self._decision_us: float | None = None
+        self._promise: str | None = None
         self._served: ModelRef | None = None
         self._hit: Hit | None = None
         self._bypass = False
@@ -83,6 +85,10 @@ class Settlement:
     def decided_by(self, artifact: str) -> None:
         """The artifact that this request is judged by, from here to its end."""
         self._artifact = artifact
+
+    def promised(self, promise: str | None) -> None:
+        """What is promised of the threshold that was asked for; see ``Dial.promise``."""
+        self._promise = promise
 
     def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
         """A route was chosen; told again where a fallback changes it."""
@@ -152,6 +158,8 @@ class Settlement:
             headers["x-router-cache-similarity"] = f"{self._hit.similarity:.4f}"
         if self._decision is not None:
             headers |= _decision_headers(self._decision, hit=self._hit)
+        if (promise := self._kept_promise()) is not None:
+            headers["x-router-promise"] = promise
         if self._request is not None:
             headers["x-router-artifact"] = self._artifact
             headers["x-router-cache"] = self._cache_outcome()
@@ -241,6 +249,11 @@ class Settlement:
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
+
+    def _kept_promise(self) -> str | None:
+        if self._hit is not None:
+            return kept_promise(self._promise, self._hit.answer.reason)
+        return None if self._decision is None else kept_promise(self._promise, self._decision.reason)
 
     def _cache_outcome(self) -> CacheOutcome:
         if self._hit is not None:

@@ -1,68 +1,89 @@
-"""Choosing a threshold: from the curve in the artifact, or from prompts of one's own."""
+"""Choosing a threshold: an estimate from the curve in the artifact, or a promise from rows of one's own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from router.errors import DataError
-from router.scoring.curve import Curve, OperatingPoint
+from router.scoring.curve import OperatingPoint, Promise, PromiseKind
 from router.scoring.manifest import read_manifest, write_manifest
 from router.scoring.scorer import Scorer
-from training.scoring import score_texts
-from training.tradeoff import DECIMALS, measure_curve, measured_on
+from training.promise import (
+    Ratings,
+    Rows,
+    candidates_of,
+    promised_threshold,
+    saves,
+    shortfall,
+    threshold_for_weak_failures,
+)
+from training.tradeoff import DECIMALS, measured_on
 
 
-class Target(Struct, frozen=True, kw_only=True):
-    """What the threshold is to reach, 0..1: exactly one of the two."""
-
-    quality: float | None = None
-    strong_share: float | None = None
-
-
-class OwnPrompt(Struct, frozen=True, kw_only=True):
-    """One line of a file of prompts; ``weak`` and ``strong`` are what each model scored on it, in any one unit."""
-
-    prompt: str
-    weak: float | None = None
-    strong: float | None = None
-
-
-def from_artifact(scorer: Scorer, target: Target) -> OperatingPoint:
-    """The threshold that the artifact's own curve gives, with the number of prompts that it was measured on."""
-    return replace(_read_off(scorer.curve, target, measured_on(scorer.manifest)), quality_from="curve")
+def estimated(scorer: Scorer, kind: PromiseKind, target: float) -> OperatingPoint:
+    """The threshold that the artifact's own curve gives for a quality or a strong share, and on how many prompts."""
+    curve = scorer.curve
+    found = curve.threshold_for_quality(target) if kind == "quality" else curve.threshold_for_strong_share(target)
+    threshold = round(found, DECIMALS)
+    return OperatingPoint(
+        threshold=threshold,
+        strong_share=round(curve.strong_share_at(threshold), 4),
+        quality=round(curve.quality_at(threshold), 4),
+        n=measured_on(scorer.manifest),
+        quality_from="curve",
+    )
 
 
-def from_prompts(scorer: Scorer, path: Path, target: Target) -> OperatingPoint:
-    """The threshold measured on a JSONL file of prompts.
+def promised(scorer: Scorer, rows: Rows, promise: Promise, *, file: str, date: str) -> OperatingPoint:
+    """The cheapest threshold that keeps ``promise``, and what it gives on these very rows.
 
-    A share of calls needs prompts alone, a quality needs ``weak`` and ``strong`` beside each; for a share, the quality
-    is still that of the artifact's curve where the file has no scores.
+    Args:
+        scorer: what scored the rows.
+        rows: of the traffic that the promise is to hold for.
+        promise: what is to be kept.
+        file: name of the file that the rows came from.
+        date: the UTC day, as ``2026-01-31``.
 
     Raises:
-        DataError: the file cannot be read, or lacks what the target needs.
+        DataError: the rows do not show it of any useful threshold; says what they do show.
     """
-    rows = _read(path)
-    _, win_rates = score_texts(scorer, [row.prompt for row in rows])
-    pairs = [(row.weak, row.strong) for row in rows if row.weak is not None and row.strong is not None]
-    if len(pairs) == len(rows):
-        gain = np.array([strong - weak for weak, strong in pairs], np.float64)
-        return _read_off(measure_curve(win_rates, gain), target, len(rows))
-    if target.strong_share is None:
-        raise DataError(
-            f"{path}: a quality needs 'weak' and 'strong' scores in every row; add them, or give --strong-share"
-        )
-    threshold = float(np.quantile(win_rates, 1.0 - target.strong_share, method="higher"))
+    _check(promise)
+    threshold = promised_threshold(rows, promise)
+    if threshold is None or not _useful(rows, promise, threshold):
+        raise DataError(f"{file}: {shortfall(rows, promise)}")
+    quality = _quality(rows, threshold)
     return OperatingPoint(
-        threshold=round(threshold, DECIMALS),
-        strong_share=round(float(np.mean(win_rates >= threshold)), 4),
-        quality=round(scorer.curve.quality_at(threshold), 4),
+        threshold=threshold,
+        strong_share=round(float(np.mean(rows.win_rates >= threshold)), 4),
+        quality=round(scorer.curve.quality_at(threshold) if quality is None else quality, 4),
         n=len(rows),
+        quality_from="curve" if quality is None else "labels",
+        promise=promise,
+        date=date,
+        file=file,
+    )
+
+
+def promised_by_ratings(scorer: Scorer, ratings: Ratings, promise: Promise, *, file: str, date: str) -> OperatingPoint:
+    """The highest threshold whose weak answers are rated bad no more often than ``promise`` says; see ``promised``.
+
+    Raises:
+        DataError: the ratings show it of no threshold.
+    """
+    _check(promise)
+    threshold = threshold_for_weak_failures(ratings, candidates_of(scorer), promise)
+    return OperatingPoint(
+        threshold=threshold,
+        strong_share=round(float(np.mean(ratings.routed.win_rates >= threshold)), 4),
+        quality=round(scorer.curve.quality_at(threshold), 4),
+        n=len(ratings.under(threshold)),
         quality_from="curve",
+        promise=promise,
+        date=date,
+        file=file,
     )
 
 
@@ -72,32 +93,23 @@ def store(folder: Path, name: str, point: OperatingPoint) -> None:
     write_manifest(folder, replace(manifest, operating_points={**manifest.operating_points, name: point}))
 
 
-def _read_off(curve: Curve, target: Target, n: int) -> OperatingPoint:
-    if target.quality is not None:
-        threshold = curve.threshold_for_quality(target.quality)
-    elif target.strong_share is not None:
-        threshold = curve.threshold_for_strong_share(target.strong_share)
-    else:
-        raise DataError("give a target: --quality or --strong-share")
-    threshold = round(threshold, DECIMALS)
-    return OperatingPoint(
-        threshold=threshold,
-        strong_share=round(curve.strong_share_at(threshold), 4),
-        quality=round(curve.quality_at(threshold), 4),
-        n=n,
-    )
+def _check(promise: Promise) -> None:
+    if not 0.0 < promise.target < 1.0:
+        raise DataError(
+            f"a target of {promise.target:g} is met by definition or by nothing, and no rows are needed to say so; "
+            "give one between 0 and 1"
+        )
 
 
-def _read(path: Path) -> list[OwnPrompt]:
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        if line.strip():
-            try:
-                rows.append(msgspec.json.decode(line, type=OwnPrompt))
-            except msgspec.DecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: {error}; rows with 'prompt', and 'weak' and 'strong' for a quality, are needed"
-                ) from error
-    if not rows:
-        raise DataError(f"{path}: holds no prompts; give JSONL rows with 'prompt'")
-    return rows
+def _useful(rows: Rows, promise: Promise, threshold: float) -> bool:
+    """Whether the threshold routes at all: always strong keeps every quality, and always weak every share."""
+    if promise.kind == "quality":
+        return saves(rows.win_rates, threshold)
+    return bool((rows.win_rates >= threshold).any())
+
+
+def _quality(rows: Rows, threshold: float) -> float | None:
+    """PGR on the rows; None where they have no grades, or show no gap."""
+    if rows.gains is None or (total := float(rows.gains.sum())) <= 0:
+        return None
+    return float(rows.gains[rows.win_rates >= threshold].sum()) / total

@@ -35,13 +35,12 @@ class InUse:
             ArtifactError: the artifact lacks the default operating point.
         """
         manifest = scorer.manifest
-        points = {name: point.threshold for name, point in manifest.operating_points.items()}
+        points = manifest.operating_points
         if DEFAULT_OPERATING_POINT not in points:
             raise ArtifactError(
                 f"{manifest.label}: has no operating point '{DEFAULT_OPERATING_POINT}'; refit it with train-router."
             )
-        default = settings.threshold if settings.threshold is not None else points[DEFAULT_OPERATING_POINT]
-        dial = Dial(curve=scorer.curve, operating_points=points, default=default)
+        dial = Dial.for_server(curve=scorer.curve, operating_points=points, threshold=settings.threshold)
         return cls(scorer=scorer, dial=dial, artifact=manifest.label, digest=manifest.digest)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import Parameter
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from router.errors import UnknownModel
 from router.gateway import Gateway
@@ -18,12 +18,13 @@ OWNER = "underdog"
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """One entry of the model list, in OpenAI's form."""
+    """One entry of the model list, in OpenAI's form; ``promise`` says what a named threshold was stored with."""
 
     id: str
     owned_by: str
     object: str = "model"
     created: int = 0
+    promise: str | UnsetType = UNSET
 
 
 class ModelList(Struct, frozen=True, kw_only=True):
@@ -58,10 +59,11 @@ async def get_model(
 
 
 def _models(gateway: Gateway) -> list[Model]:
-    points = [f"{AUTO}:{name}" for name in gateway.in_use.dial.operating_points]
+    dial = gateway.in_use.dial
+    points = {f"{AUTO}:{name}": point.promised or UNSET for name, point in dial.operating_points.items()}
     names = [AUTO, *points]
     upstreams = [upstream for upstream in (gateway.upstreams.weak, gateway.upstreams.strong) if upstream is not None]
     names += [upstream.name for upstream in upstreams]
-    listed = [Model(id=name, owned_by=OWNER) for name in names]
+    listed = [Model(id=name, owned_by=OWNER, promise=points.get(name, UNSET)) for name in names]
     concrete = {upstream.model: upstream.provider or OWNER for upstream in upstreams}
     return listed + [Model(id=model, owned_by=owner) for model, owner in concrete.items() if model not in names]

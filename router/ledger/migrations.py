@@ -81,6 +81,15 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    (
+        """
+        CREATE TABLE feedback (
+            request_id TEXT PRIMARY KEY REFERENCES requests (request_id),
+            rating TEXT NOT NULL CHECK (rating IN ('good', 'bad')),
+            at INTEGER NOT NULL                 -- microseconds since 1970-01-01, UTC
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
 )
 
 

@@ -10,18 +10,52 @@ from numpy.typing import NDArray
 
 from router.errors import ArtifactError
 
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+
+PromiseKind = Literal["quality", "strong_share", "weak_failures"]
+
+
+class Promise(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a threshold keeps over traffic like the rows that it was chosen on, unless these were an unlucky draw.
+
+    ``quality`` is at least ``target``, ``strong_share`` at most, and so is ``weak_failures``, the share of the weak
+    model's answers that are rated bad: over all such traffic or, where ``requests`` is given, over so many requests to
+    come. ``confidence`` is the least chance, over draws of the rows (and of these requests), that a threshold chosen
+    this way keeps it.
+    """
+
+    kind: PromiseKind
+    target: Fraction
+    confidence: Fraction
+    requests: Annotated[int, Meta(ge=1)] | None = None
+
+    def __str__(self) -> str:
+        bound = f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target:g}"
+        requests = "" if self.requests is None else f"; requests={self.requests}"
+        return f"{bound}{requests}; confidence={self.confidence:g}"
+
 
 class OperatingPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named threshold and what it was measured to give on ``n`` prompts.
 
     ``quality_from``: the quality was measured by the ``labels`` of these prompts, or read off the artifact's ``curve``.
+    ``promise`` is None where the figures are estimates; else ``date`` (a UTC day) and ``file`` (a name without its
+    folder) say when and on what it was made.
     """
 
-    threshold: Annotated[float, Meta(ge=0, le=1)]
-    strong_share: Annotated[float, Meta(ge=0, le=1)]
+    threshold: Fraction
+    strong_share: Fraction
     quality: float
     n: int
     quality_from: Literal["labels", "curve"] = "labels"
+    promise: Promise | None = None
+    date: Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?\Z")] = ""
+    file: str = ""
+
+    @property
+    def promised(self) -> str | None:
+        """The promise in one line, as headers carry it; None where there is none."""
+        return None if self.promise is None else f"{self.promise}; n={self.n}; date={self.date}"
 
 
 class CurvePoints(Struct, frozen=True, kw_only=True):

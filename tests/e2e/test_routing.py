@@ -145,6 +145,7 @@ async def test_route_says_where_a_request_would_go_and_asks_nobody(
         "cost_usd",
         "baseline_cost_usd",
         "evidence",
+        "promise",
     }
     assert answer.status_code == 200
     assert set(decision) == expected

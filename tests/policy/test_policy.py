@@ -9,14 +9,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import InvalidRequest, NoUpstream, UnknownModel
-from router.policy import Dial, Models, decide
-from router.scoring.curve import Curve, CurvePoints
+from router.policy import Dial, Models, decide, kept_promise
+from router.scoring.curve import Curve, CurvePoints, OperatingPoint, Promise, PromiseKind
 from router.types import Decision, Evidence, Tuning
 
 BOTH = Models(weak="small", strong="large")
-DIAL = Dial(
-    curve=Curve(CurvePoints(threshold=[0.2, 0.4, 0.6], strong_share=[0.8, 0.5, 0.2], quality=[0.95, 0.7, 0.3])),
-    operating_points={"cheap": 0.6, "balanced": 0.4},
+CURVE = Curve(CurvePoints(threshold=[0.2, 0.4, 0.6], strong_share=[0.8, 0.5, 0.2], quality=[0.95, 0.7, 0.3]))
+
+
+def point(threshold: float, kind: PromiseKind | None = None, target: float = 0.0) -> OperatingPoint:
+    promise = None if kind is None else Promise(kind=kind, target=target, confidence=0.95)
+    return OperatingPoint(
+        threshold=threshold, strong_share=0.5, quality=0.5, n=1500, promise=promise, date="2026-11-23" if kind else ""
+    )
+
+
+DIAL = Dial(curve=CURVE, operating_points={"cheap": point(0.6), "balanced": point(0.4)}, default=0.33)
+PROMISING = Dial(
+    curve=CURVE,
+    operating_points={
+        "balanced": point(0.4),
+        "good": point(0.31, "quality", 0.8),
+        "also-good": point(0.32, "quality", 0.85),
+        "best": point(0.11, "quality", 0.95),
+        "budget": point(0.51, "strong_share", 0.3),
+        "tight": point(0.61, "strong_share", 0.1),
+    },
     default=0.33,
 )
 fraction = st.floats(0, 1)
@@ -98,3 +116,45 @@ def test_more_quality_never_costs_less(low: float, high: float) -> None:
 def test_an_unknown_operating_point_lists_those_that_exist() -> None:
     with pytest.raises(InvalidRequest, match="auto:balanced, auto:cheap"):
         DIAL.threshold(Tuning(operating_point="extreme"))
+
+
+@pytest.mark.parametrize(
+    ("tuning", "threshold", "promise"),
+    [
+        (Tuning(quality=0.9), 0.11, "quality>=0.95; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(quality=0.8), 0.32, "quality>=0.85; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(quality=0.96), CURVE.threshold_for_quality(0.96), "none"),
+        (Tuning(strong_share=0.35), 0.51, "strong_share<=0.3; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(strong_share=0.1), 0.61, "strong_share<=0.1; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(strong_share=0.05), CURVE.threshold_for_strong_share(0.05), "none"),
+        (Tuning(operating_point="good"), 0.31, "quality>=0.8; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(operating_point="balanced"), 0.4, "none"),
+        (Tuning(threshold=0.11), 0.11, None),
+        (Tuning(), 0.33, None),
+        (Tuning(pinned_route="weak"), 0.33, None),
+    ],
+)
+def test_a_stored_promise_that_covers_what_is_asked_decides_and_elsewhere_none_is_made(
+    tuning: Tuning, threshold: float, promise: str | None
+) -> None:
+    assert PROMISING.threshold(tuning) == pytest.approx(threshold)
+    assert PROMISING.promise(tuning) == promise
+
+
+@pytest.mark.parametrize(
+    ("tuning", "threshold"),
+    [
+        (Tuning(quality=0.0), 1.0),
+        (Tuning(quality=1.0), 0.0),
+        (Tuning(strong_share=0.0), 1.0),
+        (Tuning(strong_share=1.0), 0.0),
+    ],
+)
+def test_the_ends_of_a_dial_stay_what_they_are_whatever_is_promised(tuning: Tuning, threshold: float) -> None:
+    assert PROMISING.threshold(tuning) == threshold
+
+
+def test_a_promise_speaks_of_requests_that_the_win_rate_decided_about() -> None:
+    assert kept_promise("quality>=0.8; ...", "win-rate") == "quality>=0.8; ..."
+    assert kept_promise("quality>=0.8; ...", "no-strong-model") == "none"
+    assert kept_promise(None, "no-strong-model") is None

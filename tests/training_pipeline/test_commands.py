@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -115,37 +114,15 @@ def test_a_threshold_for_a_quality_comes_from_the_curve(
     assert point["quality"] == pytest.approx(0.7, abs=0.01)
 
 
-def test_a_threshold_for_a_share_can_come_from_prompts_of_ones_own(
-    sample_artifact: Path, sample: Path, train_router: TrainRouter
+def test_without_rows_of_ones_own_a_threshold_is_called_an_estimate(
+    sample_artifact: Path, train_router: TrainRouter
 ) -> None:
-    words = ["--strong-share", "0.25", "--prompts", sample / "tryout.jsonl", "--artifact", sample_artifact, "--json"]
-    point = json.loads(train_router("tune-threshold", *words))
-    assert point["strong_share"] == pytest.approx(0.25, abs=0.05)
-    assert (point["n"], point["quality_from"]) == (40, "curve")
+    assert "this is an estimate, not a promise" in train_router(
+        "tune-threshold", "--quality", "0.7", "--artifact", sample_artifact
+    )
 
 
-def test_a_quality_read_off_the_curve_is_not_called_measured(
-    sample_artifact: Path, sample: Path, train_router: TrainRouter
-) -> None:
-    words = ["--strong-share", "0.25", "--prompts", sample / "tryout.jsonl", "--artifact", sample_artifact]
-    said = train_router("tune-threshold", *words)
-    assert re.search(r"strong share 0\.25 of these 40 prompts; quality 0\.\d\d by the artifact's curve\)", said)
-
-
-def test_a_threshold_for_a_quality_can_be_measured_on_scores_of_ones_own(
-    sample_artifact: Path, sample: Path, tmp_path: Path, train_router: TrainRouter
-) -> None:
-    rows = [json.loads(line) for line in (sample / "tryout.jsonl").read_text(encoding="utf-8").splitlines()]
-    own = tmp_path / "own.jsonl"
-    graded = [{"prompt": r["prompt"], "weak": 1 if r["expected"] == "weak" else 0, "strong": 1} for r in rows]
-    own.write_text("".join(json.dumps(row) + "\n" for row in graded), encoding="utf-8")
-    words = ["--quality", "0.9", "--prompts", own, "--artifact", sample_artifact, "--json"]
-    point = json.loads(train_router("tune-threshold", *words))
-    assert point["strong_share"] < 0.6
-    assert (point["n"], point["quality_from"]) == (40, "labels")
-
-
-def test_a_tuned_threshold_can_be_kept_in_the_artifact(
+def test_an_estimated_threshold_can_be_kept_in_the_artifact(
     sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
 ) -> None:
     copy = tmp_path / "copy"
@@ -154,6 +131,7 @@ def test_a_tuned_threshold_can_be_kept_in_the_artifact(
     points = Scorer.load(copy).manifest.operating_points
     assert points["nightly"].strong_share == pytest.approx(0.2, abs=0.02)
     assert points["nightly"].quality_from == "curve"
+    assert points["nightly"].promise is None
     assert {"cheap", "balanced", "best"} < set(points)
 
 
@@ -162,7 +140,7 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(sample_artifact, copy)
-    words = ["--strong-share", "0.3", "--prompts", sample / "tryout.jsonl", "--artifact", copy, "--store", "mine"]
+    words = ["--strong-share", "0.3", "--on", sample / "tryout.jsonl", "--artifact", copy, "--store", "mine"]
     train_router("tune-threshold", *words)
     train_router("report", "--artifact", copy)
     assert "| mine (strong share on 40 other prompts) |" in (copy / "MODEL_CARD.md").read_text(encoding="utf-8")
@@ -171,8 +149,10 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["tune-threshold"], "exactly one of --quality and --strong-share"),
+        (["tune-threshold"], "exactly one of --quality, --strong-share and --weak-failures"),
         (["tune-threshold", "--quality", "1.5"], "--quality"),
+        (["tune-threshold", "--weak-failures", "0.1"], "--weak-failures needs --on"),
+        (["tune-threshold", "--quality", "0.5", "--confidence", "1"], "--confidence"),
         (["tune-threshold", "--quality", "0.5", "--store", "x"], "--store needs --artifact"),
         (["--classifier", "oracle"], "ridge"),
         (["--name", "a b", "--data", "."], "--name a b"),

@@ -1,7 +1,8 @@
-"""``train-router tune-threshold``: a target in, a threshold out."""
+"""``train-router tune-threshold``: a target in, a threshold out, promised where rows of one's own allow it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,18 +20,37 @@ from training.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from router.scoring.curve import OperatingPoint
+    from router.scoring.curve import OperatingPoint, Promise, PromiseKind
+    from router.scoring.scorer import Scorer
 
 SHARE = click.FloatRange(0.0, 1.0)
+CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
 
 
 @click.command("tune-threshold")
-@click.option("--quality", type=SHARE, help="Share of the gap between weak and strong model to recover, 0..1.")
-@click.option("--strong-share", type=SHARE, help="Share of requests to send to the strong model, 0..1.")
 @click.option(
-    "--prompts",
+    "--quality", type=SHARE, help="Recover at least this share of the gap between weak and strong model, 0..1."
+)
+@click.option("--strong-share", type=SHARE, help="Send at most this share of requests to the strong model, 0..1.")
+@click.option(
+    "--weak-failures",
+    type=SHARE,
+    help="Of the weak model's answers, at most this share is rated bad, 0..1; needs --on an export with feedback.",
+)
+@click.option(
+    "--on",
+    "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSONL: `prompt`, and for a quality each model's score: `weak`, `strong`.  [default: the artifact's curve]",
+    help="Rows drawn at random from the traffic that the promise is to hold for: labels as `refit` reads them or, for "
+    "--strong-share, prompts alone or an export of the ledger.  [default: the artifact's curve, an estimate]",
+)
+@click.option(
+    "--confidence", type=CONFIDENCE, default=0.95, show_default=True, help="How sure the promise is to be, with --on."
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    help="With --strong-share and --on: promise it of so many requests to come, instead of all such traffic.",
 )
 @click.option(
     "--store", "name", metavar="NAME", help="Keep the threshold in the artifact under this name (needs --artifact)."
@@ -42,41 +62,69 @@ def command(
     *,
     quality: float | None,
     strong_share: float | None,
-    prompts: Path | None,
+    weak_failures: float | None,
+    file: Path | None,
+    confidence: float,
+    requests: int | None,
     name: str | None,
     artifact: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Find the threshold for a target quality or share of strong calls, and say what it was measured to give."""
-    if (quality is None) == (strong_share is None):
-        raise click.UsageError("give exactly one of --quality and --strong-share")
+    """Find the cheapest threshold for a target quality, share of strong calls or share of bad weak answers.
+
+    With --on it is a promise: whatever the traffic, of a hundred files drawn from it at most five (at 0.95) lead to a
+    threshold that breaks it. Where the rows do not suffice for that it says so, exits with 1 and stores nothing.
+    Without --on it is an estimate.
+    """
+    given: dict[PromiseKind, float | None] = {
+        "quality": quality,
+        "strong_share": strong_share,
+        "weak_failures": weak_failures,
+    }
+    targets = [(kind, target) for kind, target in given.items() if target is not None]
+    if len(targets) != 1:
+        raise click.UsageError("give exactly one of --quality, --strong-share and --weak-failures")
+    if weak_failures is not None and file is None:
+        raise click.UsageError("--weak-failures needs --on: only your own traffic has ratings")
+    if requests is not None and (strong_share is None or file is None):
+        raise click.UsageError("--requests needs --strong-share and --on: the others are promised of all such traffic")
     if name is not None and artifact is None:
         raise click.UsageError("--store needs --artifact: the shipped artifact stays as it is")
-    if prompts is not None:
+    if file is not None:
         require_extra("train", TRAIN_PACKAGES)
+    from router.scoring.curve import Promise
     from router.scoring.scorer import Scorer
-    from training.tuning import Target, from_artifact, from_prompts, store
+    from training.promise.terms import ESTIMATE, figures
+    from training.tuning import estimated, store
 
     speaker(wanted=not (quiet or as_json))
     scorer = Scorer.load(artifact)
-    target = Target(quality=quality, strong_share=strong_share)
-    point = from_artifact(scorer, target) if prompts is None else from_prompts(scorer, prompts, target)
+    ((kind, target),) = targets
+    if file is None:
+        point, lines = estimated(scorer, kind, target), [ESTIMATE]
+    else:
+        promise = Promise(kind=kind, target=target, confidence=confidence, requests=requests)
+        point, lines = _promised(scorer, file, promise)
     if name is not None and artifact is not None:
         store(artifact, name, point)
     if as_json:
         print_json(asdict(point))
     else:
-        click.echo(_line(point, own_prompts=prompts is not None))
+        click.echo("\n".join([figures(point), *lines]))
 
 
-def _line(point: OperatingPoint, *, own_prompts: bool) -> str:
-    """The threshold with what it gives, and what was measured where."""
-    if own_prompts and point.quality_from == "curve":
-        figures = (
-            f"strong share {point.strong_share:.3g} of these {point.n:,} prompts; "
-            f"quality {point.quality:.2f} by the artifact's curve"
-        )
-    else:
-        figures = f"strong share {point.strong_share}, quality {point.quality}, measured on {point.n:,} prompts"
-    return f"threshold {point.threshold} ({figures})"
+def _promised(scorer: Scorer, file: Path, promise: Promise) -> tuple[OperatingPoint, list[str]]:
+    """The promised point, and its terms in words."""
+    from training.promise import read_promise_rows, read_ratings
+    from training.promise.terms import terms
+    from training.tuning import promised, promised_by_ratings
+
+    today = datetime.now(UTC).date().isoformat()
+    if promise.kind == "weak_failures":
+        ratings = read_ratings(file, scorer)
+        point = promised_by_ratings(scorer, ratings, promise, file=file.name, date=today)
+        return point, terms(promise, ratings.routed, file.name, scorer.version)
+    rows = read_promise_rows(file, scorer, graded=promise.kind == "quality")
+    point = promised(scorer, rows, promise, file=file.name, date=today)
+    return point, terms(promise, rows, file.name, scorer.version)

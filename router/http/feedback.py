@@ -1,0 +1,52 @@
+"""``POST /v1/feedback``: what the caller thought of an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import Request, post
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from router.errors import InvalidRequest, UnknownRequest
+from router.http.services import Services
+
+MAX_BODY_BYTES = 10_000
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """A rating of one request, by the id that its answer carried in ``x-request-id``."""
+
+    request_id: str
+    rating: Literal["good", "bad"]
+
+
+@post(
+    "/v1/feedback",
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    summary="Rate an answer as good or bad",
+    tags=["chat"],
+)
+async def feedback(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Feedback:
+    """Keeps the rating beside the request's ledger row; given again, the last one stays."""
+    principal = services.doorman.admit(request.headers)
+    given = _parse(await request.body())
+    if not await services.gateway.ledger.rate(given.request_id, given.rating, tenant=principal.tenant):
+        raise UnknownRequest(
+            f"There is no request '{given.request_id[:100]}' of yours. Its id is in the answer's 'x-request-id'.",
+            param="request_id",
+        )
+    return given
+
+
+def _parse(body: bytes) -> Feedback:
+    try:
+        return msgspec.json.decode(body, type=Feedback)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        wrong = "rating" if "$.rating" in str(error) or "`rating`" in str(error) else "request_id"
+        raise InvalidRequest(
+            'Send {"request_id": "...", "rating": "good"}, or "bad".',
+            param=wrong if isinstance(error, msgspec.ValidationError) else None,
+        ) from error

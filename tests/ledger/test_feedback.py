@@ -1,0 +1,111 @@
+"""Ratings beside the rows, and the export that carries them."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from router.cli import main
+from router.ledger import Ledger
+from router.ledger.database import connect_writer
+from router.ledger.migrations import MIGRATIONS, migrate
+from tests.ledger.support import MORNING, a_row
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite3"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[Ledger]:
+    ledger = Ledger.open(path)
+    yield ledger
+    await ledger.aclose()
+
+
+def exported(ledger: Ledger, **filters: object) -> dict[str, str | None]:
+    return {record["request_id"]: record["feedback"] for record in ledger.export(**filters)}  # type: ignore[arg-type]
+
+
+async def test_the_last_rating_of_a_request_stays(ledger: Ledger) -> None:
+    await ledger.record(a_row("r1"))
+    await ledger.record(a_row("r2"))
+    assert await ledger.rate("r1", "good", tenant="acme")
+    assert await ledger.rate("r1", "bad", tenant="acme")
+    assert await ledger.rate("r1", "bad", tenant="acme")
+    assert exported(ledger) == {"r1": "bad", "r2": None}
+
+
+async def test_nobody_rates_what_is_not_theirs_or_not_there(ledger: Ledger) -> None:
+    await ledger.record(a_row("r1"))
+    assert not await ledger.rate("r1", "good", tenant="other")
+    assert not await ledger.rate("r9", "good", tenant="acme")
+    assert exported(ledger) == {"r1": None}
+
+
+async def test_ratings_and_rows_are_written_side_by_side(ledger: Ledger) -> None:
+    await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(50)))
+    rated = [ledger.rate(f"r{number}", "good", tenant="acme") for number in range(50)]
+    more = [ledger.record(a_row(f"s{number}")) for number in range(50)]
+    assert await asyncio.gather(*rated, *more) == [True] * 50 + [None] * 50
+    assert len(exported(ledger)) == 100
+
+
+async def test_an_export_may_begin_at_a_time_and_keep_to_one_tenant(ledger: Ledger) -> None:
+    await ledger.record(a_row("old", at=MORNING - timedelta(days=1)))
+    await ledger.record(a_row("ours"))
+    await ledger.record(a_row("theirs", tenant="other"))
+    assert set(exported(ledger)) == {"old", "ours", "theirs"}
+    assert set(exported(ledger, since=MORNING)) == {"ours", "theirs"}
+    assert set(exported(ledger, since=MORNING, tenant="acme")) == {"ours"}
+
+
+async def test_an_export_is_read_one_request_at_a_time(ledger: Ledger) -> None:
+    await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(200)))
+    stream = ledger.export()
+    assert next(stream)["request_id"] == "r0"
+    await ledger.record(a_row("later"))
+    assert "later" not in {record["request_id"] for record in stream}
+
+
+def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
+    connection = connect_writer(path, busy_timeout_s=0.2)
+    migrate(connection, path, MIGRATIONS[:1])
+    connection.close()
+    Ledger.open(path).close()
+    with sqlite3.connect(path) as upgraded:
+        assert upgraded.execute("SELECT count(*) FROM feedback").fetchone() == (0,)
+
+
+async def test_the_command_writes_json_lines_or_csv_without_keys(ledger: Ledger, path: Path, tmp_path: Path) -> None:
+    await ledger.record(a_row("r1", key_id="laptop"))
+    await ledger.rate("r1", "good", tenant="acme")
+    words = ["ledger", "export", "--home", str(path.parent)]
+    said = CliRunner().invoke(main, words)
+    record = json.loads(said.stdout)
+    assert (record["request_id"], record["feedback"], record["win_rate"]) == ("r1", "good", 0.25)
+    assert record["at"] == "2026-11-22T08:30:15.123456+00:00"
+    assert "laptop" not in said.stdout
+    out = tmp_path / "out.csv"
+    assert CliRunner().invoke(main, [*words, "--format", "csv", "--out", str(out)]).exit_code == 0
+    (row,) = csv.DictReader(io.StringIO(out.read_text(encoding="utf-8")))
+    assert (row["request_id"], row["feedback"], row["cost_usd"]) == ("r1", "good", "0")
+    assert CliRunner().invoke(main, [*words, "--since", "2026-11-23"]).stdout == ""
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_command_names_a_folder_without_a_ledger(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["ledger", "export", "--home", str(tmp_path / "empty")])
+    assert done.exit_code == 1
+    assert "there is no ledger" in done.output
+    assert not (tmp_path / "empty").exists()
