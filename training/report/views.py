@@ -64,10 +64,11 @@ def benchmark_tables(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def kind_tables(manifest: Manifest) -> list[dict[str, Any]]:
-    """For each benchmark ``name`` and ``rows``: its kinds of prompts and all of them, with a ``verdict`` each."""
+    """For each benchmark ``rows``, its kinds of prompts and all of them; ``apart`` where it tells kinds apart."""
     return [
         {
             "name": benchmark_name(report["benchmark"]),
+            "apart": len(report["categories"]) > 1,
             "rows": [
                 row | {"verdict": verdict(row["strong_share"], row["quality_ci"])} for row in report["categories"]
             ],
