@@ -36,6 +36,12 @@ VARIABLES = {
 """Colour to the custom property of the page that stands in for it."""
 
 DPI = 120
+
+REM_PER_INCH = 6.3
+"""Width on the page, where it is wide enough; then the figures' text is a little smaller than the page's."""
+
+LEAST_PART = 2 / 3
+"""On a narrow page a figure shrinks to this part of its width and is then scrolled: below, nobody could read it."""
 BAND_OPACITY = 0.18
 PERCENT = 100.0
 
@@ -126,4 +132,6 @@ def _svg(figure: Figure, alt: str) -> str:
     svg = _FONT.sub("inherit", svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt, quote=True)}"', 1)
+    width = REM_PER_INCH * float(figure.get_figwidth())
+    size = f"max-width: {width:.4g}rem; min-width: {LEAST_PART * width:.4g}rem"
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt, quote=True)}" style="{size}"', 1)

@@ -18,6 +18,24 @@ ROUTER_LABELS = {"length": "length of the prompt", "random": "random", "oracle":
 """Baselines in the order of the tables."""
 
 
+def sums_up(manifest: Manifest) -> str:
+    """The first sentence of the page: what the usual operating point saves and keeps, and how sure that is."""
+    rows = traffic_rows(manifest)
+    if not rows:
+        return ""
+    first = rows[0]
+    sentence = (
+        f"At its usual setting it keeps {percent(1.0 - first['strong_share'])} of the calls away from the strong model "
+        f"and recovers {percent(first['quality'])} of the gap in quality on {first['n']:,} held-out prompts"
+    )
+    if first["interval"] is None:
+        return f"{sentence}."
+    return (
+        f"{sentence} (95 % interval {percent_interval(first['interval'])}); a coin that keeps as many away recovers "
+        f"{percent(first['strong_share'])}."
+    )
+
+
 def point_rows(manifest: Manifest) -> list[dict[str, Any]]:
     """Operating points by share: ``point``, ``interval`` of its quality where one was measured, ``note`` if any."""
     n = measured_on(manifest)
@@ -129,21 +147,3 @@ def _note(point: OperatingPoint, n: int) -> str:
     if point.n == n:
         return ""
     return f"{'strong share' if point.quality_from == 'curve' else 'measured'} on {point.n:,} other prompts"
-
-
-def sums_up(manifest: Manifest) -> str:
-    """The first sentence of the page: what the usual operating point saves and keeps, and how sure that is."""
-    rows = traffic_rows(manifest)
-    if not rows:
-        return ""
-    first = rows[0]
-    sentence = (
-        f"At its usual setting it keeps {percent(1.0 - first['strong_share'])} of the calls away from the strong model "
-        f"and recovers {percent(first['quality'])} of the gap in quality on {first['n']:,} held-out prompts"
-    )
-    if first["interval"] is None:
-        return f"{sentence}."
-    return (
-        f"{sentence} (95 % interval {percent_interval(first['interval'])}); a coin that keeps as many away recovers "
-        f"{percent(first['strong_share'])}."
-    )
