@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "refit": "training.commands.refit",
     "distill": "training.commands.distill",
     "evaluate": "training.commands.evaluate",
+    "compare": "training.commands.compare",
     "score": "training.commands.score",
     "label": "training.commands.label",
     "tune-threshold": "training.commands.tune",

@@ -13,7 +13,9 @@ from router.scoring.artifact import Facts, load_artifact, write_artifact
 from router.scoring.chain import Chain
 from router.scoring.curve import Curve, OperatingPoint
 from router.scoring.manifest import MANIFEST_FILE, Manifest, read_manifest
+from router.scoring.scorer import Scorer
 from training.corpus import Corpus
+from training.decisions import record_decisions
 from training.golden_prompts import GOLDEN_PROMPTS
 from training.plan import Plan
 
@@ -22,11 +24,12 @@ HEAD_FILES = "head-*.npy"
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """What a run measured: operating points, calibration, held-out figures, and benchmark reports."""
+    """What a run measured: operating points, calibration, held-out figures and curve, and benchmark reports."""
 
     operating_points: dict[str, OperatingPoint]
     calibration: dict[str, Any]
     held_out: dict[str, Any]
+    held_out_curve: dict[str, Any]
     benchmarks: list[dict[str, Any]]
 
 
@@ -51,6 +54,7 @@ def export(
         measured={
             "calibration": measured.calibration,
             "held_out": measured.held_out,
+            "held_out_curve": measured.held_out_curve,
             "benchmarks": measured.benchmarks,
         },
         extra={
@@ -63,7 +67,7 @@ def export(
     write_artifact(
         plan.out, encoder_folder=encoder_folder, chain=chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts
     )
-    return load_artifact(plan.out).manifest
+    return record_decisions(plan.out, Scorer(load_artifact(plan.out)))
 
 
 def encoder_about(folder: Path) -> dict[str, str]:

@@ -17,14 +17,14 @@ from router.scoring.curve import Curve
 from router.scoring.encoder import StaticEncoder
 from router.scoring.inputs import Inputs
 from router.scoring.manifest import MANIFEST_FILE, Manifest
-from training.calibrate import Calibration, calibrate, decided, expected_calibration_error
+from training.calibrate import Calibration, calibrate, decided
 from training.corpus import Corpus
 from training.encoders import encoder_folder, load_encoder
-from training.evaluate import BENCHMARKS, Benchmark, report_json
-from training.evaluate.protocol import curve
+from training.evaluate import BENCHMARKS, Benchmark, measured_json
 from training.export import Measured, export
 from training.fit import Design, fit_classifier, fit_scaler
 from training.gains import Key, gains
+from training.held_out import held_out_by_family, held_out_curve
 from training.labels import label
 from training.plan import Plan
 from training.progress import progress
@@ -32,7 +32,7 @@ from training.reading import read_corpus, test_set_folder, test_set_lines, witho
 from training.records import Labelled
 from training.report import write_report
 from training.splits import split_by_group
-from training.tradeoff import measure_curve, operating_points, point_lines
+from training.tradeoff import USUAL_POINT, measure_curve, operating_points, point_lines
 
 SLICES: Mapping[str, float] = {"fit": 0.8, "calibrate": 0.2}
 """Shares of the prompt groups. No prompt both teaches the classifier and calibrates it."""
@@ -167,11 +167,13 @@ def _measure(
     known = [n for n, row in enumerate(part.labelled) if row.family in families and _key(row) in gain_of]
     gain = np.array([gain_of[_key(part.labelled[place])] for place in known])
     tradeoff = measure_curve(win_rates[known], gain)
+    points = operating_points(tradeoff, len(known))
     measured = Measured(
-        operating_points=operating_points(tradeoff, len(known)),
+        operating_points=points,
         calibration=calibration.figures(),
-        held_out=_held_out(win_rates, part),
-        benchmarks=_benchmarks(plan, chain),
+        held_out=held_out_by_family(win_rates, part.labelled),
+        held_out_curve=held_out_curve([part.labelled[place].prompt for place in known], win_rates[known], gain),
+        benchmarks=_benchmarks(plan, chain, points[USUAL_POINT].threshold),
     )
     return tradeoff, measured
 
@@ -180,23 +182,7 @@ def _key(row: Labelled) -> Key:
     return row.source, row.prompt
 
 
-def _held_out(win_rates: NDArray[np.float64], part: Slice) -> dict[str, Any]:
-    """Of each family: how many prompts, and how far win rates lie from the shares of strict wins."""
-    figures = {}
-    for family in ("chat", "exam"):
-        places = [p for p, row in enumerate(part.labelled) if row.family == family and row.strong_wins is not None]
-        if places:
-            wins = np.array([part.labelled[place].strong_wins for place in places], np.float64)
-            figures[family] = {
-                "n": len(places),
-                "mean_win_rate": round(float(win_rates[places].mean()), 4),
-                "share_of_wins": round(float(wins.mean()), 4),
-                "calibration_error": round(expected_calibration_error(win_rates[places], wins), 4),
-            }
-    return figures
-
-
-def _benchmarks(plan: Plan, chain: Chain) -> list[dict[str, Any]]:
+def _benchmarks(plan: Plan, chain: Chain, threshold: float) -> list[dict[str, Any]]:
     folder = test_set_folder(plan) if plan.evaluate else None
     if folder is None:
         return []
@@ -204,13 +190,7 @@ def _benchmarks(plan: Plan, chain: Chain) -> list[dict[str, Any]]:
     for name in BENCHMARKS:
         benchmark = Benchmark.load(name, folder)
         scores = chain.scores(raw_rows(chain.inputs, benchmark.prompts))
-        report = report_json(benchmark, scores, f"{plan.name}/{plan.version}")
-        reports.append(report | {"curve": _benchmark_curve(benchmark, scores)})
+        win_rates = chain.calibrator.apply(scores)
+        artifact = f"{plan.name}/{plan.version}"
+        reports.append(measured_json(benchmark, scores, win_rates, threshold=threshold, artifact=artifact))
     return reports
-
-
-def _benchmark_curve(benchmark: Benchmark, scores: NDArray[np.float64]) -> dict[str, list[float]]:
-    """The eleven points of RouteLLM's protocol, as shares: strong share 0..1 and quality (PGR)."""
-    x, y = curve(scores, benchmark.weak, benchmark.strong, benchmark.prompts)
-    quality = (y - benchmark.weak_mean) / (benchmark.strong_mean - benchmark.weak_mean)
-    return {"strong_share": np.round(x / 100.0, 6).tolist(), "quality": np.round(quality, 6).tolist()}

@@ -45,12 +45,16 @@ class Graded(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """One row of a benchmark: what the weak and the strong model scored on this prompt (any unit)."""
+    """One row of a benchmark: what the weak and the strong model scored on this prompt (any unit).
+
+    ``category`` is the kind of prompt, where the benchmark tells it.
+    """
 
     prompt: str
     weak: float
     strong: float
     source: str
+    category: str = ""
 
 
 class Labelled(Struct, frozen=True, kw_only=True):

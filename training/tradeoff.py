@@ -27,6 +27,10 @@ noisy and low (``training/LOG.md``), and points placed by it would send nearly e
 """
 
 
+USUAL_POINT = "balanced"
+"""The point that serves where nobody asks for another."""
+
+
 def measure_curve(win_rates: FloatArray, gain: FloatArray) -> Curve:
     """Measure what each threshold costs and gives.
 

@@ -142,7 +142,7 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
     shutil.copytree(sample_artifact, copy)
     words = ["--strong-share", "0.3", "--on", sample / "tryout.jsonl", "--artifact", copy, "--store", "mine"]
     train_router("tune-threshold", *words)
-    train_router("report", "--artifact", copy)
+    train_router("report", copy)
     assert "| mine (strong share on 40 other prompts) |" in (copy / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 

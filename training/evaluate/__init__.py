@@ -3,6 +3,7 @@
 from training.evaluate.baselines import length_result, oracle_result, random_result
 from training.evaluate.benchmarks import BENCHMARKS, Benchmark
 from training.evaluate.bootstrap import PairedDifference, paired_bootstrap
+from training.evaluate.measured import measured_json
 from training.evaluate.protocol import apgr, call_performance_threshold, curve
 from training.evaluate.report import report_json
 from training.evaluate.result import BenchmarkResult, evaluate
@@ -17,6 +18,7 @@ __all__ = [
     "curve",
     "evaluate",
     "length_result",
+    "measured_json",
     "oracle_result",
     "paired_bootstrap",
     "random_result",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.errors import DataError
+from training.evaluate.areas import area_of
 from training.records import Drops, Pair
 from training.tables import Row, read_rows
 from training.text import number
@@ -38,9 +39,17 @@ class Benchmark:
         prompts: the texts that are routed on.
         weak: float64[N], the weak model's score of each prompt (percent for right/wrong sets, else points).
         strong: float64[N], the strong model's.
+        categories: what kind of prompt each is, where the table says so, else empty.
     """
 
-    def __init__(self, name: str, prompts: Sequence[str], weak: FloatArray, strong: FloatArray) -> None:
+    def __init__(
+        self,
+        name: str,
+        prompts: Sequence[str],
+        weak: FloatArray,
+        strong: FloatArray,
+        categories: Sequence[str] = (),
+    ) -> None:
         if not len(prompts):
             message = f"benchmark {name}: it has no rows; check the file that it was read from"
             raise DataError(message)
@@ -51,6 +60,7 @@ class Benchmark:
         self.prompts = tuple(prompts)
         self.weak = np.asarray(weak, dtype=np.float64)
         self.strong = np.asarray(strong, dtype=np.float64)
+        self.categories = tuple(categories)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -70,7 +80,8 @@ class Benchmark:
         """A benchmark of one's own rows."""
         weak = np.array([pair.weak for pair in pairs], dtype=np.float64)
         strong = np.array([pair.strong for pair in pairs], dtype=np.float64)
-        return cls(name, [pair.prompt for pair in pairs], weak, strong)
+        categories = [pair.category for pair in pairs] if any(pair.category for pair in pairs) else ()
+        return cls(name, [pair.prompt for pair in pairs], weak, strong, categories)
 
     @classmethod
     def load(cls, name: str, folder: Path) -> Benchmark:
@@ -117,8 +128,13 @@ def _is_contaminated(row: Row) -> bool:
 def _graded_pair(row: Row, source: str) -> Pair:
     values = row.values
     try:
-        prompt, weak, strong = values["prompt"], values["weak_correct"], values["strong_correct"]
-        return Pair(prompt=_text(prompt), weak=100.0 * number(weak), strong=100.0 * number(strong), source=source)
+        return Pair(
+            prompt=_text(values["prompt"]),
+            weak=100.0 * number(values["weak_correct"]),
+            strong=100.0 * number(values["strong_correct"]),
+            source=source,
+            category=area_of(str(values["domain"])) if values.get("domain") else "",
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise _unusable(row, "prompt, weak_correct and strong_correct") from error
 
@@ -127,7 +143,8 @@ def _mt_bench_pair(row: Row, source: str) -> Pair:
     try:
         prompt, scores = row.values["turns"][0], row.values["scores"]
         weak, strong = (_mean_of_turns(scores, names) for names in (WEAK_MODELS, STRONG_MODELS))
-        return Pair(prompt=_text(prompt), weak=weak, strong=strong, source=source)
+        category = str(row.values.get("category") or "")
+        return Pair(prompt=_text(prompt), weak=weak, strong=strong, source=source, category=category)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         models = f"{' or '.join(WEAK_MODELS)} and {' or '.join(STRONG_MODELS)}"
         raise _unusable(row, f"turns, and scores of {models}") from error

@@ -7,6 +7,8 @@ for each resample instead of a sort.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -50,16 +52,29 @@ def resampled_metrics(
     happens not to be better than the weak one in a resample.
     """
     n = len(benchmark)
-    random = np.random.default_rng(seed)
     counts_at = weak_counts(n)
     x = 100.0 * (n - counts_at) / n
     metrics = np.empty((resamples, len(orders), 3))
-    for resample in range(resamples):
-        copies = np.bincount(random.integers(0, n, n), minlength=n)
+    for resample, copies in enumerate(_drawn(n, resamples, seed)):
         for position, order in enumerate(orders):
             y = _resampled_curve(benchmark, order, copies, counts_at)
             metrics[resample, position] = _metrics(x, y)
     return metrics
+
+
+def resampled_curves(
+    benchmark: Benchmark, order: IntArray, *, resamples: int = RESAMPLES, seed: int = 0
+) -> NDArray[np.float64]:
+    """Quality (PGR) at the eleven points in each resample, float64[resamples, 11], from always weak to always strong.
+
+    NaN where the strong model happens not to be better than the weak one in a resample.
+    """
+    counts_at = weak_counts(len(benchmark))
+    y = np.empty((resamples, len(counts_at)))
+    for resample, copies in enumerate(_drawn(len(benchmark), resamples, seed)):
+        y[resample] = _resampled_curve(benchmark, order, copies, counts_at)
+    gap = y[:, -1:] - y[:, :1]
+    return (y - y[:, :1]) / np.where(gap > 0, gap, np.nan)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -92,6 +107,13 @@ def paired_bootstrap(
         apgr_ci=interval(differences),
         share_above_zero=float(np.mean(differences[np.isfinite(differences)] > 0)),
     )
+
+
+def _drawn(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:
+    """How often each of ``n`` prompts is in each resample, int [n] a time."""
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.bincount(random.integers(0, n, n), minlength=n)
 
 
 def _resampled_curve(

@@ -1,6 +1,6 @@
-"""Documents for people beside the artifact: a figure of the cost-quality curve, an HTML report, the model card.
+"""Documents for people beside the artifact: a page that stands alone, its figures, and the model card.
 
-All three are made from the manifest alone, so they can be made again at any time.
+All are made from the manifest alone, so they can be made again at any time; learning curves are files of their own.
 """
 
 from training.report.write import write_report

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from router.scoring.curve import OperatingPoint
 from router.scoring.manifest import Manifest
-from training.tradeoff import by_share, measured_on
+from training.evaluate.published import SOURCE
+from training.report.drawing import Drawing
+from training.report.learning import Learning
+from training.report.views import benchmark_tables, kind_tables, point_rows, sums_up, traffic_rows
+from training.report.words import FAMILY_NAMES, benchmark_name, one_line, percent, percent_interval, signed
+from training.tradeoff import measured_on
 
 TEMPLATES = Path(__file__).parent / "templates"
 WEAK_SPOTS = {"mt-bench": "open questions", "mmlu": "multiple-choice questions", "gsm8k": "school mathematics"}
 """What a benchmark asks, for the sentence on where the router is weak."""
 
-BASELINES = ("router", "length", "random", "oracle")
+FILTERS = (benchmark_name, one_line, percent, percent_interval, signed)
+"""What templates call by its name to write a value for people."""
+
+COIN = 0.5
+"""APGR of a coin."""
 
 VOTES_OF_2023 = "arena/votes_2023"
 
-ROUTELLM_BEST = {"mt-bench": 0.610, "mmlu": 0.524, "gsm8k": 0.475}
-"""Best APGR that RouteLLM reports for routers trained on Arena votes alone (its tables 1 to 3)."""
 
-
-def render(template: str, manifest: Manifest, figure: bytes) -> str:
+def render(template: str, manifest: Manifest, drawings: Mapping[str, Drawing], curves: Sequence[Learning]) -> str:
     """Fill one template.
 
     Args:
         template: a file name in ``templates``; values are escaped where it makes HTML.
         manifest: of the artifact.
-        figure: the PNG of its curve, put into the page itself.
+        drawings: its figures by name, put into the page itself.
+        curves: learning curves to show in figures.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -40,41 +46,52 @@ def render(template: str, manifest: Manifest, figure: bytes) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(context(manifest, figure))
+    environment.filters.update({word.__name__: word for word in FILTERS})
+    return environment.get_template(template).render(context(manifest, drawings, curves))
 
 
-def context(manifest: Manifest, figure: bytes) -> dict[str, Any]:
+def context(manifest: Manifest, drawings: Mapping[str, Drawing], curves: Sequence[Learning]) -> dict[str, Any]:
     """What templates may use. Every artifact gets these documents, so their claims hang on facts in the manifest."""
-    benchmarks = manifest.measured.get("benchmarks", [])
-    calibration = manifest.measured.get("calibration", {})
-    n = measured_on(manifest)
-    names = {source["name"] for source in manifest.training_data}
-    worse = [report["benchmark"] for report in benchmarks if report["router"]["apgr"] < report["length"]["apgr"]]
     return {
         "manifest": manifest,
-        "points": by_share(manifest.operating_points),
-        "notes": {name: _note(point, n) for name, point in manifest.operating_points.items()},
-        "measured_on": n,
-        "sources": manifest.training_data,
-        "held_out": manifest.measured.get("held_out", {}),
-        "calibration": calibration,
-        "by_votes": calibration.get("family") == "chat",
-        "benchmarks": benchmarks,
-        "worse_than_length": worse,
-        "weak_spots": [WEAK_SPOTS.get(name, name) for name in worse],
-        "learned_from_2023": VOTES_OF_2023 in names,
-        "options": frozenset(word for word in manifest.command.split() if word.startswith("--")),
-        "baselines": BASELINES,
-        "routellm": ROUTELLM_BEST,
-        "dropped": manifest.extra.get("dropped", []),
+        "drawings": drawings,
+        "learning_curves": curves,
         "refit": manifest.extra.get("refit"),
-        "not_read": manifest.extra.get("not_read", []),
-        "figure": base64.b64encode(figure).decode("ascii"),
+        **_measured(manifest),
+        **_origin(manifest),
     }
 
 
-def _note(point: OperatingPoint, n: int) -> str:
-    """What a point that was stored later, from prompts of one's own, was measured on; "" for one of the curve."""
-    if point.n == n:
-        return ""
-    return f"{'strong share' if point.quality_from == 'curve' else 'measured'} on {point.n:,} other prompts"
+def _measured(manifest: Manifest) -> dict[str, Any]:
+    benchmarks = manifest.measured.get("benchmarks", [])
+    calibration = manifest.measured.get("calibration", {})
+    curve = manifest.measured.get("held_out_curve")
+    worse = [report["benchmark"] for report in benchmarks if report["router"]["apgr"] < report["length"]["apgr"]]
+    return {
+        "summary": sums_up(manifest),
+        "points": point_rows(manifest),
+        "traffic": traffic_rows(manifest),
+        "measured_on": measured_on(manifest),
+        "held_out": manifest.measured.get("held_out", {}),
+        "held_out_curve": curve,
+        "like_a_coin": curve is not None and curve["router"]["apgr_ci"][0] <= COIN <= curve["router"]["apgr_ci"][1],
+        "family_names": FAMILY_NAMES,
+        "calibration": calibration,
+        "by_votes": calibration.get("family") == "chat",
+        "benchmarks": benchmark_tables(manifest),
+        "kinds": kind_tables(manifest),
+        "worse_than_length": worse,
+        "weak_spots": [WEAK_SPOTS.get(name, name) for name in worse],
+        "published_source": SOURCE,
+        "decisions": manifest.measured.get("decisions", []),
+    }
+
+
+def _origin(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "sources": manifest.training_data,
+        "learned_from_2023": VOTES_OF_2023 in {source["name"] for source in manifest.training_data},
+        "options": frozenset(word for word in manifest.command.split() if word.startswith("--")),
+        "dropped": manifest.extra.get("dropped", []),
+        "not_read": manifest.extra.get("not_read", []),
+    }
