@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from router.errors import DataError
 from training.forms import TEST_SET_COLUMN
-from training.records import Drops, Labelled
+from training.labels import Tiers, tiers_of
+from training.records import Drops, Graded, Labelled
 from training.splits import group_of
 from training.tables import Row, read_rows
 from training.text import clean, number
@@ -21,6 +22,9 @@ WEAK, STRONG = "weak", "strong"
 
 GRADES_OF_WINNER = {WEAK: (1.0, 0.0), STRONG: (0.0, 1.0), "tie": (1.0, 1.0), "both_bad": (0.0, 0.0)}
 """What a vote says about the two answers, as grades."""
+
+FEWEST_MODELS = 4
+"""From so many models on, the best quarter of them stands in for the strong one."""
 
 FORMS = (
     "'weak_correct' (and 'strong_correct'), 'weak' (and 'strong'), 'scores' by model, or 'winner' "
@@ -31,12 +35,14 @@ FORMS = (
 class Label(Struct, frozen=True, kw_only=True):
     """One prompt; ``weak`` and ``strong``, 0..1, say how good each answer was. ``strong`` is None where nobody asked.
 
-    Without it the strong model is taken to be right, so that what it gains is what the weak model lacks.
+    Without it the strong model is taken to be right, so that what it gains is what the weak model lacks. ``shares``:
+    the grades are means over several models.
     """
 
     prompt: str
     weak: float
     strong: float | None
+    shares: bool = False
 
     @property
     def gain(self) -> float:
@@ -45,9 +51,11 @@ class Label(Struct, frozen=True, kw_only=True):
 
     @property
     def strong_wins(self) -> float:
-        """Whether the strong answer is strictly better; a share where the weak grade, alone, is one."""
+        """Whether the strong answer is strictly better; a share where the grades are shares."""
         if self.strong is None:
             return 1.0 - self.weak
+        if self.shares:
+            return self.strong * (1.0 - self.weak)
         return 1.0 if self.strong > self.weak else 0.0
 
 
@@ -64,13 +72,19 @@ class LabelSet(Struct, frozen=True, kw_only=True):
 
 
 def read_labels(path: Path) -> LabelSet:
-    """Read JSONL, JSON, CSV or Parquet. Several models in ``scores`` other than weak and strong stand in for the weak.
+    """Read JSONL, JSON, CSV or Parquet.
+
+    Rows whose ``scores`` name neither a weak nor a strong model are labelled by tiers (``labels_of_several``).
 
     Raises:
         DataError: nothing can be read, a row is of no known form, or only some rows grade the strong model.
     """
     drops = Drops()
-    labels = list(_labels(read_rows(path, drops, path.name), drops, path.name))
+    read = list(_records(read_rows(path, drops, path.name), drops, path.name))
+    several = [record for record in read if isinstance(record, Graded)]
+    labels = [record for record in read if isinstance(record, Label)] + labels_of_several(several)
+    if len(labels) < len(read):
+        drops.add(path.name, "a tier of its models was not graded", count=len(read) - len(labels))
     if not labels:
         raise DataError(f"{path}: holds no labels; give rows with 'prompt' and {FORMS}")
     graded = sum(label.strong is not None for label in labels)
@@ -79,6 +93,30 @@ def read_labels(path: Path) -> LabelSet:
             f"{path}: {graded} of {len(labels)} rows grade the strong model; grade it in every row or in none"
         )
     return LabelSet(labels=labels, drops=drops)
+
+
+def labels_of_several(rows: Sequence[Graded], *, weak_only: bool = False) -> list[Label]:
+    """Labels from the grades of several models: the worse of them stand in for the weak one, the best for the strong.
+
+    Args:
+        rows: of one table. The weak grade is the mean of the lower half of its models, the strong one that of the upper
+            quarter; where there are fewer than ``FEWEST_MODELS``, all stand in for the weak one.
+        weak_only: leave the strong grades out.
+
+    Returns:
+        one label for each row that its tiers answered.
+    """
+    models = frozenset(model for row in rows for model in row.scores)
+    tiers = tiers_of(rows) if len(models) >= FEWEST_MODELS else Tiers(models, frozenset())
+    both = bool(tiers.strong) and not weak_only
+    labels = []
+    for row in rows:
+        weak, strong = _grades_in(row, tiers.weak), _grades_in(row, tiers.strong)
+        if weak and (strong or not both):
+            labels.append(
+                Label(prompt=row.prompt, weak=fmean(weak), strong=fmean(strong) if both else None, shares=True)
+            )
+    return labels
 
 
 def as_labelled(labels: Sequence[Label], source: str) -> list[Labelled]:
@@ -97,18 +135,17 @@ def as_labelled(labels: Sequence[Label], source: str) -> list[Labelled]:
     ]
 
 
-def _labels(rows: Iterator[Row], drops: Drops, source: str) -> Iterator[Label]:
+def _records(rows: Iterator[Row], drops: Drops, source: str) -> Iterator[Label | Graded]:
     for row in rows:
         prompt = row.values.get("prompt")
         text = clean(prompt) if isinstance(prompt, str) else ""
-        if not text:
+        if text:
+            yield _record(row, text, source)
+        else:
             drops.add(source, "empty prompt", example=row.place)
-            continue
-        weak, strong = _grades(row)
-        yield Label(prompt=text, weak=weak, strong=strong)
 
 
-def _grades(row: Row) -> tuple[float, float | None]:
+def _record(row: Row, prompt: str, source: str) -> Label | Graded:
     values = row.values
     if TEST_SET_COLUMN in values:
         raise DataError(
@@ -118,21 +155,35 @@ def _grades(row: Row) -> tuple[float, float | None]:
         winner = str(values["winner"]).strip().lower()
         if winner not in GRADES_OF_WINNER:
             raise DataError(f"{row.place}: winner '{winner}' is none of {', '.join(GRADES_OF_WINNER)}")
-        return GRADES_OF_WINNER[winner]
-    for weak, strong in (("weak_correct", "strong_correct"), (WEAK, STRONG)):
-        if _present(values, weak):
-            return _grade(row, values, weak), _grade(row, values, strong) if _present(values, strong) else None
+        weak, strong = GRADES_OF_WINNER[winner]
+        return Label(prompt=prompt, weak=weak, strong=strong)
+    for names in (("weak_correct", "strong_correct"), (WEAK, STRONG)):
+        if _present(values, names[0]):
+            return _pair(row, prompt, values, *names)
     scores = values.get("scores")
     if isinstance(scores, dict) and any(model != STRONG and _present(scores, model) for model in scores):
-        return _of_scores(row, scores)
+        return _of_scores(row, prompt, scores, source)
     raise DataError(f"{row.place}: no label in it; rows with {FORMS} are due")
 
 
-def _of_scores(row: Row, scores: dict[str, Any]) -> tuple[float, float | None]:
-    strong = _grade(row, scores, STRONG) if _present(scores, STRONG) else None
+def _of_scores(row: Row, prompt: str, scores: dict[str, Any], source: str) -> Label | Graded:
+    """The pair where the weak model is named; several stand in for it where the strong one is; else for both."""
     if _present(scores, WEAK):
-        return _grade(row, scores, WEAK), strong
-    return fmean(_grade(row, scores, model) for model in scores if model != STRONG and _present(scores, model)), strong
+        return _pair(row, prompt, scores, WEAK, STRONG)
+    grades = {model: _grade(row, scores, model) for model in scores if _present(scores, model)}
+    if STRONG not in grades:
+        return Graded(prompt=prompt, source=source, scores=grades)
+    strong = grades.pop(STRONG)
+    return Label(prompt=prompt, weak=fmean(grades.values()), strong=strong)
+
+
+def _pair(row: Row, prompt: str, values: dict[str, Any], weak: str, strong: str) -> Label:
+    grade = _grade(row, values, strong) if _present(values, strong) else None
+    return Label(prompt=prompt, weak=_grade(row, values, weak), strong=grade)
+
+
+def _grades_in(row: Graded, tier: frozenset[str]) -> list[float]:
+    return [grade for model, grade in row.scores.items() if model in tier]
 
 
 def _present(values: dict[str, Any], name: str) -> bool:
