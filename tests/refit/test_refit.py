@@ -15,11 +15,10 @@ from router.scoring.artifact import default_artifact_path, load_artifact
 from router.scoring.neighbours import NeighboursHead
 from router.scoring.scorer import Scorer
 from training.cli import main
-from training.records import Graded
 from training.refit.additions import Recipe, cross_fitted
 from training.refit.basis import Slopes
 from training.refit.correction import Task, fit_correction
-from training.refit.labels import labels_of_several, read_labels
+from training.refit.labels import read_labels
 
 TOPICS = ("the rivers of Peru", "a wedding cake", "tax on imported tea", "knots for sailors", "old radio plays")
 HARD = ("Prove the bound on", "Integrate by parts the series of")
@@ -128,14 +127,16 @@ def test_the_same_labels_give_the_same_bytes(refitted: tuple[Path, dict[str, obj
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_fifty_labels_that_say_nothing_hardly_move_the_ranking(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "agreement"), [(50, 1.0), (150, 0.8)])
+def test_labels_that_say_nothing_leave_the_ranking_alone(count: int, agreement: float, tmp_path: Path) -> None:
     draw = random.Random(3)
-    rows = [{**row, "weak_correct": draw.randint(0, 1)} for row in learnable_rows(50)]
+    rows = [{**row, "weak_correct": draw.randint(0, 1)} for row in learnable_rows(count)]
     refit_command("--labels", write(tmp_path / "few.jsonl", rows), "--out", tmp_path / "out", "-q")
     prompts = [f"{start} {topic}" for start in (*HARD, *EASY) for topic in TOPICS]
     before, _ = Scorer.load().score_batch(prompts)
     after, _ = Scorer.load(tmp_path / "out").score_batch(prompts)
-    assert np.corrcoef(np.argsort(np.argsort(before)), np.argsort(np.argsort(after)))[0, 1] > 0.9
+    ranks = np.corrcoef(np.argsort(np.argsort(before)), np.argsort(np.argsort(after)))
+    assert ranks[0, 1] >= agreement - 1e-9
 
 
 def test_prompts_unlike_every_label_get_scores_like_those_of_labels(
@@ -207,14 +208,11 @@ def test_the_prior_is_never_turned_round() -> None:
     assert fit_correction(Task(prior, np.zeros((2000, 1)), -prior)).trust > 0
 
 
-def test_of_several_models_the_worse_half_is_the_weak_tier_and_the_best_quarter_the_strong() -> None:
-    grades = {"a": 0, "b": 1, "c": 1, "d": 1}
-    rows = [Graded(prompt=str(number), source="t", scores=dict(grades)) for number in range(3)]
-    rows += [Graded(prompt="x", source="t", scores={"a": 0, "b": 0, "c": 0, "d": 1})]
-    labels = labels_of_several(rows)
-    assert [(label.weak, label.strong) for label in labels] == [(0.5, 1.0)] * 3 + [(0.0, 1.0)]
-    assert labels[0].strong_wins == 0.5
-    assert [label.strong for label in labels_of_several(rows, weak_only=True)] == [None] * 4
+def test_of_several_models_the_worse_half_stands_in_for_the_weak_one(tmp_path: Path) -> None:
+    rows = [{"prompt": str(number), "scores": {"a": 0, "b": number % 2, "c": 1, "d": 1}} for number in range(4)]
+    found = read_labels(write(tmp_path / "labels.jsonl", [*rows, {"prompt": "x", "scores": {"c": 1, "d": 0}}]))
+    assert [(label.weak, label.strong) for label in found.labels] == [(0.0, None), (0.5, None)] * 2
+    assert found.drops.total == 1
 
 
 def test_a_neighbours_head_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -245,5 +243,5 @@ def test_more_labels_of_a_real_exam_do_not_rank_below_the_prior(shared_data: Pat
     assert result.exit_code == 0, result.output
     none, few, many = json.loads(result.stdout)["steps"]
     assert none["over_prior"] == 0
-    assert few["over_prior"] > -0.02
+    assert few["over_prior"] == 0
     assert many["over_prior"] > 0

@@ -37,11 +37,11 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @artifact_option()
 @click.option("--sizes", default=SIZES, show_default=True, callback=_sizes, help="Numbers of labels.")
 @click.option("--folds", type=click.IntRange(min=2), help="Measure by so many folds instead of --sizes.")
-@click.option("--weak-only", is_flag=True, help="Label with the weak model's grades, or a table's weak tier's, alone.")
+@click.option("--weak-only", is_flag=True, help="Label with the weak model's grades alone.")
 @click.option(
     "--table",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labels from this right/wrong table of other models, on questions of the benchmark.",
+    help="Weak-only labels from this right/wrong table of other models, on questions of the benchmark.",
 )
 @click.option("--without", multiple=True, metavar="MODEL", help="A model of the table to leave out. Repeatable.")
 @click.option("--repeats", default=5, show_default=True, type=click.IntRange(min=1), help="Random draws.")
@@ -77,7 +77,7 @@ def command(
     benchmark = Benchmark.load(name, data)
     raw = raw_rows(prior.inputs, benchmark.prompts)
     if table is not None:
-        traffic = traffic_of_table(table, prior, without=without, weak_only=weak_only)
+        traffic = traffic_of_table(table, prior, without=without)
     else:
         traffic = traffic_of(benchmark, raw, weak_only=weak_only)
     if folds is not None:

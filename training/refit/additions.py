@@ -11,7 +11,7 @@ from router.scoring.bounded import BoundedHead
 from router.scoring.classifier import BlendedHead, Head
 from router.scoring.trees import TreesHead, trees_from_dump
 from training.refit.basis import Part, Slopes
-from training.refit.correction import Task, fit_correction
+from training.refit.correction import Task, fit_correction, fit_trust
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -46,7 +46,10 @@ DECIMALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What additions are made of: the linear parts, where the features start in a row, what fixes the trees' draws."""
+    """What additions are made of: the linear parts, where the features start in a row, what fixes the trees' draws.
+
+    Without parts nothing is added to the prior.
+    """
 
     parts: tuple[Part, ...]
     dim: int
@@ -64,7 +67,10 @@ class Additions:
 
     def predict(self, rows: Matrix, prior: FloatArray) -> FloatArray:
         """Gains float64 [N] of standardised rows float32 [N, D] that the prior scores ``prior`` [N]."""
-        return self.intercept + self.trust * prior + sum(part.weight * part.head.predict(rows) for part in self.heads)
+        gains = self.intercept + self.trust * prior
+        for part in self.heads:
+            gains += part.weight * part.head.predict(rows)
+        return gains
 
 
 def fit_additions(recipe: Recipe, rows: Matrix, prior: FloatArray, gain: FloatArray) -> Additions:
@@ -76,6 +82,9 @@ def fit_additions(recipe: Recipe, rows: Matrix, prior: FloatArray, gain: FloatAr
         prior: the prior's scores, float64 [N].
         gain: what the strong model gained, float64 [N].
     """
+    if not recipe.parts:
+        trust = fit_trust(prior, gain)
+        return Additions(float((gain - trust * prior).mean()), trust, (), 0.0)
     basis = [part.basis(rows) for part in recipe.parts]
     correction = fit_correction(Task(prior, np.hstack(basis), gain))
     heads: list[BlendedHead] = []

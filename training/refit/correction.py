@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 PENALTIES = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0)
 """In units of the kernel's variance: so many labels outweigh the prior belief that there is no correction. Before any
@@ -38,10 +37,6 @@ class Task:
     basis: FloatArray
     gain: FloatArray
 
-    def only(self, mask: NDArray[np.bool_]) -> Task:
-        """The prompts where ``mask`` [N] holds."""
-        return Task(self.prior[mask], self.basis[mask], self.gain[mask])
-
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -55,14 +50,10 @@ class Correction:
     slopes: FloatArray
     belief: float
 
-    def predict(self, task: Task) -> FloatArray:
-        """Predicted gains float64 [N]."""
-        return self.intercept + self.trust * task.prior + task.basis @ self.slopes
-
 
 def fit_correction(task: Task) -> Correction:
     """The posterior mean over all sizes of correction."""
-    trust = fit_trust(task)
+    trust = fit_trust(task.prior, task.gain)
     rest = task.gain - trust * task.prior
     centre = task.basis.mean(axis=0)
     centred, left = task.basis - centre, rest - rest.mean()
@@ -75,12 +66,12 @@ def fit_correction(task: Task) -> Correction:
     return Correction(float(rest.mean() - centre @ slopes), trust, slopes, float(1.0 - weights[0]))
 
 
-def fit_trust(task: Task) -> float:
+def fit_trust(prior: FloatArray, gain: FloatArray) -> float:
     """Gain for one unit of the prior's score: the posterior mean, and never less than ``LEAST_TRUST`` of the spread."""
-    spread = float(task.prior.std()) or 1.0
-    scores, noise = (task.prior - task.prior.mean()) / spread, float(task.gain.std())
-    agreement = float(scores @ (task.gain - task.gain.mean()))
-    slope = (EXPECTATION_WORTH * EXPECTED_CORRELATION * noise + agreement) / (EXPECTATION_WORTH + len(task.gain))
+    spread = float(prior.std()) or 1.0
+    scores, noise = (prior - prior.mean()) / spread, float(gain.std())
+    agreement = float(scores @ (gain - gain.mean()))
+    slope = (EXPECTATION_WORTH * EXPECTED_CORRELATION * noise + agreement) / (EXPECTATION_WORTH + len(gain))
     return max(slope, LEAST_TRUST * noise) / spread
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from router.errors import DataError
 from training.forms import TEST_SET_COLUMN
-from training.labels import Tiers, tiers_of
+from training.labels import tiers_of
 from training.records import Drops, Graded, Labelled
 from training.splits import group_of
 from training.tables import Row, read_rows
@@ -24,7 +24,7 @@ GRADES_OF_WINNER = {WEAK: (1.0, 0.0), STRONG: (0.0, 1.0), "tie": (1.0, 1.0), "bo
 """What a vote says about the two answers, as grades."""
 
 FEWEST_MODELS = 4
-"""From so many models on, the best quarter of them stands in for the strong one."""
+"""From so many models on, only the lower half of them stands in for the weak one."""
 
 FORMS = (
     "'weak_correct' (and 'strong_correct'), 'weak' (and 'strong'), 'scores' by model, or 'winner' "
@@ -35,14 +35,12 @@ FORMS = (
 class Label(Struct, frozen=True, kw_only=True):
     """One prompt; ``weak`` and ``strong``, 0..1, say how good each answer was. ``strong`` is None where nobody asked.
 
-    Without it the strong model is taken to be right, so that what it gains is what the weak model lacks. ``shares``:
-    the grades are means over several models.
+    Without it the strong model is taken to be right, so that what it gains is what the weak model lacks.
     """
 
     prompt: str
     weak: float
     strong: float | None
-    shares: bool = False
 
     @property
     def gain(self) -> float:
@@ -51,11 +49,9 @@ class Label(Struct, frozen=True, kw_only=True):
 
     @property
     def strong_wins(self) -> float:
-        """Whether the strong answer is strictly better; a share where the grades are shares."""
+        """Whether the strong answer is strictly better; a share where the weak grade, alone, is one."""
         if self.strong is None:
             return 1.0 - self.weak
-        if self.shares:
-            return self.strong * (1.0 - self.weak)
         return 1.0 if self.strong > self.weak else 0.0
 
 
@@ -74,7 +70,7 @@ class LabelSet(Struct, frozen=True, kw_only=True):
 def read_labels(path: Path) -> LabelSet:
     """Read JSONL, JSON, CSV or Parquet.
 
-    Rows whose ``scores`` name neither a weak nor a strong model are labelled by tiers (``labels_of_several``).
+    Rows whose ``scores`` name neither a weak nor a strong model are weak-only labels (``labels_of_several``).
 
     Raises:
         DataError: nothing can be read, a row is of no known form, or only some rows grade the strong model.
@@ -84,7 +80,7 @@ def read_labels(path: Path) -> LabelSet:
     several = [record for record in read if isinstance(record, Graded)]
     labels = [record for record in read if isinstance(record, Label)] + labels_of_several(several)
     if len(labels) < len(read):
-        drops.add(path.name, "a tier of its models was not graded", count=len(read) - len(labels))
+        drops.add(path.name, "not answered by the models that stand in for the weak one", count=len(read) - len(labels))
     if not labels:
         raise DataError(f"{path}: holds no labels; give rows with 'prompt' and {FORMS}")
     graded = sum(label.strong is not None for label in labels)
@@ -95,28 +91,25 @@ def read_labels(path: Path) -> LabelSet:
     return LabelSet(labels=labels, drops=drops)
 
 
-def labels_of_several(rows: Sequence[Graded], *, weak_only: bool = False) -> list[Label]:
-    """Labels from the grades of several models: the worse of them stand in for the weak one, the best for the strong.
+def labels_of_several(rows: Sequence[Graded]) -> list[Label]:
+    """Weak-only labels from the grades of several models: the mean of the lower half of them by skill.
+
+    The upper ones do not stand in for the strong model: where they do, and are not like it, the labels rank the wrong
+    way round (``training/LOG.md``).
 
     Args:
-        rows: of one table. The weak grade is the mean of the lower half of its models, the strong one that of the upper
-            quarter; where there are fewer than ``FEWEST_MODELS``, all stand in for the weak one.
-        weak_only: leave the strong grades out.
+        rows: of one table. Where there are fewer than ``FEWEST_MODELS``, all stand in for the weak one.
 
     Returns:
-        one label for each row that its tiers answered.
+        one label for each row that these models answered.
     """
     models = frozenset(model for row in rows for model in row.scores)
-    tiers = tiers_of(rows) if len(models) >= FEWEST_MODELS else Tiers(models, frozenset())
-    both = bool(tiers.strong) and not weak_only
-    labels = []
-    for row in rows:
-        weak, strong = _grades_in(row, tiers.weak), _grades_in(row, tiers.strong)
-        if weak and (strong or not both):
-            labels.append(
-                Label(prompt=row.prompt, weak=fmean(weak), strong=fmean(strong) if both else None, shares=True)
-            )
-    return labels
+    weak = tiers_of(rows).weak if len(models) >= FEWEST_MODELS else models
+    return [
+        Label(prompt=row.prompt, weak=fmean(grades), strong=None)
+        for row in rows
+        if (grades := [grade for model, grade in row.scores.items() if model in weak])
+    ]
 
 
 def as_labelled(labels: Sequence[Label], source: str) -> list[Labelled]:
@@ -167,7 +160,7 @@ def _record(row: Row, prompt: str, source: str) -> Label | Graded:
 
 
 def _of_scores(row: Row, prompt: str, scores: dict[str, Any], source: str) -> Label | Graded:
-    """The pair where the weak model is named; several stand in for it where the strong one is; else for both."""
+    """The pair where the weak model is named; several stand in for it beside a strong one; else ungraded as yet."""
     if _present(scores, WEAK):
         return _pair(row, prompt, scores, WEAK, STRONG)
     grades = {model: _grade(row, scores, model) for model in scores if _present(scores, model)}
@@ -180,10 +173,6 @@ def _of_scores(row: Row, prompt: str, scores: dict[str, Any], source: str) -> La
 def _pair(row: Row, prompt: str, values: dict[str, Any], weak: str, strong: str) -> Label:
     grade = _grade(row, values, strong) if _present(values, strong) else None
     return Label(prompt=prompt, weak=_grade(row, values, weak), strong=grade)
-
-
-def _grades_in(row: Graded, tier: frozenset[str]) -> list[float]:
-    return [grade for model, grade in row.scores.items() if model in tier]
 
 
 def _present(values: dict[str, Any], name: str) -> bool:

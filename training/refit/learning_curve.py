@@ -70,8 +70,8 @@ def traffic_of(benchmark: Benchmark, raw: Matrix, *, weak_only: bool) -> Traffic
     return Traffic(as_labelled(labels, benchmark.name), raw, _keys(benchmark.prompts))
 
 
-def traffic_of_table(path: Path, chain: Chain, *, without: Sequence[str], weak_only: bool) -> Traffic:
-    """Labels from a table of other models but ``without``, whose tiers stand in for the pair (``labels_of_several``).
+def traffic_of_table(path: Path, chain: Chain, *, without: Sequence[str]) -> Traffic:
+    """Weak-only labels from a table of other models, all but ``without`` (``labels_of_several``).
 
     Raises:
         DataError: the table cannot be read, or no model is left.
@@ -82,7 +82,7 @@ def traffic_of_table(path: Path, chain: Chain, *, without: Sequence[str], weak_o
         replace(row, scores={model: grade for model, grade in row.scores.items() if model not in without})
         for row in graded
     ]
-    labels = labels_of_several([row for row in others if row.scores], weak_only=weak_only)
+    labels = labels_of_several([row for row in others if row.scores])
     if not labels:
         raise DataError(f"{path}: no model is left to label with; name fewer with --without")
     prompts = [label.prompt for label in labels]

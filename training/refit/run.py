@@ -37,6 +37,10 @@ FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 Say = Callable[[str], None]
 
+FEWEST_LABELS = 100
+"""With fewer the prior ranks alone. On average even 50 labels help, but single draws lose by them
+(``training/LOG.md``)."""
+
 FOLDS = 5
 DECIMALS = 10
 LEAST_SPREAD = 1e-9
@@ -123,7 +127,8 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
     with one_thread():
         rows = prior.scaler.apply(raw)
         dim = prior.inputs.encoder.dim
-        recipe = Recipe(parts_of(rows, prior.scaler, dim, seed), dim, seed)
+        enough = len(labelled) >= FEWEST_LABELS
+        recipe = Recipe(parts_of(rows, prior.scaler, dim, seed) if enough else (), dim, seed)
         scored, gain = prior.blend.predict(rows), np.array([row.target for row in labelled], np.float64)
         held_out = cross_fitted(recipe, rows, scored, gain, _folds(labelled, seed))
         centre, spread = float(held_out.mean()), float(held_out.std())
@@ -162,6 +167,8 @@ def _free_name(name: str, heads: list[BlendedHead]) -> str:
 
 
 def _outcome(done: Refitted) -> str:
+    if done.belief == 0.0:
+        return f"below {FEWEST_LABELS} labels the order of prompts stays as it is; the win rates are recalibrated"
     if done.belief < LEAST_BELIEF:
         return "the labels say nothing new about the order of prompts, so it stays; the win rates are recalibrated"
     return f"the labels correct the order of prompts with a belief of {done.belief:.0%}; the win rates are recalibrated"

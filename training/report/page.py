@@ -68,6 +68,7 @@ def context(manifest: Manifest, figure: bytes) -> dict[str, Any]:
         "routellm": ROUTELLM_BEST,
         "dropped": manifest.extra.get("dropped", []),
         "refit": manifest.extra.get("refit"),
+        "pair": manifest.extra.get("pair"),
         "not_read": manifest.extra.get("not_read", []),
         "figure": base64.b64encode(figure).decode("ascii"),
     }
