@@ -17,6 +17,7 @@ DEFAULT_COMMAND = "fit"
 COMMANDS: dict[str, str] = {
     "fit": "training.commands.fit",
     "refit": "training.commands.refit",
+    "pair": "training.commands.pair",
     "distill": "training.commands.distill",
     "evaluate": "training.commands.evaluate",
     "compare": "training.commands.compare",
@@ -26,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "report": "training.commands.report",
     "classifiers": "training.commands.classifiers",
     "learning-curve": "training.commands.learning_curve",
+    "strengths": "training.commands.strengths",
 }
 """Command to the module that has it, as ``command``."""
 

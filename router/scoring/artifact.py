@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from router.errors import ArtifactError
 from router.scoring.arrays import REMEDY
+from router.scoring.bounded import BoundedHead
 from router.scoring.calibration import Calibrator
 from router.scoring.chain import Chain
 from router.scoring.classifier import Blend, BlendedHead, Head, LinearHead, MlpHead
@@ -206,6 +207,8 @@ def _read_head(folder: Path, info: HeadInfo, width: int) -> Head:
         return MlpHead.load(path)
     if info.kind == TreesHead.kind:
         return TreesHead.load(path, width)
+    if info.kind == BoundedHead.kind:
+        return BoundedHead.load(path)
     if info.kind == NeighboursHead.kind:
         return NeighboursHead.load(path, width)
     raise ArtifactError(f"{path}: head of unknown kind '{info.kind}'; upgrade underdog-router.")

@@ -32,7 +32,10 @@ class EncoderInfo(Struct, frozen=True, kw_only=True):
 
 
 class HeadInfo(Struct, frozen=True, kw_only=True):
-    """One head of the classifier: kind (``linear``, ``trees``, ``mlp``, ``neighbours``), file, weight in the blend."""
+    """One head of the classifier, its file and its weight in the blend.
+
+    ``kind``: ``linear``, ``bounded``, ``trees``, ``mlp`` or ``neighbours``.
+    """
 
     name: str
     kind: str

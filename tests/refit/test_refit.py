@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from router.errors import ArtifactError, DataError
-from router.scoring.artifact import default_artifact_path
+from router.scoring.artifact import default_artifact_path, load_artifact
 from router.scoring.neighbours import NeighboursHead
 from router.scoring.scorer import Scorer
 from training.cli import main
-from training.refit.correction import Task, cross_fitted, fit_correction
+from training.refit.additions import Recipe, cross_fitted
+from training.refit.basis import Slopes
+from training.refit.correction import Task, fit_correction
 from training.refit.labels import read_labels
 
 TOPICS = ("the rivers of Peru", "a wedding cake", "tax on imported tea", "knots for sailors", "old radio plays")
@@ -97,7 +99,7 @@ def test_a_refit_writes_an_artifact_of_its_own_that_serves(refitted: tuple[Path,
     scorer = Scorer.load(folder)
     assert scorer.version == said["artifact"] == "mine/2"
     kinds = {head.kind for head in scorer.manifest.heads}
-    assert {"linear", "neighbours"} <= kinds
+    assert kinds == {"linear", "bounded", "neighbours", "trees"}
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "refitted on labels" in card
     assert "default/1" in card
@@ -125,14 +127,30 @@ def test_the_same_labels_give_the_same_bytes(refitted: tuple[Path, dict[str, obj
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_fifty_labels_leave_the_ranking_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "agreement"), [(50, 1.0), (150, 0.8)])
+def test_labels_that_say_nothing_leave_the_ranking_alone(count: int, agreement: float, tmp_path: Path) -> None:
     draw = random.Random(3)
-    rows = [{**row, "weak_correct": draw.randint(0, 1)} for row in learnable_rows(50)]
+    rows = [{**row, "weak_correct": draw.randint(0, 1)} for row in learnable_rows(count)]
     refit_command("--labels", write(tmp_path / "few.jsonl", rows), "--out", tmp_path / "out", "-q")
     prompts = [f"{start} {topic}" for start in (*HARD, *EASY) for topic in TOPICS]
     before, _ = Scorer.load().score_batch(prompts)
     after, _ = Scorer.load(tmp_path / "out").score_batch(prompts)
-    assert np.array_equal(np.argsort(before), np.argsort(after))
+    ranks = np.corrcoef(np.argsort(np.argsort(before)), np.argsort(np.argsort(after)))
+    assert ranks[0, 1] >= agreement - 1e-9
+
+
+def test_prompts_unlike_every_label_get_scores_like_those_of_labels(
+    refitted: tuple[Path, dict[str, object]],
+) -> None:
+    folder, _ = refitted
+    chain = load_artifact(folder).chain
+    seen, _ = chain.run([str(row["prompt"]) for row in learnable_rows(300)])
+    odd = ["", "?" * 5000, "0 1 2 3 4 5 6 7 8 9 " * 300, "\U0001f600" * 400, "SHOUT " * 900, "{};\n" * 99, "дд" * 999]
+    rows = chain.scaler.apply(chain.inputs.raw(odd))
+    slopes = np.load(folder / "head-slopes.npy")
+    unbounded = rows @ slopes[:-2]
+    assert not np.all((slopes[-2] <= unbounded) & (unbounded <= slopes[-1])), "these prompts are not odd enough"
+    assert np.abs(chain.blend.predict(rows)).max() < 1.5 * np.abs(seen).max()
 
 
 def test_weak_only_labels_are_enough_and_the_card_says_what_is_assumed(tmp_path: Path) -> None:
@@ -168,19 +186,33 @@ def test_too_few_labels_are_refused_in_a_sentence(tmp_path: Path) -> None:
 def test_noise_is_left_to_the_prior_and_signal_is_not() -> None:
     draw = np.random.default_rng(0)
     basis = draw.normal(size=(400, 5))
-    prior, fold = draw.normal(size=400), np.arange(400) % 5
-    noise = draw.normal(size=400)
-    assert np.abs(fit_correction(Task(prior, basis, noise, fold)).slopes).max() < 0.05
-    signal = Task(prior, basis, basis[:, 0] + 0.5 * noise, fold)
-    assert fit_correction(signal).slopes[0] > 0.8
-    assert np.corrcoef(cross_fitted(signal), basis[:, 0])[0, 1] > 0.9
+    prior, noise = draw.normal(size=400), draw.normal(size=400)
+    assert np.abs(fit_correction(Task(prior, basis, noise)).slopes).max() < 0.05
+    found = fit_correction(Task(prior, basis, basis[:, 0] + 0.5 * noise))
+    assert found.slopes[0] > 0.8
+    assert found.belief > 0.99
+
+
+def test_labels_score_themselves_by_fits_that_have_not_seen_them() -> None:
+    draw = np.random.default_rng(4)
+    rows = draw.normal(size=(300, 6)).astype(np.float32)
+    prior, noise, fold = draw.normal(size=300), draw.normal(size=300), np.arange(300) % 5
+    recipe = Recipe((Slopes("slopes", np.ones(6)),), 2, 0)
+    learned = cross_fitted(recipe, rows, prior, rows[:, 3] + 0.3 * noise, fold)
+    assert np.corrcoef(learned, rows[:, 3])[0, 1] > 0.9
+    assert np.corrcoef(cross_fitted(recipe, rows, prior, noise, fold), noise)[0, 1] < 0.15
 
 
 def test_the_prior_is_never_turned_round() -> None:
-    draw = np.random.default_rng(1)
-    prior = draw.normal(size=2000)
-    task = Task(prior, np.zeros((2000, 1)), -prior, np.arange(2000) % 5)
-    assert fit_correction(task).trust > 0
+    prior = np.random.default_rng(1).normal(size=2000)
+    assert fit_correction(Task(prior, np.zeros((2000, 1)), -prior)).trust > 0
+
+
+def test_of_several_models_the_worse_half_stands_in_for_the_weak_one(tmp_path: Path) -> None:
+    rows = [{"prompt": str(number), "scores": {"a": 0, "b": number % 2, "c": 1, "d": 1}} for number in range(4)]
+    found = read_labels(write(tmp_path / "labels.jsonl", [*rows, {"prompt": "x", "scores": {"c": 1, "d": 0}}]))
+    assert [(label.weak, label.strong) for label in found.labels] == [(0.0, None), (0.5, None)] * 2
+    assert found.drops.total == 1
 
 
 def test_a_neighbours_head_comes_back_from_its_file(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_both_bad_teaches_that_a_prompt_is_hard_and_stays_out_of_calibration():
     assert battle_outcome(vote("both_bad"), STRENGTHS) is None
 
 
+@pytest.mark.parametrize("names", [("strong", "weak"), ("weak", "strong")])
+def test_models_called_weak_and_strong_are_the_tiers_however_close_their_votes_are(names):
+    model_a, model_b = names
+    votes = [vote("model_a" if n % 2 else "model_b", prompt=str(n), model_a=model_a, model_b=model_b) for n in range(6)]
+    strong_won = [(number % 2 == 1) == (model_a == "strong") for number in range(6)]
+    assert [label.strong_wins for label in label_battles(votes)] == [float(won) for won in strong_won]
+    assert all((label.target > 0.5) == won for label, won in zip(label_battles(votes), strong_won, strict=True))
+
+
 def test_a_win_of_the_stronger_model_teaches_more_the_weaker_the_other_was():
     far, near = vote("model_a"), vote("model_a", model_b="equal")
     assert 0.5 < battle_target(near, STRENGTHS) < 0.6
@@ -73,7 +82,8 @@ def test_a_tie_is_half_a_win_for_both():
 def test_a_model_that_never_lost_has_a_finite_strength_and_one_win_makes_no_clear_gap():
     many = fit_strengths([vote("model_a")] * 5000)
     assert 1.0 < many["strong"] < 20.0
-    assert battle_outcome(vote("model_a"), fit_strengths([vote("model_a")])) is None
+    once = vote("model_a", model_a="one", model_b="other")
+    assert battle_outcome(once, fit_strengths([once])) is None
 
 
 def test_no_votes_give_no_strengths():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from router.errors import DataError
@@ -22,8 +23,8 @@ from training.graded import GRADED_FORMS
 from training.pipeline import raw_rows
 from training.progress import progress
 from training.records import Drops, Graded, Labelled
-from training.refit.labels import Label, as_labelled
-from training.refit.run import fit_chain
+from training.refit.labels import Label, as_labelled, labels_of_several
+from training.refit.run import LEAST_BELIEF, fit_chain
 from training.tables import read_rows
 
 FloatArray = NDArray[np.float64]
@@ -70,18 +71,18 @@ def traffic_of(benchmark: Benchmark, raw: Matrix, *, weak_only: bool) -> Traffic
 
 
 def traffic_of_table(path: Path, chain: Chain, *, without: Sequence[str]) -> Traffic:
-    """Weak-only labels from a table of other models: the weak grade is the mean of all of them but ``without``.
+    """Weak-only labels from a table of other models, all but ``without`` (``labels_of_several``).
 
     Raises:
         DataError: the table cannot be read, or no model is left.
     """
     drops = Drops()
     graded: list[Graded] = list(records_of(read_rows(path, drops, path.name), GRADED_FORMS, drops, path.name))
-    labels = [
-        Label(prompt=row.prompt, weak=float(np.mean(grades)), strong=None)
+    others = [
+        replace(row, scores={model: grade for model, grade in row.scores.items() if model not in without})
         for row in graded
-        if (grades := [grade for model, grade in row.scores.items() if model not in without])
     ]
+    labels = labels_of_several([row for row in others if row.scores])
     if not labels:
         raise DataError(f"{path}: no model is left to label with; name fewer with --without")
     prompts = [label.prompt for label in labels]
@@ -150,7 +151,7 @@ def _refitted_scores(
     if not len(drawn):
         return prior_scores, False
     done = fit_chain(prior, [traffic.labelled[place] for place in drawn.tolist()], traffic.raw[drawn], seed)
-    return done.chain.scores(raw), done.correction.penalty is not None
+    return done.chain.scores(raw), done.belief >= LEAST_BELIEF
 
 
 def _apgr(benchmark: Benchmark, places: IntArray, scores: FloatArray) -> float:

@@ -1,7 +1,7 @@
 """One refit, stage by stage: read -> score with the prior -> correct -> calibrate -> measure -> export -> report.
 
 Calibration, curve and operating points are taken from cross-fitted scores: every label is scored by a chain that was
-fitted, penalty included, on the other folds.
+fitted on the other folds.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from training.export import make_room
 from training.golden_prompts import GOLDEN_PROMPTS
 from training.pipeline import raw_rows
 from training.records import Labelled
-from training.refit.basis import Part, parts_of
-from training.refit.correction import FOLDS, Correction, Task, cross_fitted, fit_correction
+from training.refit.additions import Additions, Recipe, cross_fitted, fit_additions
+from training.refit.basis import parts_of
 from training.refit.labels import LabelSet, as_labelled, read_labels
 from training.report import write_report
 from training.splits import split_by_group
@@ -37,8 +37,16 @@ FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 Say = Callable[[str], None]
 
+FEWEST_LABELS = 100
+"""With fewer the prior ranks alone. On average even 50 labels help, but single draws lose by them
+(``training/LOG.md``)."""
+
+FOLDS = 5
 DECIMALS = 10
 LEAST_SPREAD = 1e-9
+
+LEAST_BELIEF = 0.005
+"""Additions that the labels make less likely than this are not worth their heads."""
 
 ASSUMED = {
     True: "both models were graded: the win rate is the chance that the strong answer is strictly better",
@@ -66,11 +74,14 @@ class RefitPlan(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """A corrected chain, calibrated, and what was measured by cross-fitting: scores float64 [N] of the labels."""
+    """A corrected chain, calibrated, and what was measured by cross-fitting: scores float64 [N] of the labels.
+
+    ``belief``, 0..1: how likely the labels make it that the prior's ranking is to be corrected.
+    """
 
     chain: Chain
     calibration: Calibration
-    correction: Correction
+    belief: float
     scores: FloatArray
 
 
@@ -115,23 +126,20 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
         raise DataError(f"{len(labelled)} labels are too few, at least {FEWEST_ROWS} are due; label more prompts")
     with one_thread():
         rows = prior.scaler.apply(raw)
-        parts = parts_of(rows, prior.scaler, prior.inputs.encoder.dim, seed)
-        task = Task(
-            prior=prior.blend.predict(rows),
-            basis=np.hstack([part.basis(rows) for part in parts]),
-            gain=np.array([row.target for row in labelled], np.float64),
-            fold=_folds(labelled, seed),
-        )
-        held_out = cross_fitted(task)
+        dim = prior.inputs.encoder.dim
+        enough = len(labelled) >= FEWEST_LABELS
+        recipe = Recipe(parts_of(rows, prior.scaler, dim, seed) if enough else (), dim, seed)
+        scored, gain = prior.blend.predict(rows), np.array([row.target for row in labelled], np.float64)
+        held_out = cross_fitted(recipe, rows, scored, gain, _folds(labelled, seed))
         centre, spread = float(held_out.mean()), float(held_out.std())
         if spread <= LEAST_SPREAD:
             raise DataError("the labels hold nothing to learn: every prompt has the same one; label more prompts")
-        correction = fit_correction(task)
-    blend = _corrected(prior.blend, correction, parts, centre, spread)
+        additions = fit_additions(recipe, rows, scored, gain)
+    blend = _corrected(prior.blend, additions, centre, spread)
     scores = (held_out - centre) / spread
     calibration = calibrate(scores, labelled)
     chain = Chain(prior.inputs.encoder, prior.scaler, blend, calibration.calibrator)
-    return Refitted(chain, calibration, correction, scores)
+    return Refitted(chain, calibration, additions.belief, scores)
 
 
 def _folds(labelled: list[Labelled], seed: int) -> NDArray[np.intp]:
@@ -141,18 +149,14 @@ def _folds(labelled: list[Labelled], seed: int) -> NDArray[np.intp]:
     return np.array([fold_of[row.group] for row in labelled], np.intp)
 
 
-def _corrected(prior: Blend, correction: Correction, parts: tuple[Part, ...], centre: float, spread: float) -> Blend:
-    """The prior's heads by their trust and the correction's beside them, in units of the held-out scores' spread."""
-    trust = correction.trust / spread
+def _corrected(prior: Blend, additions: Additions, centre: float, spread: float) -> Blend:
+    """The prior's heads by their trust and the additions beside them, in units of the held-out scores' spread."""
+    trust = additions.trust / spread
     heads = [BlendedHead(part.name, part.head, round(part.weight * trust, DECIMALS)) for part in prior.heads]
-    if correction.penalty is not None:
-        start = 0
-        for added in parts:
-            slopes = correction.slopes[start : start + added.size]
-            start += added.size
-            head = added.head(slopes / spread, prior.width, DECIMALS)
-            heads.append(BlendedHead(_free_name(added.name, heads), head, 1.0))
-    bias = (correction.intercept + correction.trust * prior.bias - centre) / spread
+    if additions.belief >= LEAST_BELIEF:
+        for part in additions.heads:
+            heads.append(BlendedHead(_free_name(part.name, heads), part.head, round(part.weight / spread, DECIMALS)))
+    bias = (additions.intercept + additions.trust * prior.bias - centre) / spread
     return Blend(tuple(heads), round(bias, DECIMALS))
 
 
@@ -163,9 +167,11 @@ def _free_name(name: str, heads: list[BlendedHead]) -> str:
 
 
 def _outcome(done: Refitted) -> str:
-    if done.correction.penalty is None:
-        return "the labels do not clearly improve on the prior's ranking, so it stays; the win rates are recalibrated"
-    return f"corrected with penalty {done.correction.penalty:g}, chosen by cross-validation over the labels"
+    if done.belief == 0.0:
+        return f"below {FEWEST_LABELS} labels the order of prompts stays as it is; the win rates are recalibrated"
+    if done.belief < LEAST_BELIEF:
+        return "the labels say nothing new about the order of prompts, so it stays; the win rates are recalibrated"
+    return f"the labels correct the order of prompts with a belief of {done.belief:.0%}; the win rates are recalibrated"
 
 
 def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[Labelled], done: Refitted) -> Manifest:
@@ -193,7 +199,7 @@ def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[La
                 "labels": len(labelled),
                 "pairs": found.of_pairs,
                 "meaning": ASSUMED[found.of_pairs],
-                "penalty": done.correction.penalty,
+                "belief": round(done.belief, 4),
             },
         },
     )

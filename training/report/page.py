@@ -57,6 +57,7 @@ def context(manifest: Manifest, drawings: Mapping[str, Drawing], curves: Sequenc
         "drawings": drawings,
         "learning_curves": curves,
         "refit": manifest.extra.get("refit"),
+        "pair": manifest.extra.get("pair"),
         **_measured(manifest),
         **_origin(manifest),
     }
