@@ -24,16 +24,15 @@ from router.http.errors import render_error
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
-from router.http.status import cache_stats, health, stats
-from router.ledger.ledger import Ledger
+from router.http.status import cache_stats, health, metrics, stats
+from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
+from router.metrics import Metrics
 from router.policy import DEFAULT_OPERATING_POINT, Dial
 from router.scoring.scorer import Scorer
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
-
-LEDGER_FILE = "ledger.sqlite3"
 
 
 def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] | None = None) -> Litestar:
@@ -58,12 +57,14 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         upstreams=upstreams,
         cache=_cache(settings),
         ledger=Ledger.open(settings.home_path / LEDGER_FILE),
+        metrics=Metrics(scorer.version, scorer.manifest.reference),
         fallback=settings.fallback,
+        when_unfamiliar=settings.unfamiliar,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
-        route_handlers=[chat_completions, route, list_models, get_model, health, stats, cache_stats],
+        route_handlers=[chat_completions, route, list_models, get_model, health, stats, cache_stats, metrics],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},

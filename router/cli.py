@@ -14,10 +14,14 @@ import click
 import msgspec
 
 from router import __version__
-from router.errors import UnderdogError
-from router.settings import FIELDS, PREFIX, load_settings
+from router.errors import ArtifactError, UnderdogError
+from router.settings import FIELDS, PREFIX, Settings, load_settings
+from router.types import Evidence, Tuning, WhenUnfamiliar
 
 Command = Callable[..., None]
+
+SHIFTED_STATUS = 3
+"""Exit status of `underdog drift` where something has shifted."""
 
 
 class _Group(click.Group):
@@ -88,19 +92,85 @@ def fetch(home: str | None) -> None:
 @click.argument("prompt")
 @click.option("--threshold", help="Threshold to decide by, 0 to 1.  [default: the server's]")
 @click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def route(prompt: str, threshold: str | None, artifact: str | None, config: Path | None, as_json: bool) -> None:
+def route(
+    prompt: str,
+    threshold: str | None,
+    artifact: str | None,
+    unfamiliar: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Say where PROMPT would go, and why. Needs no server and asks no model. PROMPT may be - for standard input."""
     text = _read_standard_input() if prompt == "-" else prompt
     if not text.strip():
         raise click.UsageError("The prompt is empty.")
     from router.scoring.scorer import Scorer
 
-    settings = load_settings(flags={"threshold": threshold, "artifact": artifact}, config=config)
+    settings = load_settings(
+        flags={"threshold": threshold, "artifact": artifact, "unfamiliar": unfamiliar}, config=config
+    )
     scorer = Scorer.load(Path(settings.artifact).expanduser() if settings.artifact else None)
-    decision = _explain(scorer, text, settings.threshold)
+    decision = _explain(scorer, text, settings.threshold, settings.unfamiliar)
     click.echo(msgspec.json.encode(decision).decode() if as_json else _readable(decision))
+
+
+@main.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=7.0,
+    show_default=True,
+    help="Length of either period.",
+)
+@click.option("--tenant", help="Whose requests.  [default: everybody's]")
+@click.option("--home", help="Folder with the ledger.  [default: the server's]")
+@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def drift(
+    days: float, tenant: str | None, home: str | None, artifact: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Say whether traffic has shifted: from the artifact's own prompts, and from the days before.
+
+    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has shifted or requests are too few
+    to tell, 3 where something has, 1 where it cannot be told.
+    """
+    from datetime import UTC, datetime
+
+    from router.ledger.drift import read_drift
+    from router.ledger.ledger import LEDGER_FILE
+    from router.scoring.artifact import load_artifact
+
+    settings = load_settings(flags={"home": home, "artifact": artifact}, config=config)
+    loaded = load_artifact(_artifact_folder(settings), verify=False)
+    manifest = loaded.manifest
+    if manifest.reference is None:
+        raise ArtifactError(f"artifact {manifest.label}: does not say what its prompts looked like; refit it.")
+    found = read_drift(
+        settings.home_path / LEDGER_FILE,
+        artifact=manifest.label,
+        reference=manifest.reference,
+        curve=loaded.curve,
+        days=days,
+        until=datetime.now(UTC),
+        tenant=tenant,
+    )
+    if as_json:
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "shifted": found.shifted}))
+    else:
+        from router.drift_table import show
+
+        show(found)
+    sys.exit(SHIFTED_STATUS if found.shifted else 0)
+
+
+def _artifact_folder(settings: Settings) -> Path:
+    from router.scoring.artifact import default_artifact_path
+
+    return Path(settings.artifact).expanduser() if settings.artifact else default_artifact_path()
 
 
 def _read_standard_input() -> str:
@@ -108,24 +178,37 @@ def _read_standard_input() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _explain(scorer: Any, text: str, threshold: float | None) -> dict[str, Any]:
-    from router.policy import DEFAULT_OPERATING_POINT
+def _explain(scorer: Any, text: str, threshold: float | None, when_unfamiliar: WhenUnfamiliar) -> dict[str, Any]:
+    from router.policy import DEFAULT_OPERATING_POINT, Models, decide
 
     used = scorer.manifest.operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
     score = scorer.score(text)
+    decision = decide(
+        tuning=Tuning(),
+        threshold=used,
+        win_rate=score.win_rate,
+        models=Models(weak="weak", strong="strong"),
+        artifact=scorer.version,
+        evidence=Evidence(unfamiliarity=score.unfamiliarity),
+        when_unfamiliar=when_unfamiliar,
+    )
     return {
-        "route": "strong" if score.win_rate >= used else "weak",
+        "route": decision.route,
+        "reason": decision.reason,
         "win_rate": round(score.win_rate, 6),
         "threshold": round(used, 6),
         "artifact": scorer.version,
         "tokens": score.tokens,
+        "unfamiliarity": None if score.unfamiliarity is None else round(score.unfamiliarity, 4),
         "contributions": {name: round(value, 4) for name, value in scorer.explain(text).items()},
     }
 
 
 def _readable(decision: dict[str, Any]) -> str:
-    relation = ">=" if decision["route"] == "strong" else "<"
+    relation = ">=" if decision["win_rate"] >= decision["threshold"] else "<"
     comparison = f"win rate {decision['win_rate']:.3f} {relation} threshold {decision['threshold']:.3f}"
+    if decision["reason"] == "unfamiliar":
+        comparison = f"unfamiliar ({decision['unfamiliarity']:.2f}, the limit is 1), whatever its {comparison}"
     lines = [f"{decision['route']}: {comparison}  ({decision['artifact']}, {decision['tokens']} tokens)"]
     lines += [f"  {value:+.3f}  {name}" for name, value in decision["contributions"].items()]
     return "\n".join(lines)

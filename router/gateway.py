@@ -14,11 +14,23 @@ from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefu
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
+from router.metrics import Metrics
 from router.policy import AUTO, Dial, Models, decide, pinned_route
 from router.scoring.prompt import bound, prompt_text
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
-from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
+from router.types import (
+    ChatRequest,
+    Cost,
+    Decision,
+    Evidence,
+    Principal,
+    Reason,
+    Route,
+    Tuning,
+    Usage,
+    WhenUnfamiliar,
+)
 from router.upstream.base import StreamReply, Upstream
 from router.upstream.build import Upstreams
 
@@ -95,7 +107,16 @@ class Gateway:
     """Joins scorer, cache, upstreams and ledger; holds no state of its own."""
 
     def __init__(
-        self, *, scorer: Scorer, dial: Dial, upstreams: Upstreams, cache: Cache, ledger: Ledger, fallback: bool
+        self,
+        *,
+        scorer: Scorer,
+        dial: Dial,
+        upstreams: Upstreams,
+        cache: Cache,
+        ledger: Ledger,
+        metrics: Metrics,
+        fallback: bool,
+        when_unfamiliar: WhenUnfamiliar,
     ) -> None:
         self.upstreams = upstreams
         self.cache = cache
@@ -103,7 +124,9 @@ class Gateway:
         self.dial = dial
         self.artifact = scorer.version
         self._scorer = scorer
+        self.metrics = metrics
         self._fallback = fallback
+        self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -167,6 +190,7 @@ class Gateway:
         started = time.perf_counter()
         decision, embed = self._decide(call, threshold)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
+        self.metrics.decided(decision)
         return decision, embed
 
     def _decide(self, call: Call, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
@@ -176,6 +200,7 @@ class Gateway:
         evidence = Evidence(
             score=score.score,
             tokens=score.tokens,
+            unfamiliarity=score.unfamiliarity,
             tuned_by=call.tuning.source,
             contributions=self._scorer.explain(text) if explain else {},
         )
@@ -186,6 +211,7 @@ class Gateway:
             models=self.models,
             artifact=self.artifact,
             evidence=evidence,
+            when_unfamiliar=self._when_unfamiliar,
         )
         return decision, lambda asked: score.embedding if bound(asked) == text else self._scorer.encode(asked)
 

@@ -20,6 +20,9 @@ from router.types import LedgerRow
 
 T = TypeVar("T")
 
+LEDGER_FILE = "ledger.sqlite3"
+"""Name of the ledger in the home folder."""
+
 BUSY_TIMEOUT_S = 5.0
 
 _log = logging.getLogger(__name__)

@@ -15,31 +15,35 @@ from msgspec import Struct
 from router.errors import UNREADABLE_JSON, ArtifactError
 from router.scoring.arrays import REMEDY
 from router.scoring.chain import Chain
+from router.scoring.familiarity import Familiarity
+from router.scoring.prompt import bound
 
 GOLDEN_FILE = "golden.jsonl"
 TOLERANCE = 1e-6
-"""Largest difference of a score or win rate that counts as the same."""
+"""Largest difference of a score, win rate or unfamiliarity that counts as the same."""
 
 
 class GoldenRow(Struct, frozen=True, kw_only=True):
-    """One prompt with what it scored."""
+    """One prompt with what it scored; ``unfamiliarity`` is None where the artifact cannot tell."""
 
     prompt: str
     score: float
     win_rate: float
+    unfamiliarity: float | None = None
 
 
-def write_golden(folder: Path, chain: Chain, prompts: Sequence[str]) -> None:
+def write_golden(folder: Path, chain: Chain, prompts: Sequence[str], familiarity: Familiarity | None = None) -> None:
     """Score ``prompts`` and record the rows in ``golden.jsonl``."""
     scores, win_rates = chain.run(prompts)
+    strange = _unfamiliarity(chain, familiarity, prompts)
     rows = [
-        GoldenRow(prompt=prompt, score=score, win_rate=win_rate)
-        for prompt, score, win_rate in zip(prompts, scores.tolist(), win_rates.tolist(), strict=True)
+        GoldenRow(prompt=prompt, score=score, win_rate=win_rate, unfamiliarity=far)
+        for prompt, score, win_rate, far in zip(prompts, scores.tolist(), win_rates.tolist(), strange, strict=True)
     ]
     (folder / GOLDEN_FILE).write_bytes(msgspec.json.Encoder().encode_lines(rows))
 
 
-def replay_golden(folder: Path, chain: Chain) -> None:
+def replay_golden(folder: Path, chain: Chain, familiarity: Familiarity | None = None) -> None:
     """Score the golden prompts again.
 
     Raises:
@@ -57,6 +61,24 @@ def replay_golden(folder: Path, chain: Chain) -> None:
             f"{win_rates[row]:.6f}, so this artifact would not route as it was measured; install the pinned "
             "dependencies, or refit it with train-router."
         )
+    _compare_unfamiliarity(path, rows, _unfamiliarity(chain, familiarity, [row.prompt for row in rows]))
+
+
+def _compare_unfamiliarity(path: Path, rows: Sequence[GoldenRow], found: Sequence[float | None]) -> None:
+    for number, (row, now) in enumerate(zip(rows, found, strict=True), 1):
+        if row.unfamiliarity is not None and (now is None or not abs(row.unfamiliarity - now) <= TOLERANCE):
+            raise ArtifactError(
+                f"{path}: row {number} was recorded with unfamiliarity {row.unfamiliarity:.6f} and now gives {now}, so "
+                "this artifact would not route as it was measured; install the pinned dependencies, or refit it with "
+                "train-router."
+            )
+
+
+def _unfamiliarity(chain: Chain, familiarity: Familiarity | None, prompts: Sequence[str]) -> list[float | None]:
+    if familiarity is None:
+        return [None] * len(prompts)
+    features = chain.scaler.apply(chain.inputs.raw(prompts))[:, chain.inputs.encoder.dim :]
+    return [familiarity.unfamiliarity(bound(prompt), row) for prompt, row in zip(prompts, features, strict=True)]
 
 
 def _read(path: Path) -> list[GoldenRow]:

@@ -73,10 +73,10 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None
     newer = (*MIGRATIONS, ("CREATE TABLE future (x)",))
     with contextlib.closing(connect_writer(path, busy_timeout_s=0.2)) as connection:
         migrate(connection, path, newer)
-    with pytest.raises(LedgerError, match=r"written by a newer Underdog \(schema 2, this one knows 1\); upgrade"):
+    with pytest.raises(LedgerError, match=r"written by a newer Underdog \(schema 3, this one knows 2\); upgrade"):
         Ledger.open(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert version(connection) == 2
+        assert version(connection) == 3
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
