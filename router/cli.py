@@ -120,7 +120,7 @@ def route(
 @main.command()
 @click.option(
     "--days",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=3650),
     default=7.0,
     show_default=True,
     help="Length of either period.",

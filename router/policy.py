@@ -72,9 +72,9 @@ def decide(
     """Choose the route for one request.
 
     The rule is RouteLLM's: strong when win rate >= threshold. A prompt that is unlike all training goes where
-    ``when_unfamiliar`` says instead, unless the threshold is 0 or 1, which mean always and never, or the artifact cannot
-    tell. A pinned route or model overrides both. Where the chosen
-    route has no model, a routed request goes to the other one and the reason says so; a pinned one is refused.
+    ``when_unfamiliar`` says instead, unless the artifact cannot tell, or the threshold is 0 or 1, which mean always and
+    never. A pinned route or model overrides both. Where the chosen route has no model, a routed request goes to the
+    other one and the reason says so; a pinned one is refused.
 
     Raises:
         UnknownModel: a pin names a model or a route that is not configured.

@@ -224,7 +224,7 @@ def _expected(kind: Any) -> str:
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return _number(info)
     if isinstance(info, msgspec.inspect.LiteralType):
-        return " or ".join(str(value) for value in info.values)
+        return "one of " + ", ".join(str(value) for value in info.values)
     return "text"
 
 

@@ -150,8 +150,8 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     """One request, as the ledger keeps it. No prompt, no answer, no key.
 
     ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or
-    ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC. ``scored_tokens`` and ``unfamiliarity`` are
-    what the decision saw of the prompt; None where nothing was scored (an exact answer from the cache).
+    ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC. ``scored_tokens`` and ``unfamiliarity``
+    are what the decision saw of the prompt; None where nothing was scored (an exact answer from the cache).
     """
 
     request_id: str

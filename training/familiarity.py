@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from statistics import fmean
 
 import numpy as np
 from msgspec import Struct
@@ -43,6 +44,7 @@ LABELS_ALARMS = 0.01
 _NON_LATIN = FEATURE_NAMES.index("script.non_latin_share")
 _ROWS_AT_ONCE = 2048
 _DECIMALS = 6
+_UNITS = 10.0**_DECIMALS
 _HALVINGS = 40
 _NO_LIMITS = FamiliarityLimits(mean_surprise=0.0, surprise=1.0, shape=1.0)
 
@@ -196,7 +198,7 @@ def _limit(values: FloatArray, prompts: Prompts) -> float:
     low, high = 0.0, float(values.max())
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        alarms = max(_above(votes, middle), float(np.mean([_above(part, middle) for part in by_source] or [0.0])))
+        alarms = max(_above(votes, middle), fmean([_above(part, middle) for part in by_source] or [0.0]))
         low, high = (low, middle) if alarms <= FALSE_ALARMS else (middle, high)
     return _rounded_up(high)
 
@@ -207,4 +209,4 @@ def _above(values: FloatArray, limit: float) -> float:
 
 
 def _rounded_up(value: float) -> float:
-    return ceil(value * 10**_DECIMALS) / 10**_DECIMALS
+    return ceil(value * _UNITS) / _UNITS

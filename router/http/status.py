@@ -60,6 +60,6 @@ async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """In Prometheus's text format, since the server started. Needs the key, as everything that tells of traffic does."""
+    """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
     return Response(services.gateway.metrics.render().encode(), headers={"content-type": CONTENT_TYPE})

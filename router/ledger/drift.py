@@ -79,13 +79,10 @@ class Drift(Struct, frozen=True, kw_only=True):
     @property
     def shifted(self) -> list[str]:
         """What has shifted, in words."""
-        found = []
-        for row in self.distributions:
-            found += (
-                [f"{row.quantity} from the artifact's prompts"] if row.against_artifact.verdict == "shifted" else []
-            )
-            found += [f"{row.quantity} from earlier requests"] if row.against_earlier.verdict == "shifted" else []
-        return found + [row.quantity for row in self.shares if row.verdict == "shifted"]
+        pairs = [(row.quantity, row.against_artifact.verdict, "the artifact's prompts") for row in self.distributions]
+        pairs += [(row.quantity, row.against_earlier.verdict, "earlier requests") for row in self.distributions]
+        pairs += [(row.quantity, row.verdict, row.expected_from) for row in self.shares]
+        return [f"{quantity} from that of {other}" for quantity, verdict, other in pairs if verdict == "shifted"]
 
 
 def read_drift(
@@ -136,10 +133,9 @@ def _read(path: Path, artifact: str, begin: datetime, end: datetime, tenant: str
         raise LedgerError(f"ledger {path}: there is none; name its folder with --home, or let the server answer first.")
     try:
         with contextlib.closing(connect_reader(path, busy_timeout_s=BUSY_TIMEOUT_S)) as connection:
-            if "scored_tokens" not in {name for (_, name, *_) in connection.execute("PRAGMA table_info(requests)")}:
-                raise LedgerError(
-                    f"ledger {path}: its schema is older; start the server once, which brings it up to date."
-                )
+            columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('requests')")}
+            if "scored_tokens" not in columns:
+                raise LedgerError(f"ledger {path}: of an older schema; start the server once, which updates it.")
             found = connection.execute(_SELECT, (artifact, micros(begin), micros(end), tenant, tenant))
             return [Scored(*values) for values in found if values[0] is not None]
     except sqlite3.Error as error:
@@ -174,7 +170,7 @@ def _unfamiliar(recent: Sequence[Scored], expected: float | None, source: str) -
 
 
 def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
-    """The share sent to the strong model against what the thresholds in use promise, where the caller pinned nothing."""
+    """The share sent to the strong model against what the thresholds in use promise; pinned requests do not count."""
     decided = [row for row in recent if row.reason in _DECIDED and row.threshold is not None]
     promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
     expected = sum(promised) / len(promised) if promised else None

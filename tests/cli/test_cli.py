@@ -35,7 +35,16 @@ def test_a_decision_is_also_given_as_json() -> None:
     decision = json.loads(underdog("route", EASY, "--json", "--threshold", "0.01").output)
     assert decision["route"] == "strong"
     assert decision["threshold"] == 0.01
-    assert set(decision) == {"route", "win_rate", "threshold", "artifact", "tokens", "contributions"}
+    assert set(decision) == {
+        "route",
+        "reason",
+        "win_rate",
+        "threshold",
+        "artifact",
+        "tokens",
+        "unfamiliarity",
+        "contributions",
+    }
 
 
 def test_a_prompt_may_come_from_standard_input_whatever_its_bytes() -> None:
