@@ -28,9 +28,10 @@ from router.http.feedback import feedback
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
-from router.http.status import cache_stats, health, stats
-from router.ledger.ledger import FILE_NAME, Ledger
+from router.http.status import cache_stats, health, metrics, stats
+from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
+from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
@@ -59,13 +60,15 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         in_use=load_in_use(settings),
         upstreams=upstreams,
         cache=_cache(settings),
-        ledger=Ledger.open(settings.home_path / FILE_NAME),
+        ledger=Ledger.open(settings.home_path / LEDGER_FILE),
+        metrics=Metrics(),
         fallback=settings.fallback,
+        when_unfamiliar=settings.unfamiliar,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
-        route_handlers=[chat_completions, route, feedback, list_models, get_model, health, stats, cache_stats],
+        route_handlers=[chat_completions, route, feedback, list_models, get_model, health, stats, cache_stats, metrics],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
@@ -115,7 +118,7 @@ async def _following(
     """Put in use what the operator chooses while the server runs, unless the settings pin an artifact."""
 
     def put_in_use(chosen: InUse) -> None:
-        gateway.in_use = chosen
+        gateway.put_in_use(chosen)
         logger.info("artifact %s is in use from now on", chosen.artifact)
 
     following = None if settings.artifact else asyncio.create_task(follow(pointer, settings, stamp, put_in_use))

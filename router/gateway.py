@@ -15,10 +15,22 @@ from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefu
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
+from router.metrics import Metrics
 from router.policy import AUTO, Models, decide, kept_promise, pinned_route
 from router.scoring.prompt import bound, prompt_text
 from router.settlement import Settlement
-from router.types import ChatRequest, Cost, Decision, Evidence, Principal, Reason, Route, Tuning, Usage
+from router.types import (
+    ChatRequest,
+    Cost,
+    Decision,
+    Evidence,
+    Principal,
+    Reason,
+    Route,
+    Tuning,
+    Usage,
+    WhenUnfamiliar,
+)
 from router.upstream.base import StreamReply, Upstream
 from router.upstream.build import Upstreams
 
@@ -98,15 +110,32 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway:
     """Joins the artifact in use, cache, upstreams and ledger; holds no state of its own.
 
-    ``in_use`` may be replaced at any time: a request reads it once.
+    ``put_in_use`` may be called at any time: a request reads ``in_use`` once.
     """
 
-    def __init__(self, *, in_use: InUse, upstreams: Upstreams, cache: Cache, ledger: Ledger, fallback: bool) -> None:
-        self.in_use = in_use
+    def __init__(
+        self,
+        *,
+        in_use: InUse,
+        upstreams: Upstreams,
+        cache: Cache,
+        ledger: Ledger,
+        metrics: Metrics,
+        fallback: bool,
+        when_unfamiliar: WhenUnfamiliar,
+    ) -> None:
         self.upstreams = upstreams
         self.cache = cache
         self.ledger = ledger
+        self.metrics = metrics
+        self.put_in_use(in_use)
         self._fallback = fallback
+        self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+
+    def put_in_use(self, in_use: InUse) -> None:
+        """Let this artifact decide the requests that come from now on."""
+        self.in_use = in_use
+        self.metrics.watch(in_use.artifact, in_use.scorer.manifest.reference)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -177,6 +206,7 @@ class Gateway:
         started = time.perf_counter()
         decision, embed = self._decide(call, in_use, threshold)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
+        self.metrics.decided(decision)
         return decision, embed
 
     def _decide(self, call: Call, in_use: InUse, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
@@ -187,6 +217,7 @@ class Gateway:
         evidence = Evidence(
             score=score.score,
             tokens=score.tokens,
+            unfamiliarity=score.unfamiliarity,
             tuned_by=call.tuning.source,
             contributions=scorer.explain(text) if explain else {},
         )
@@ -197,6 +228,7 @@ class Gateway:
             models=self.models,
             artifact=in_use.artifact,
             evidence=evidence,
+            when_unfamiliar=self._when_unfamiliar,
         )
         return decision, lambda asked: score.embedding if bound(asked) == text else scorer.encode(asked)
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from router.errors import InvalidRequest, NoUpstream, UnknownModel
 from router.scoring.curve import Curve, OperatingPoint, PromiseKind
-from router.types import Decision, Evidence, Reason, Route, Tuning
+from router.scoring.familiarity import UNFAMILIAR_ABOVE
+from router.types import Decision, Evidence, Reason, Route, Tuning, WhenUnfamiliar
 
 AUTO = "auto"
 DEFAULT_OPERATING_POINT = "balanced"
@@ -118,11 +119,14 @@ def decide(
     models: Models,
     artifact: str,
     evidence: Evidence,
+    when_unfamiliar: WhenUnfamiliar = "strong",
 ) -> Decision:
     """Choose the route for one request.
 
-    The rule is RouteLLM's: strong when win rate >= threshold. A pinned route or model overrides it. Where the chosen
-    route has no model, a routed request goes to the other one and the reason says so; a pinned one is refused.
+    The rule is RouteLLM's: strong when win rate >= threshold. A prompt that is unlike all training goes where
+    ``when_unfamiliar`` says instead, unless the artifact cannot tell, or the threshold is 0 or 1, which mean always and
+    never. A pinned route or model overrides both. Where the chosen route has no model, a routed request goes to the
+    other one and the reason says so; a pinned one is refused.
 
     Raises:
         UnknownModel: a pin names a model or a route that is not configured.
@@ -132,7 +136,8 @@ def decide(
     if pinned is not None:
         route, reason = pinned, _PINNED
     else:
-        route, reason = _by_win_rate(win_rate, threshold, models)
+        due, why = _due(win_rate, threshold, evidence.unfamiliarity, when_unfamiliar)
+        route, reason = _available(due, why, models)
     model = models.on(route)
     if model is None:
         raise UnknownModel(_missing(route), param="model")
@@ -172,12 +177,21 @@ def pinned_route(tuning: Tuning, models: Models) -> Route | None:
     raise UnknownModel(message, param="model")
 
 
-def _by_win_rate(win_rate: float, threshold: float, models: Models) -> tuple[Route, Reason]:
+def _due(
+    win_rate: float, threshold: float, unfamiliarity: float | None, when_unfamiliar: WhenUnfamiliar
+) -> tuple[Route, Reason]:
+    unfamiliar = unfamiliarity is not None and unfamiliarity > UNFAMILIAR_ABOVE
+    if unfamiliar and when_unfamiliar != "win-rate" and 0.0 < threshold < 1.0:
+        return when_unfamiliar, "unfamiliar"
+    return ("strong" if win_rate >= threshold else "weak"), "win-rate"
+
+
+def _available(due: Route, why: Reason, models: Models) -> tuple[Route, Reason]:
     if models.weak is None and models.strong is None:
         raise NoUpstream("No model is configured. Set UNDERDOG_WEAK_URL or UNDERDOG_STRONG_URL.")
-    if win_rate >= threshold:
-        return ("strong", "win-rate") if models.strong is not None else ("weak", "no-strong-model")
-    return ("weak", "win-rate") if models.weak is not None else ("strong", "no-weak-model")
+    if models.on(due) is not None:
+        return due, why
+    return ("weak", "no-strong-model") if due == "strong" else ("strong", "no-weak-model")
 
 
 def _missing(route: Route) -> str:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from router.errors import SettingsError
+from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
 
@@ -75,6 +76,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threshold: Annotated[
         Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")
     ] = None
+    unfamiliar: Annotated[
+        WhenUnfamiliar,
+        Meta(description="Where prompts unlike all training go: `strong`, `weak`, or by the `win-rate` after all."),
+    ] = "strong"
     artifact: Annotated[
         str | None,
         Meta(description="Folder of the classifier artifact; none takes the one chosen by `underdog artifacts use`."),
@@ -219,6 +224,8 @@ def _expected(kind: Any) -> str:
         return "true or false"
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return _number(info)
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return "one of " + ", ".join(str(value) for value in info.values)
     return "text"
 
 

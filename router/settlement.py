@@ -292,6 +292,8 @@ class Settlement:
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
             decision_us=self._decision_us,
+            scored_tokens=decision.evidence.tokens if decision else None,
+            unfamiliarity=decision.evidence.unfamiliarity if decision else None,
         )
 
     def _status(self) -> int:

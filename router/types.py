@@ -14,11 +14,15 @@ Route = Literal["weak", "strong"]
 Reason = Literal[
     "win-rate",  # the win rate was compared with the threshold
     "pinned",  # the caller named the model
+    "unfamiliar",  # the prompt is unlike all training, so the win rate was not heeded
     "no-strong-model",  # the strong one was due, and none is configured
     "no-weak-model",  # the weak one was due, and none is configured
     "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
     "weak-failed",  # the other way round
 ]
+
+WhenUnfamiliar = Literal["strong", "weak", "win-rate"]
+"""Where unfamiliar prompts go: to one of the models whatever their win rate, or by the win rate after all."""
 
 CacheOutcome = Literal["exact", "semantic", "miss", "bypass"]
 
@@ -91,10 +95,14 @@ class Tuning(Struct, frozen=True, kw_only=True):
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """What the decision rested on, for people: the score and the parts that pushed it."""
+    """What the decision rested on, for people: the score and the parts that pushed it.
+
+    ``unfamiliarity`` above 1: the prompt is unlike everything in training. None where the artifact cannot tell.
+    """
 
     score: float | None = None
     tokens: int | None = None
+    unfamiliarity: float | None = None
     tuned_by: str = "server"
     contributions: dict[str, float] = {}
 
@@ -142,7 +150,8 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     """One request, as the ledger keeps it. No prompt, no answer, no key.
 
     ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or
-    ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC.
+    ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC. ``scored_tokens`` and ``unfamiliarity``
+    are what the decision saw of the prompt; None where nothing was scored (an exact answer from the cache).
     """
 
     request_id: str
@@ -172,6 +181,8 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     decision_us: float | None = None
+    scored_tokens: int | None = None
+    unfamiliarity: float | None = None
 
 
 class CachedAnswer(Struct, frozen=True, kw_only=True):
@@ -207,4 +218,5 @@ __all__ = [
     "StreamOptions",
     "Tuning",
     "Usage",
+    "WhenUnfamiliar",
 ]

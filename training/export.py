@@ -12,7 +12,9 @@ from router.errors import DataError
 from router.scoring.artifact import Facts, load_artifact, write_artifact
 from router.scoring.chain import Chain
 from router.scoring.curve import Curve, OperatingPoint
+from router.scoring.familiarity import Familiarity
 from router.scoring.manifest import MANIFEST_FILE, Manifest, read_manifest
+from router.scoring.reference import Reference
 from router.scoring.scorer import Scorer
 from training.corpus import Corpus
 from training.decisions import record_decisions
@@ -21,16 +23,23 @@ from training.plan import Plan
 
 ENCODER_ABOUT_FILE = "encoder.json"
 HEAD_FILES = "head-*.npy"
+REFERENCE_FILES = "familiar-*.npy"
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """What a run measured: operating points, calibration, held-out figures and curve, and benchmark reports."""
+    """What a run measured: operating points, calibration, held-out figures and curve, benchmarks, and the prompts.
+
+    ``familiarity`` and ``reference`` describe the training prompts: one tells which prompts are unlike them, the other
+    what live traffic is compared with.
+    """
 
     operating_points: dict[str, OperatingPoint]
     calibration: dict[str, Any]
     held_out: dict[str, Any]
     held_out_curve: dict[str, Any]
     benchmarks: list[dict[str, Any]]
+    familiarity: Familiarity
+    reference: Reference
 
 
 def export(
@@ -49,6 +58,7 @@ def export(
         command=plan.command,
         description=f"{plan.classifier} classifier over a static encoder; score: how hard for the weak model",
         operating_points=measured.operating_points,
+        reference=measured.reference,
         encoder_about=encoder_about(encoder_folder),
         training_data=[_as_dict(source) for source in corpus.sources],
         measured={
@@ -65,7 +75,13 @@ def export(
         },
     )
     write_artifact(
-        plan.out, encoder_folder=encoder_folder, chain=chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts
+        plan.out,
+        encoder_folder=encoder_folder,
+        chain=chain,
+        curve=curve,
+        golden=GOLDEN_PROMPTS,
+        facts=facts,
+        familiarity=measured.familiarity,
     )
     return record_decisions(plan.out, Scorer(load_artifact(plan.out)))
 
@@ -81,10 +97,10 @@ def encoder_about(folder: Path) -> dict[str, str]:
 
 
 def make_room(folder: Path) -> None:
-    """Remove the heads of an earlier run; refuse a folder with files that are not an artifact's."""
+    """Remove the heads and the reference of an earlier run; refuse a folder with files that are not an artifact's."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST_FILE).is_file():
         raise DataError(f"{folder}: is not empty and holds no artifact; name another folder with --out")
-    for path in folder.glob(HEAD_FILES):
+    for path in (*folder.glob(HEAD_FILES), *folder.glob(REFERENCE_FILES)):
         path.unlink()
 
 

@@ -15,6 +15,7 @@ from router.scoring.calibration import Calibrator
 from router.scoring.chain import Chain
 from router.scoring.curve import Curve
 from router.scoring.encoder import StaticEncoder
+from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.inputs import Inputs
 from router.scoring.manifest import MANIFEST_FILE, Manifest
 from training.calibrate import Calibration, calibrate, decided
@@ -22,6 +23,7 @@ from training.corpus import Corpus
 from training.encoders import encoder_folder, load_encoder
 from training.evaluate import BENCHMARKS, Benchmark, measured_json
 from training.export import Measured, export
+from training.familiarity import Fitted, Prompts, fit_familiarity
 from training.fit import Design, fit_classifier, fit_scaler
 from training.gains import Key, gains
 from training.held_out import held_out_by_family, held_out_curve
@@ -30,6 +32,7 @@ from training.plan import Plan
 from training.progress import progress
 from training.reading import read_corpus, test_set_folder, test_set_lines, without_tests
 from training.records import Labelled
+from training.reference import reference_of
 from training.report import write_report
 from training.splits import split_by_group
 from training.tradeoff import USUAL_POINT, measure_curve, operating_points, point_lines
@@ -99,7 +102,9 @@ def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
     )
 
     win_rates = _cross_fitted(plan, encoder, slices["fit"], slices["calibrate"])
-    tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration)
+    fitted = _familiar(chain, [*slices.values()])
+    say(f"familiar: {len(fitted.prompts.texts):,} prompts; {_alarms(fitted)} of them unfamiliar while held out")
+    tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration, fitted)
     done = "replaced" if (plan.out / MANIFEST_FILE).is_file() else "wrote"
     manifest = export(plan, chain, tradeoff, measured, corpus.recounted(), folder)
     for line in point_lines(manifest.operating_points):
@@ -154,6 +159,18 @@ def _cross_fitted(plan: Plan, encoder: StaticEncoder, part: Slice, calibration_p
     return win_rates
 
 
+def _familiar(chain: Chain, parts: Sequence[Slice]) -> Fitted:
+    """What all training prompts look like, by the features that the chain reads."""
+    raw = np.concatenate([part.raw for part in parts])
+    dim = chain.inputs.encoder.dim
+    labelled = [row for part in parts for row in part.labelled]
+    return fit_familiarity(Prompts.of(labelled, raw[:, dim:], chain.scaler.apply(raw)[:, dim:]))
+
+
+def _alarms(fitted: Fitted) -> str:
+    return f"{np.average(fitted.held_out > UNFAMILIAR_ABOVE, weights=fitted.prompts.weight):.1%}"
+
+
 def _measure(
     plan: Plan,
     chain: Chain,
@@ -161,6 +178,7 @@ def _measure(
     part: Slice,
     gain_of: Mapping[Key, float],
     calibration: Calibration,
+    fitted: Fitted,
 ) -> tuple[Curve, Measured]:
     """The curve over held-out win rates, how well these hold, and the benchmarks."""
     families = {part.labelled[place].family for place in decided(part.labelled)}
@@ -174,6 +192,8 @@ def _measure(
         held_out=held_out_by_family(win_rates, part.labelled),
         held_out_curve=held_out_curve([part.labelled[place].prompt for place in known], win_rates[known], gain),
         benchmarks=_benchmarks(plan, chain, points[USUAL_POINT].threshold),
+        familiarity=fitted.familiarity,
+        reference=reference_of(fitted, win_rates, part.weight),
     )
     return tradeoff, measured
 

@@ -1,10 +1,10 @@
-"""``GET /health``, ``GET /stats`` and ``GET /cache/stats``."""
+"""``GET /health``, ``GET /stats``, ``GET /cache/stats`` and ``GET /metrics``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from router import __version__
 from router.cache import CacheStats
 from router.http.services import Services
 from router.ledger.reports import Stats
+from router.metrics import CONTENT_TYPE
 from router.upstream.base import State, Upstream
 
 
@@ -68,3 +69,10 @@ async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency
     """Counters since the server started."""
     services.doorman.admit(request.headers)
     return services.gateway.cache.stats()
+
+
+@get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
+async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
+    """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
+    services.doorman.admit(request.headers)
+    return Response(services.gateway.metrics.render().encode(), headers={"content-type": CONTENT_TYPE})

@@ -23,8 +23,8 @@ from router.types import LedgerRow
 
 T = TypeVar("T")
 
-FILE_NAME = "ledger.sqlite3"
-"""What the file is called in the server's home."""
+LEDGER_FILE = "ledger.sqlite3"
+"""Name of the ledger in the home folder."""
 
 BUSY_TIMEOUT_S = 5.0
 

@@ -90,6 +90,10 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN scored_tokens INTEGER",
+        "ALTER TABLE requests ADD COLUMN unfamiliarity REAL",
+    ),
 )
 
 

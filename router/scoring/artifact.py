@@ -18,6 +18,7 @@ from router.scoring.chain import Chain
 from router.scoring.classifier import Blend, BlendedHead, Head, LinearHead, MlpHead
 from router.scoring.curve import Curve, OperatingPoint
 from router.scoring.encoder import ENCODER_FILES, StaticEncoder, encoder_sha256
+from router.scoring.familiarity import FAMILIARITY_FILES, Familiarity
 from router.scoring.features import FEATURE_NAMES
 from router.scoring.golden import GOLDEN_FILE, replay_golden, write_golden
 from router.scoring.inputs import Scaler
@@ -31,6 +32,7 @@ from router.scoring.manifest import (
     write_manifest,
 )
 from router.scoring.neighbours import NeighboursHead
+from router.scoring.reference import Reference
 from router.scoring.trees import TreesHead
 
 SCALER_FILE = "scaler.npy"
@@ -38,11 +40,12 @@ SCALER_FILE = "scaler.npy"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A loaded artifact: the manifest, and the parts ready to run."""
+    """A loaded artifact: the manifest, and the parts ready to run. Earlier versions wrote none with ``familiarity``."""
 
     manifest: Manifest
     chain: Chain
     curve: Curve
+    familiarity: Familiarity | None = None
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -53,6 +56,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     command: str
     description: str
     operating_points: dict[str, OperatingPoint]
+    reference: Reference | None = None
     encoder_about: dict[str, str] = {}
     training_data: list[dict[str, Any]] = []
     measured: dict[str, Any] = {}
@@ -78,15 +82,23 @@ def load_artifact(folder: Path, *, verify: bool = True) -> Artifact:
     try:
         chain = _read_chain(folder, manifest)
         curve = Curve(manifest.curve)
+        familiarity = None if manifest.familiarity is None else Familiarity.load(folder, manifest.familiarity)
     except ArtifactError as error:
         raise _located(folder, error) from error
     if verify:
-        replay_golden(folder, chain)
-    return Artifact(manifest, chain, curve)
+        replay_golden(folder, chain, familiarity)
+    return Artifact(manifest, chain, curve, familiarity)
 
 
 def write_artifact(
-    folder: Path, *, encoder_folder: Path, chain: Chain, curve: Curve, golden: Sequence[str], facts: Facts
+    folder: Path,
+    *,
+    encoder_folder: Path,
+    chain: Chain,
+    curve: Curve,
+    golden: Sequence[str],
+    facts: Facts,
+    familiarity: Familiarity | None = None,
 ) -> Manifest:
     """Write everything that serving reads into ``folder``; the same parts give the same bytes.
 
@@ -97,6 +109,7 @@ def write_artifact(
         curve: what its thresholds were measured to give.
         golden: prompts of our own to record, 12 to 24.
         facts: what to say about it.
+        familiarity: what its training prompts looked like; without it no prompt is called unfamiliar.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ENCODER_FILES:
@@ -106,10 +119,13 @@ def write_artifact(
             shutil.copyfile(encoder_folder / name, folder / name)
     chain.scaler.save(folder / SCALER_FILE)
     heads = _write_heads(folder, chain.blend)
-    write_golden(folder, chain, golden)
+    if familiarity is not None:
+        familiarity.save(folder)
+    write_golden(folder, chain, golden, familiarity)
     names = [*ENCODER_FILES, SCALER_FILE, GOLDEN_FILE, *(head.file for head in heads)]
+    names += FAMILIARITY_FILES if familiarity is not None else ()
     hashes = {name: file_sha256(folder / name) for name in names}
-    manifest = _manifest(chain, curve, heads, hashes, facts)
+    manifest = _manifest(chain, curve, heads, hashes, facts, familiarity)
     write_manifest(folder, manifest)
     return manifest
 
@@ -142,7 +158,14 @@ def _write_heads(folder: Path, blend: Blend) -> list[HeadInfo]:
     return infos
 
 
-def _manifest(chain: Chain, curve: Curve, heads: list[HeadInfo], hashes: dict[str, str], facts: Facts) -> Manifest:
+def _manifest(
+    chain: Chain,
+    curve: Curve,
+    heads: list[HeadInfo],
+    hashes: dict[str, str],
+    facts: Facts,
+    familiarity: Familiarity | None,
+) -> Manifest:
     encoder = chain.inputs.encoder
     return Manifest(
         name=facts.name,
@@ -162,6 +185,8 @@ def _manifest(chain: Chain, curve: Curve, heads: list[HeadInfo], hashes: dict[st
         calibration=chain.calibrator.to_dict(),
         curve=curve.points(),
         operating_points=facts.operating_points,
+        familiarity=None if familiarity is None else familiarity.limits,
+        reference=facts.reference,
         training_data=facts.training_data,
         measured=facts.measured,
         extra=facts.extra,
@@ -182,6 +207,7 @@ def _check_features(folder: Path, manifest: Manifest) -> None:
 def _check_listed(folder: Path, manifest: Manifest) -> None:
     """Every file that is read must be listed, or its bytes would go unchecked."""
     needed = [*ENCODER_FILES, SCALER_FILE, GOLDEN_FILE, *(head.file for head in manifest.heads)]
+    needed += FAMILIARITY_FILES if manifest.familiarity is not None else ()
     for name in needed:
         if name not in manifest.files:
             raise ArtifactError(f"{folder}: the manifest lists no hash for {name}; {REMEDY}")

@@ -13,6 +13,8 @@ from msgspec import Struct
 from router.errors import UNREADABLE_JSON, ArtifactError
 from router.scoring.arrays import REMEDY
 from router.scoring.curve import CurvePoints, OperatingPoint
+from router.scoring.familiarity import FamiliarityLimits
+from router.scoring.reference import Reference
 
 FORMAT = 1
 """Newest artifact format that this version reads, and the one that it writes."""
@@ -47,7 +49,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Everything about an artifact that is not an array. Keys that we do not know are left alone.
 
     ``command`` reproduces the artifact. ``files`` maps every file that serving reads to its SHA-256. ``calibration``
-    has the calibrator's knots. ``training_data`` and ``measured`` are for people and for the model card.
+    has the calibrator's knots. ``training_data`` and ``measured`` are for people and for the model card. Artifacts of
+    earlier versions have no ``familiarity`` and no ``reference``: they call no prompt unfamiliar and tell of no drift.
     """
 
     format: int = FORMAT
@@ -63,6 +66,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     calibration: dict[str, list[float]]
     curve: CurvePoints
     operating_points: dict[str, OperatingPoint]
+    familiarity: FamiliarityLimits | None = None
+    reference: Reference | None = None
     training_data: list[dict[str, Any]] = []
     measured: dict[str, Any] = {}
     extra: dict[str, Any] = {}

@@ -24,12 +24,14 @@ class Score(Struct, frozen=True, kw_only=True, eq=False):
 
     ``score`` ranks prompts; ``win_rate`` is the calibrated chance, 0..1, that the strong answer is strictly better.
     ``embedding`` is the unit vector float32 [dim], for the cache; ``tokens`` counts those that were looked up.
+    ``unfamiliarity`` says how unlike training the text is (above 1: unfamiliar); None where the artifact cannot tell.
     """
 
     score: float
     win_rate: float
     embedding: NDArray[np.float32]
     tokens: int
+    unfamiliarity: float | None = None
 
 
 class Scorer:
@@ -37,6 +39,7 @@ class Scorer:
 
     def __init__(self, artifact: Artifact) -> None:
         self._chain = artifact.chain
+        self._familiarity = artifact.familiarity
         self.manifest: Manifest = artifact.manifest
         self.curve: Curve = artifact.curve
         self._groups = [TOPIC] * self._chain.inputs.encoder.dim + [name.partition(".")[0] for name in FEATURE_NAMES]
@@ -62,13 +65,18 @@ class Scorer:
 
     def score(self, text: str) -> Score:
         """Score one text (``prompt.prompt_text`` of a conversation); cost is bounded whatever its length."""
+        text = bound(text)
         raw, tokens = self._chain.inputs.raw_one(text)
-        score = self._chain.scores(raw[None, :])
+        rows = self._chain.scaler.apply(raw[None, :])
+        score = self._chain.blend.predict(rows)
+        dim = self._chain.inputs.encoder.dim
+        familiarity = self._familiarity
         return Score(
             score=float(score[0]),
             win_rate=float(self._chain.calibrator.apply(score)[0]),
-            embedding=raw[: self._chain.inputs.encoder.dim],
+            embedding=raw[:dim],
             tokens=tokens,
+            unfamiliarity=None if familiarity is None else familiarity.unfamiliarity(text, rows[0, dim:]),
         )
 
     def score_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

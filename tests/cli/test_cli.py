@@ -41,7 +41,17 @@ def test_a_decision_is_also_given_as_json() -> None:
     decision = json.loads(underdog("route", EASY, "--json", "--threshold", "0.01").output)
     assert decision["route"] == "strong"
     assert decision["threshold"] == 0.01
-    assert set(decision) == {"route", "win_rate", "threshold", "artifact", "tokens", "promise", "contributions"}
+    assert set(decision) == {
+        "route",
+        "reason",
+        "win_rate",
+        "threshold",
+        "artifact",
+        "tokens",
+        "unfamiliarity",
+        "promise",
+        "contributions",
+    }
 
 
 def test_a_prompt_may_come_from_standard_input_whatever_its_bytes() -> None:

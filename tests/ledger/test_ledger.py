@@ -74,6 +74,8 @@ async def test_every_field_of_a_row_comes_back_as_it_was(ledger: Ledger) -> None
         latency_ms=0.1,
         first_token_ms=0.05,
         decision_us=321.5,
+        scored_tokens=11,
+        unfamiliarity=1.25,
     )
     assert None not in msgspec.structs.astuple(row), "give every field a value, so that none goes untested"
     await ledger.record(row)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from router.errors import InvalidRequest, NoUpstream, UnknownModel
 from router.policy import Dial, Models, decide, kept_promise
 from router.scoring.curve import Curve, CurvePoints, OperatingPoint, Promise, PromiseKind
-from router.types import Decision, Evidence, Tuning
+from router.types import Decision, Evidence, Tuning, WhenUnfamiliar
 
 BOTH = Models(weak="small", strong="large")
 CURVE = Curve(CurvePoints(threshold=[0.2, 0.4, 0.6], strong_share=[0.8, 0.5, 0.2], quality=[0.95, 0.7, 0.3]))
@@ -40,14 +40,23 @@ PROMISING = Dial(
 fraction = st.floats(0, 1)
 
 
-def decided(win_rate: float = 0.5, threshold: float = 0.5, models: Models = BOTH, **tuning: Any) -> Decision:
+def decided(
+    win_rate: float = 0.5,
+    threshold: float = 0.5,
+    models: Models = BOTH,
+    *,
+    unfamiliarity: float | None = None,
+    when_unfamiliar: WhenUnfamiliar = "strong",
+    **tuning: Any,
+) -> Decision:
     return decide(
         tuning=Tuning(**tuning),
         threshold=threshold,
         win_rate=win_rate,
         models=models,
         artifact="test/1",
-        evidence=Evidence(),
+        evidence=Evidence(unfamiliarity=unfamiliarity),
+        when_unfamiliar=when_unfamiliar,
     )
 
 
@@ -158,3 +167,45 @@ def test_a_promise_speaks_of_requests_that_the_win_rate_decided_about() -> None:
     assert kept_promise("quality>=0.8; ...", "win-rate") == "quality>=0.8; ..."
     assert kept_promise("quality>=0.8; ...", "no-strong-model") == "none"
     assert kept_promise(None, "no-strong-model") is None
+
+
+@pytest.mark.parametrize("win_rate", [0.1, 0.9])
+@pytest.mark.parametrize("where", ["strong", "weak"])
+def test_an_unfamiliar_prompt_goes_where_the_operator_says_whatever_its_win_rate(
+    win_rate: float, where: WhenUnfamiliar
+) -> None:
+    decision = decided(win_rate, unfamiliarity=1.01, when_unfamiliar=where)
+    assert (decision.route, decision.reason) == (where, "unfamiliar")
+
+
+def test_the_operator_may_have_unfamiliar_prompts_routed_by_the_win_rate() -> None:
+    decision = decided(0.1, unfamiliarity=3.0, when_unfamiliar="win-rate")
+    assert (decision.route, decision.reason) == ("weak", "win-rate")
+
+
+@pytest.mark.parametrize("unfamiliarity", [None, 0.7, 1.0])
+def test_a_prompt_within_the_limit_or_of_an_artifact_that_cannot_tell_is_routed_by_the_win_rate(
+    unfamiliarity: float | None,
+) -> None:
+    assert decided(0.1, unfamiliarity=unfamiliarity).reason == "win-rate"
+
+
+@pytest.mark.parametrize(("threshold", "route"), [(0.0, "strong"), (1.0, "weak")])
+@pytest.mark.parametrize("where", ["strong", "weak"])
+def test_a_threshold_of_0_or_1_means_always_or_never_for_unfamiliar_prompts_too(
+    threshold: float, route: str, where: WhenUnfamiliar
+) -> None:
+    decision = decided(0.5, threshold, unfamiliarity=2.0, when_unfamiliar=where)
+    assert (decision.route, decision.reason) == (route, "win-rate")
+
+
+def test_a_pin_is_never_overridden_by_unfamiliarity() -> None:
+    decision = decided(unfamiliarity=2.0, pinned_route="weak")
+    assert (decision.route, decision.reason) == ("weak", "pinned")
+
+
+def test_an_unfamiliar_prompt_without_the_model_it_is_due_goes_to_the_other_one() -> None:
+    without_strong = decided(unfamiliarity=2.0, models=Models(weak="small", strong=None))
+    assert (without_strong.route, without_strong.reason) == ("weak", "no-strong-model")
+    without_weak = decided(unfamiliarity=2.0, when_unfamiliar="weak", models=Models(weak=None, strong="large"))
+    assert (without_weak.route, without_weak.reason) == ("strong", "no-weak-model")

@@ -106,6 +106,28 @@ def test_a_refit_writes_an_artifact_of_its_own_that_serves(refitted: tuple[Path,
     assert (folder / "report.html").is_file()
 
 
+def test_a_refit_carries_the_reference_over_and_adds_the_labels_to_what_is_familiar(tmp_path: Path) -> None:
+    prior = Scorer.load()
+    rows = [
+        {
+            "prompt": f"; {word} .x{number:02d} @{number * 7919 % 997:03d} #{{}}[]~ {word}^{number}",
+            "weak_correct": number % 2,
+        }
+        for number, word in enumerate(["zqv", "xkj", "qqp", "vbz", "jjx"] * 12)
+    ]
+    out = tmp_path / "out"
+    refit_command("--labels", write(tmp_path / "mine.jsonl", rows), "--name", "mine/2", "--out", out)
+    refitted = Scorer.load(out)
+
+    def unfamiliar(scorer: Scorer) -> float:
+        return float(np.mean([(scorer.score(str(row["prompt"])).unfamiliarity or 0) > 1 for row in rows]))
+
+    assert unfamiliar(prior) == 1.0
+    assert unfamiliar(refitted) <= 0.1
+    assert (refitted.score("Who wrote the opera Carmen?").unfamiliarity or 2) < 1
+    assert refitted.manifest.reference is not None
+
+
 def test_a_refit_learns_what_the_labels_say(refitted: tuple[Path, dict[str, object]]) -> None:
     _, win_rates = Scorer.load(refitted[0]).score_batch(
         ["Prove the bound on a poem about geese", "Tell me about a poem about geese"]

@@ -22,9 +22,11 @@ from router.scoring.classifier import Blend, BlendedHead
 from router.scoring.manifest import Manifest, file_sha256
 from training.calibrate import FEWEST_ROWS, Calibration, calibrate, expected_calibration_error
 from training.export import make_room
+from training.familiarity import Fitted, Prompts, fit_familiarity, widen
 from training.golden_prompts import GOLDEN_PROMPTS
 from training.pipeline import raw_rows
 from training.records import Labelled
+from training.reference import reference_of
 from training.refit.additions import Additions, Recipe, cross_fitted, fit_additions
 from training.refit.basis import parts_of
 from training.refit.labels import LabelSet, as_labelled, read_labels
@@ -100,9 +102,10 @@ def refit(plan: RefitPlan, say: Say) -> Manifest:
     found = read_labels(plan.labels)
     labelled = as_labelled(found.labels, plan.labels.name)
     say(f"{plan.labels.name}: {len(labelled):,} labels, {found.drops.total:,} rows left out; {ASSUMED[found.of_pairs]}")
-    done = fit_chain(prior.chain, labelled, raw_rows(prior.chain.inputs, [row.prompt for row in labelled]), plan.seed)
+    raw = raw_rows(prior.chain.inputs, [row.prompt for row in labelled])
+    done = fit_chain(prior.chain, labelled, raw, plan.seed)
     say(_outcome(done))
-    manifest = _export(plan, prior, found, labelled, done)
+    manifest = _export(plan, prior, found, labelled, done, _familiar(prior, labelled, raw))
     for line in point_lines(manifest.operating_points):
         say(line)
     write_report(plan.out)
@@ -174,7 +177,16 @@ def _outcome(done: Refitted) -> str:
     return f"the labels correct the order of prompts with a belief of {done.belief:.0%}; the win rates are recalibrated"
 
 
-def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[Labelled], done: Refitted) -> Manifest:
+def _familiar(prior: Artifact, labelled: list[Labelled], raw: Matrix) -> Fitted:
+    """What the prior is familiar with and the labels' prompts; these alone where the prior does not tell."""
+    dim = prior.chain.inputs.encoder.dim
+    prompts = Prompts.of(labelled, raw[:, dim:], prior.chain.scaler.apply(raw)[:, dim:])
+    return fit_familiarity(prompts) if prior.familiarity is None else widen(prior.familiarity, prompts)
+
+
+def _export(
+    plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[Labelled], done: Refitted, fitted: Fitted
+) -> Manifest:
     make_room(plan.out)
     win_rates = done.calibration.calibrator.apply(done.scores)
     curve = measure_curve(win_rates, np.array([row.target for row in labelled], np.float64))
@@ -184,6 +196,7 @@ def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[La
         command=plan.command,
         description=f"{prior.manifest.label} refitted on labels of one's own; score: what the strong model gains",
         operating_points=operating_points(curve, len(labelled)),
+        reference=reference_of(fitted, win_rates, np.array([row.weight for row in labelled], np.float64)),
         encoder_about=prior.manifest.encoder.about,
         training_data=[*prior.manifest.training_data, _source(plan, found)],
         measured={
@@ -204,7 +217,13 @@ def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[La
         },
     )
     write_artifact(
-        plan.out, encoder_folder=plan.artifact, chain=done.chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts
+        plan.out,
+        encoder_folder=plan.artifact,
+        chain=done.chain,
+        curve=curve,
+        golden=GOLDEN_PROMPTS,
+        facts=facts,
+        familiarity=fitted.familiarity,
     )
     return load_artifact(plan.out).manifest
 

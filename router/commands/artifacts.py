@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
+from router.commands.options import config_option, home_option, json_option, print_json
 from router.errors import ArtifactError, SettingsError
 from router.settings import Settings, load_settings
 
@@ -17,25 +17,21 @@ if TYPE_CHECKING:
     from router.artifacts.in_use import InUse
     from router.artifacts.server import RunningServer
 
-_home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
-_config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     """What finds the home folder and the server on it."""
     for option in (
         click.option("--port", help="Port of the server that may be running.  [default: 8787]"),
         click.option("--host", help="Address of the server that may be running.  [default: 127.0.0.1]"),
-        _config_option,
-        _home_option,
+        config_option,
+        home_option,
     ):
         command = option(command)
     return command
 
 
-@click.group()
-def artifacts() -> None:
+@click.group("artifacts")
+def command() -> None:
     """List and choose classifier artifacts.
 
     A running server takes another one over without dropping a request. They are looked for in ./models, in the home
@@ -43,10 +39,10 @@ def artifacts() -> None:
     """
 
 
-@artifacts.command("list")
-@_home_option
-@_config_option
-@_json_option
+@command.command("list")
+@home_option
+@config_option
+@json_option
 def list_(home: str | None, config: Path | None, as_json: bool) -> None:
     """List the artifacts that are found here, and mark the one in use."""
     from router.artifacts.places import find_all
@@ -65,7 +61,7 @@ def list_(home: str | None, config: Path | None, as_json: bool) -> None:
             }
             for each in found
         ]
-        click.echo(_json(rows))
+        print_json(rows)
         return
     width = max((len(each.label) for each in found), default=0)
     for each in found:
@@ -76,11 +72,11 @@ def list_(home: str | None, config: Path | None, as_json: bool) -> None:
     click.echo(why)
 
 
-@artifacts.command()
+@command.command()
 @click.argument("wanted", metavar="NAME[/VERSION]|FOLDER", required=False)
-@_home_option
-@_config_option
-@_json_option
+@home_option
+@config_option
+@json_option
 def show(wanted: str | None, home: str | None, config: Path | None, as_json: bool) -> None:
     """Verify an artifact and say what it is. Without a name, the one in use."""
     from router.artifacts.places import find
@@ -91,7 +87,7 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
     manifest = load_artifact(folder).manifest
     if as_json:
         shown = {"artifact": manifest.label, "folder": str(folder), "sha256": manifest.digest, "manifest": manifest}
-        click.echo(_json(shown))
+        print_json(shown)
         return
     lines = {
         "artifact": f"{manifest.label}: {manifest.description}",
@@ -108,7 +104,7 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
         click.echo(f"auto:{name:8} threshold {point.threshold:.4f}, strong share {point.strong_share:.2f}")
 
 
-@artifacts.command()
+@command.command()
 @click.argument("wanted", metavar="NAME[/VERSION]|FOLDER")
 @_server_options
 def use(wanted: str, **flags: Any) -> None:
@@ -129,7 +125,7 @@ def use(wanted: str, **flags: Any) -> None:
     _confirm(server, chosen)
 
 
-@artifacts.command()
+@command.command()
 @_server_options
 def rollback(**flags: Any) -> None:
     """Go back to the artifact in use before. The shipped one was before the first."""
@@ -208,7 +204,3 @@ def _chosen(settings: Settings) -> tuple[Path, str]:
             "In use: the shipped one, until `underdog artifacts use` says otherwise.",
         )
     return Path(current.folder), f"In use since {current.at:%Y-%m-%d %H:%M} UTC."
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value)).decode()

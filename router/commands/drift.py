@@ -1,0 +1,112 @@
+"""``underdog drift``: has traffic shifted?"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from router.artifacts.in_use import load_in_use
+from router.commands.options import config_option, json_option, print_json
+from router.errors import ArtifactError
+from router.ledger.drift import Drift, Share, read_drift
+from router.ledger.ledger import LEDGER_FILE
+from router.scoring.reference import Shift
+from router.settings import load_settings
+
+SHIFTED_STATUS = 3
+"""Exit status where something has shifted."""
+
+
+@click.command("drift")
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True, max=3650),
+    default=7.0,
+    show_default=True,
+    help="Length of either period.",
+)
+@click.option("--tenant", help="Whose requests.  [default: everybody's]")
+@click.option("--home", help="Folder with the ledger.  [default: the server's]")
+@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@config_option
+@json_option
+def command(
+    *, days: float, tenant: str | None, home: str | None, artifact: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Say whether traffic has shifted: from the artifact's own prompts, and from the days before.
+
+    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has shifted or requests are too few
+    to tell, 3 where something has, 1 where it cannot be told.
+    """
+    settings = load_settings(flags={"home": home, "artifact": artifact}, config=config)
+    scorer = load_in_use(settings).scorer
+    if scorer.manifest.reference is None:
+        raise ArtifactError(f"artifact {scorer.version}: does not say what its prompts looked like; refit it.")
+    found = read_drift(
+        settings.home_path / LEDGER_FILE,
+        artifact=scorer.version,
+        reference=scorer.manifest.reference,
+        curve=scorer.curve,
+        days=days,
+        until=datetime.now(UTC),
+        tenant=tenant,
+    )
+    if as_json:
+        print_json({**msgspec.to_builtins(found), "shifted": found.shifted})
+    else:
+        _show(found)
+    sys.exit(SHIFTED_STATUS if found.shifted else 0)
+
+
+def _show(drift: Drift) -> None:
+    """Print the tables and one sentence that sums them up."""
+    console = Console()
+    console.print(
+        f"{drift.recent_requests:,} requests of the last {drift.days:g} days, decided by {drift.artifact}; "
+        f"{drift.earlier_requests:,} in the {drift.days:g} days before.\n"
+    )
+    console.print(_distributions(drift))
+    console.print(_shares(drift))
+    console.print(_verdict(drift))
+
+
+def _distributions(drift: Drift) -> Table:
+    table = Table("", "against the artifact's prompts", "against earlier requests", title="Distributions")
+    for row in drift.distributions:
+        table.add_row(row.quantity, _shift(row.against_artifact), _shift(row.against_earlier))
+    return table
+
+
+def _shares(drift: Drift) -> Table:
+    table = Table("", "is", "expected", "by", "", title="Shares")
+    for row in drift.shares:
+        table.add_row(row.quantity, _percent(row.share), _percent(row.expected), row.expected_from, _counted(row))
+    return table
+
+
+def _shift(shift: Shift) -> str:
+    if shift.psi is None:
+        return f"not enough requests (n={shift.n:,})"
+    chance = f"{shift.p:.2g}" if shift.p else "<1e-6"
+    return f"{shift.verdict} (PSI {shift.psi:.3f}, p {chance}, n={shift.n:,})"
+
+
+def _counted(share: Share) -> str:
+    return f"{share.verdict} (n={share.n:,})"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _verdict(drift: Drift) -> str:
+    if drift.shifted:
+        return f"Shifted: {', '.join(drift.shifted)}."
+    verdicts = [row.against_artifact.verdict for row in drift.distributions]
+    return "Not enough requests to tell." if "stable" not in verdicts else "Nothing has shifted."

@@ -1,0 +1,46 @@
+"""Options that several commands share, and how JSON is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from router.settings import FIELDS, PREFIX
+
+Command = Callable[..., None]
+
+config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
+home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def setting_options(command: Command) -> Command:
+    """One flag for every setting. Keys have none: a command line is visible to other users of the machine."""
+    for name, field in reversed(FIELDS.items()):
+        if name.endswith("api_key"):
+            continue
+        flag = "--" + name.replace("_", "-")
+        declaration = f"{flag}/--no-{flag[2:]}" if isinstance(field.default, bool) else flag
+        about = f"{_sentence(field)}  [default: {_shown_default(field)}; {PREFIX}{name.upper()}]"
+        command = click.option(declaration, name, default=None, help=about)(command)
+    return config_option(command)
+
+
+def print_json(value: Any) -> None:
+    """Print a value on standard output, indented for people."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def _sentence(field: msgspec.structs.FieldInfo) -> str:
+    """The setting's description: the last ``Meta`` of its annotation carries it."""
+    return str(field.type.__metadata__[-1].description)
+
+
+def _shown_default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is None:
+        return "none"
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)

@@ -1,0 +1,109 @@
+"""``underdog route``: one decision, explained, without a server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from router.commands.options import config_option, json_option
+from router.settings import load_settings
+
+if TYPE_CHECKING:
+    from router.artifacts.in_use import InUse
+    from router.types import Tuning, WhenUnfamiliar
+
+
+@click.command("route")
+@click.argument("prompt")
+@click.option("--threshold", help="Threshold to decide by, 0 to 1.  [default: the server's]")
+@click.option("--quality", help="Share of the gap between weak and strong model to recover, 0 to 1.")
+@click.option("--strong-share", help="Share of requests to send to the strong model, 0 to 1.")
+@click.option("--point", metavar="NAME", help="Operating point of the artifact, as in auto:NAME.")
+@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+@config_option
+@json_option
+def command(
+    *,
+    prompt: str,
+    threshold: str | None,
+    quality: str | None,
+    strong_share: str | None,
+    point: str | None,
+    artifact: str | None,
+    unfamiliar: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Say where PROMPT would go, and why. Needs no server and asks no model. PROMPT may be - for standard input."""
+    text = _read_standard_input() if prompt == "-" else prompt
+    if not text.strip():
+        raise click.UsageError("The prompt is empty.")
+    given = {"--threshold": threshold, "--quality": quality, "--strong-share": strong_share, "--point": point}
+    if len(asked := [flag for flag, value in given.items() if value is not None]) > 1:
+        raise click.UsageError(f"Give only one of {' and '.join(asked)}: each sets the threshold.")
+    from router.artifacts.in_use import load_in_use
+
+    flags = {"threshold": threshold, "artifact": artifact, "unfamiliar": unfamiliar}
+    settings = load_settings(flags=flags, config=config)
+    tuning = _tuning(quality, strong_share, point)
+    explained = _explain(load_in_use(settings), text, tuning, settings.unfamiliar)
+    click.echo(msgspec.json.encode(explained).decode() if as_json else _readable(explained))
+
+
+def _read_standard_input() -> str:
+    # Whatever the locale: prompts are UTF-8, and a stray byte is no reason to stop.
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _tuning(quality: str | None, strong_share: str | None, point: str | None) -> Tuning:
+    """What a request with these dials would ask for."""
+    from router.http.tuning import tuning_for
+
+    dials = {"quality": quality, "strong_share": strong_share}
+    query = [(name, value) for name, value in dials.items() if value is not None]
+    return tuning_for(query=query, headers={}, model="auto" if point is None else f"auto:{point}")
+
+
+def _explain(in_use: InUse, text: str, tuning: Tuning, when_unfamiliar: WhenUnfamiliar) -> dict[str, Any]:
+    from router.policy import Models, decide, kept_promise
+    from router.types import Evidence
+
+    score = in_use.scorer.score(text)
+    threshold = in_use.dial.threshold(tuning)
+    decision = decide(
+        tuning=tuning,
+        threshold=threshold,
+        win_rate=score.win_rate,
+        models=Models(weak="weak", strong="strong"),
+        artifact=in_use.artifact,
+        evidence=Evidence(unfamiliarity=score.unfamiliarity),
+        when_unfamiliar=when_unfamiliar,
+    )
+    return {
+        "route": decision.route,
+        "reason": decision.reason,
+        "win_rate": round(score.win_rate, 6),
+        "threshold": round(threshold, 6),
+        "artifact": in_use.artifact,
+        "tokens": score.tokens,
+        "unfamiliarity": None if score.unfamiliarity is None else round(score.unfamiliarity, 4),
+        "promise": kept_promise(in_use.dial.promise(tuning), decision.reason),
+        "contributions": {name: round(value, 4) for name, value in in_use.scorer.explain(text).items()},
+    }
+
+
+def _readable(explained: dict[str, Any]) -> str:
+    relation = ">=" if explained["win_rate"] >= explained["threshold"] else "<"
+    comparison = f"win rate {explained['win_rate']:.3f} {relation} threshold {explained['threshold']:.3f}"
+    if explained["reason"] == "unfamiliar":
+        comparison = f"unfamiliar ({explained['unfamiliarity']:.2f}, the limit is 1), whatever its {comparison}"
+    lines = [f"{explained['route']}: {comparison}  ({explained['artifact']}, {explained['tokens']} tokens)"]
+    if explained["promise"] is not None:
+        lines.append(f"promise: {explained['promise']}")
+    lines += [f"  {value:+.3f}  {name}" for name, value in explained["contributions"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,23 @@
+"""``underdog serve``: start the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from router.commands.options import setting_options
+from router.settings import load_settings
+
+
+@click.command("serve")
+@setting_options
+def command(config: Path | None, **flags: Any) -> None:
+    """Start the server.
+
+    Keys have no flags: set UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or use the TOML file.
+    """
+    from router.serve import run
+
+    run(load_settings(flags=flags, config=config))

@@ -1,0 +1,190 @@
+"""Has traffic changed? The ledger's requests against the artifact's own prompts, and against earlier traffic.
+
+An artifact's prompts are nobody's traffic, so that a shift from them is there from the first day: it says how far the
+artifact's figures may be trusted. A shift from earlier traffic says that something has changed since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+
+from router.errors import LedgerError
+from router.ledger.database import connect_reader, explain
+from router.ledger.rows import micros
+from router.scoring.curve import Curve
+from router.scoring.familiarity import UNFAMILIAR_ABOVE
+from router.scoring.reference import Distribution, Reference, Shift, Verdict, share_shift, shift
+
+MARGIN = 0.05
+"""Shares that differ by less than this are not called shifted, however many requests say so."""
+
+BUSY_TIMEOUT_S = 5.0
+
+_QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
+_DECIDED = ("win-rate", "unfamiliar")
+_SELECT = (
+    "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold FROM requests "
+    "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL AND (? IS NULL OR tenant = ?) ORDER BY seq"
+)
+
+
+class Scored(Struct, frozen=True):
+    """What the ledger keeps of one decision."""
+
+    win_rate: float
+    tokens: int
+    unfamiliarity: float | None
+    route: str | None
+    reason: str | None
+    threshold: float | None
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """One quantity of the recent requests: how far it is from the artifact's own prompts and from earlier requests."""
+
+    quantity: str
+    against_artifact: Shift
+    against_earlier: Shift
+
+
+class Share(Struct, frozen=True, kw_only=True):
+    """A share of the recent requests, 0..1, beside what was expected; None where no request can tell."""
+
+    quantity: str
+    n: int
+    share: float | None
+    expected: float | None
+    expected_from: str
+    verdict: Verdict
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """What ``underdog drift`` tells. ``days``: length of the recent period, and of the earlier one before it."""
+
+    artifact: str
+    days: float
+    tenant: str | None
+    until: datetime
+    recent_requests: int
+    earlier_requests: int
+    distributions: list[Comparison]
+    shares: list[Share]
+
+    @property
+    def shifted(self) -> list[str]:
+        """What has shifted, in words."""
+        pairs = [(row.quantity, row.against_artifact.verdict, "the artifact's prompts") for row in self.distributions]
+        pairs += [(row.quantity, row.against_earlier.verdict, "earlier requests") for row in self.distributions]
+        pairs += [(row.quantity, row.verdict, row.expected_from) for row in self.shares]
+        return [f"{quantity} from that of {other}" for quantity, verdict, other in pairs if verdict == "shifted"]
+
+
+def read_drift(
+    path: Path,
+    *,
+    artifact: str,
+    reference: Reference,
+    curve: Curve,
+    days: float,
+    until: datetime,
+    tenant: str | None = None,
+) -> Drift:
+    """Compare the requests of the last ``days`` before ``until``; a server may be writing meanwhile.
+
+    Args:
+        path: the ledger.
+        artifact: only requests that this artifact decided: the scores of another say something else.
+        reference: what its own prompts look like.
+        curve: what its thresholds promise.
+        days: length of either period.
+        until: end of the recent period, aware.
+        tenant: whose requests; None for everybody's.
+
+    Raises:
+        LedgerError: there is no such ledger, it is of an older schema, or it cannot be read.
+    """
+    begin = until - timedelta(days=days)
+    recent = _read(path, artifact, begin, until, tenant)
+    earlier = _read(path, artifact, begin - timedelta(days=days), begin, tenant)
+    return Drift(
+        artifact=artifact,
+        days=days,
+        tenant=tenant,
+        until=until,
+        recent_requests=len(recent),
+        earlier_requests=len(earlier),
+        distributions=[_compared(name, reference, recent, earlier) for name in _QUANTITIES],
+        shares=[
+            _unfamiliar(recent, reference.unfamiliar_share, "the artifact's prompts"),
+            _unfamiliar(recent, _unfamiliar_share(earlier), "earlier requests"),
+            _strong(recent, curve),
+        ],
+    )
+
+
+def _read(path: Path, artifact: str, begin: datetime, end: datetime, tenant: str | None) -> list[Scored]:
+    if not path.is_file():
+        raise LedgerError(f"ledger {path}: there is none; name its folder with --home, or let the server answer first.")
+    try:
+        with contextlib.closing(connect_reader(path, busy_timeout_s=BUSY_TIMEOUT_S)) as connection:
+            columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('requests')")}
+            if "scored_tokens" not in columns:
+                raise LedgerError(f"ledger {path}: of an older schema; start the server once, which updates it.")
+            found = connection.execute(_SELECT, (artifact, micros(begin), micros(end), tenant, tenant))
+            return [Scored(*values) for values in found if values[0] is not None]
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def _compared(name: str, reference: Reference, recent: Sequence[Scored], earlier: Sequence[Scored]) -> Comparison:
+    distribution: Distribution = getattr(reference, name)
+    now = distribution.counts(_values(name, recent))
+    before = distribution.counts(_values(name, earlier))
+    total = sum(before)
+    return Comparison(
+        quantity=_QUANTITIES[name],
+        against_artifact=shift(now, distribution.shares, expected_n=reference.n),
+        against_earlier=shift(now, [count / max(total, 1) for count in before], expected_n=total),
+    )
+
+
+def _values(name: str, rows: Sequence[Scored]) -> list[float]:
+    return [value for row in rows if (value := getattr(row, name)) is not None]
+
+
+def _unfamiliar_share(rows: Sequence[Scored]) -> float | None:
+    known = _values("unfamiliarity", rows)
+    return sum(value > UNFAMILIAR_ABOVE for value in known) / len(known) if known else None
+
+
+def _unfamiliar(recent: Sequence[Scored], expected: float | None, source: str) -> Share:
+    known = _values("unfamiliarity", recent)
+    hits = sum(value > UNFAMILIAR_ABOVE for value in known)
+    return _share("unfamiliar share", hits, len(known), expected, source)
+
+
+def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
+    """The share sent to the strong model against what the thresholds in use promise; pinned requests do not count."""
+    decided = [row for row in recent if row.reason in _DECIDED and row.threshold is not None]
+    promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
+    expected = sum(promised) / len(promised) if promised else None
+    hits = sum(row.route == "strong" for row in decided)
+    return _share("strong share", hits, len(decided), expected, "the thresholds in use")
+
+
+def _share(quantity: str, hits: int, n: int, expected: float | None, source: str) -> Share:
+    verdict: Verdict = "not enough requests" if expected is None else share_shift(hits, n, expected, margin=MARGIN)
+    return Share(
+        quantity=quantity,
+        n=n,
+        share=hits / n if n else None,
+        expected=expected,
+        expected_from=source,
+        verdict=verdict,
+    )

@@ -1,0 +1,61 @@
+"""``underdog drift``: tables for people, JSON for programs, and an exit status for both."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from router.cli import main
+from router.commands.drift import SHIFTED_STATUS
+from router.ledger import Ledger
+from router.ledger.ledger import LEDGER_FILE
+from tests.ledger.support import a_row
+
+
+def drift(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["drift", "--home", str(home), *arguments], prog_name="underdog")
+
+
+async def record(home: Path, n: int, **changes: Any) -> None:
+    ledger = Ledger.open(home / LEDGER_FILE)
+    fields = {"at": datetime.now(UTC) - timedelta(hours=1), "scored_tokens": 9, "unfamiliarity": 0.6, **changes}
+    written = [ledger.submit(a_row(f"req-{number}", **fields)) for number in range(n)]
+    for row in written:
+        await row
+    await ledger.aclose()
+
+
+async def test_requests_that_are_all_alike_have_shifted_and_the_status_says_so(tmp_path: Path) -> None:
+    await record(tmp_path, 150)
+    found = drift(tmp_path)
+    assert found.exit_code == SHIFTED_STATUS
+    assert "Shifted: win rate from that of the artifact's prompts" in " ".join(found.output.split())
+    assert "not enough requests (n=0)" in found.output
+
+
+async def test_a_few_requests_tell_nothing_and_the_status_is_0(tmp_path: Path) -> None:
+    await record(tmp_path, 5)
+    found = drift(tmp_path, "--days", "2")
+    assert found.exit_code == 0
+    assert "Not enough requests to tell." in found.output
+
+
+async def test_json_has_every_figure(tmp_path: Path) -> None:
+    await record(tmp_path, 150)
+    found = json.loads(drift(tmp_path, "--json", "--tenant", "acme").output)
+    assert found["recent_requests"] == 150
+    assert {row["quantity"] for row in found["distributions"]} == {"win rate", "tokens", "unfamiliarity"}
+    assert found["distributions"][0]["against_artifact"]["psi"] > 1
+    assert found["shifted"]
+
+
+@pytest.mark.parametrize(("arguments", "status", "said"), [([], 1, "there is none"), (["--days", "0"], 2, "--days")])
+def test_what_cannot_be_told_says_why(tmp_path: Path, arguments: list[str], status: int, said: str) -> None:
+    found = drift(tmp_path, *arguments)
+    assert found.exit_code == status
+    assert said in found.output
