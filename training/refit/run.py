@@ -20,9 +20,12 @@ from router.scoring.artifact import Artifact, Facts, load_artifact, write_artifa
 from router.scoring.chain import Chain
 from router.scoring.classifier import Blend, BlendedHead
 from router.scoring.manifest import Manifest, file_sha256
-from training.calibrate import FEWEST_ROWS, Calibration, calibrate, expected_calibration_error
+from router.scoring.scorer import Scorer
+from training.calibrate import FEWEST_ROWS, Calibration, calibrate
+from training.decisions import record_decisions
 from training.export import make_room
 from training.golden_prompts import GOLDEN_PROMPTS
+from training.held_out import held_out_curve, held_out_figures
 from training.pipeline import raw_rows
 from training.records import Labelled
 from training.refit.basis import Part, parts_of
@@ -66,12 +69,13 @@ class RefitPlan(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """A corrected chain, calibrated, and what was measured by cross-fitting: scores float64 [N] of the labels."""
+    """A corrected chain, calibrated, and scores float64 [N] of the labels: by cross-fitting, and by the prior."""
 
     chain: Chain
     calibration: Calibration
     correction: Correction
     scores: FloatArray
+    prior_scores: FloatArray
 
 
 def refit(plan: RefitPlan, say: Say) -> Manifest:
@@ -119,7 +123,7 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
         task = Task(
             prior=prior.blend.predict(rows),
             basis=np.hstack([part.basis(rows) for part in parts]),
-            gain=np.array([row.target for row in labelled], np.float64),
+            gain=_gain(labelled),
             fold=_folds(labelled, seed),
         )
         held_out = cross_fitted(task)
@@ -131,7 +135,7 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
     scores = (held_out - centre) / spread
     calibration = calibrate(scores, labelled)
     chain = Chain(prior.inputs.encoder, prior.scaler, blend, calibration.calibrator)
-    return Refitted(chain, calibration, correction, scores)
+    return Refitted(chain, calibration, correction, scores, task.prior)
 
 
 def _folds(labelled: list[Labelled], seed: int) -> NDArray[np.intp]:
@@ -171,7 +175,7 @@ def _outcome(done: Refitted) -> str:
 def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[Labelled], done: Refitted) -> Manifest:
     make_room(plan.out)
     win_rates = done.calibration.calibrator.apply(done.scores)
-    curve = measure_curve(win_rates, np.array([row.target for row in labelled], np.float64))
+    curve = measure_curve(win_rates, _gain(labelled))
     facts = Facts(
         name=plan.name,
         version=plan.version,
@@ -182,7 +186,10 @@ def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[La
         training_data=[*prior.manifest.training_data, _source(plan, found)],
         measured={
             "calibration": done.calibration.figures(),
-            "held_out": {"labels": _held_out(win_rates, labelled)},
+            "held_out": {"labels": held_out_figures(win_rates, _wins(labelled))},
+            "held_out_curve": held_out_curve(
+                [row.prompt for row in labelled], done.scores, _gain(labelled), prior=done.prior_scores
+            ),
             "benchmarks": [],
         },
         extra={
@@ -200,7 +207,7 @@ def _export(plan: RefitPlan, prior: Artifact, found: LabelSet, labelled: list[La
     write_artifact(
         plan.out, encoder_folder=plan.artifact, chain=done.chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts
     )
-    return load_artifact(plan.out).manifest
+    return record_decisions(plan.out, Scorer(load_artifact(plan.out)))
 
 
 def _source(plan: RefitPlan, found: LabelSet) -> dict[str, Any]:
@@ -218,11 +225,9 @@ def _source(plan: RefitPlan, found: LabelSet) -> dict[str, Any]:
     }
 
 
-def _held_out(win_rates: FloatArray, labelled: list[Labelled]) -> dict[str, Any]:
-    wins = np.array([row.strong_wins for row in labelled], np.float64)
-    return {
-        "n": len(labelled),
-        "mean_win_rate": round(float(win_rates.mean()), 4),
-        "share_of_wins": round(float(wins.mean()), 4),
-        "calibration_error": round(expected_calibration_error(win_rates, wins), 4),
-    }
+def _wins(labelled: list[Labelled]) -> FloatArray:
+    return np.array([row.strong_wins for row in labelled], np.float64)
+
+
+def _gain(labelled: list[Labelled]) -> FloatArray:
+    return np.array([row.target for row in labelled], np.float64)
