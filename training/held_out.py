@@ -7,11 +7,13 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from training.calibrate import expected_calibration_error
 from training.evaluate import Benchmark
-from training.evaluate.measured import measured_curves
+from training.evaluate.comparison import compare_scores
+from training.evaluate.measured import measured_curves, plain_curve
 from training.records import Labelled
 
 FloatArray = NDArray[np.float64]
@@ -60,15 +62,26 @@ def held_out_figures(win_rates: FloatArray, wins: FloatArray) -> dict[str, Any]:
     }
 
 
-def held_out_curve(prompts: Sequence[str], win_rates: FloatArray, gain: FloatArray) -> dict[str, Any]:
+def held_out_curve(
+    prompts: Sequence[str], win_rates: FloatArray, gain: FloatArray, *, prior: FloatArray | None = None
+) -> dict[str, Any]:
     """Cost against quality by RouteLLM's protocol on held-out prompts, as ``measured_curves`` gives it.
 
     Args:
         prompts: the N texts.
-        win_rates: float64 [N], each by a chain that never saw its prompt.
+        win_rates: float64 [N], each by a chain that never saw its prompt. Only their order counts.
         gain: float64 [N], what the strong model gains on each (``training.gains``).
+        prior: float64 [N], what the chain before a refit scores them: its curve joins the baselines, and ``prior`` says
+            how far the new one is from it (``MetricDifference`` of APGR, a the prior).
     """
-    return measured_curves(Benchmark("held out", prompts, np.zeros(len(gain)), gain), win_rates)
+    benchmark = Benchmark("held out", prompts, np.zeros(len(gain)), gain)
+    measured = measured_curves(benchmark, win_rates)
+    if prior is None:
+        return measured
+    return measured | {
+        "baselines": measured["baselines"] | {"prior": plain_curve(benchmark, prior)},
+        "prior": to_builtins(compare_scores(benchmark, prior, win_rates).metrics[0]),
+    }
 
 
 def _bin(win_rates: FloatArray, wins: FloatArray) -> dict[str, Any]:

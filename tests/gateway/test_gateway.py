@@ -18,6 +18,7 @@ from router.cache import SemanticCache
 from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
 from router.http.chat_request import parse_chat_request
 from router.ledger.ledger import Ledger
+from router.metrics import Metrics
 from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
@@ -59,7 +60,9 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
             upstreams=Upstreams(weak=weak, strong=None),
             cache=SemanticCache(),
             ledger=ledger,
+            metrics=Metrics(),
             fallback=True,
+            when_unfamiliar="strong",
         )
         await weak.aclose()
 

@@ -135,6 +135,18 @@ def test_a_refit_learns_what_the_labels_say(refitted: tuple[Path, dict[str, obje
     assert win_rates[0] > win_rates[1] + 0.2
 
 
+def test_the_page_shows_the_refit_beside_its_prior_on_held_out_labels(refitted: tuple[Path, dict[str, object]]) -> None:
+    measured = Scorer.load(refitted[0]).manifest.measured
+    prior, router = measured["held_out_curve"]["prior"], measured["held_out_curve"]["router"]
+    assert prior["b"] == router["apgr"]
+    assert prior["difference"] == pytest.approx(prior["b"] - prior["a"], abs=1e-6)
+    assert prior["interval"][0] > 0
+    page = (refitted[0] / "report.html").read_text(encoding="utf-8")
+    assert "before the refit" in page
+    assert f"with default/1 {prior['a']:.3f}: a difference of +{prior['difference']:.3f}" in page
+    assert "What moved 20 decisions" in page
+
+
 def test_what_moved_a_refitted_score_adds_up(refitted: tuple[Path, dict[str, object]]) -> None:
     scorer = Scorer.load(refitted[0])
     shown = scorer.explain("Prove the bound on the rivers of Peru", top=3)

@@ -20,10 +20,13 @@ from router.scoring.artifact import Artifact, Facts, load_artifact, write_artifa
 from router.scoring.chain import Chain
 from router.scoring.classifier import Blend, BlendedHead
 from router.scoring.manifest import Manifest, file_sha256
-from training.calibrate import FEWEST_ROWS, Calibration, calibrate, expected_calibration_error
+from router.scoring.scorer import Scorer
+from training.calibrate import FEWEST_ROWS, Calibration, calibrate
+from training.decisions import record_decisions
 from training.export import make_room
 from training.familiarity import Fitted, Prompts, fit_familiarity, widen
 from training.golden_prompts import GOLDEN_PROMPTS
+from training.held_out import held_out_curve, held_out_figures
 from training.pipeline import raw_rows
 from training.records import Labelled
 from training.reference import reference_of
@@ -76,7 +79,7 @@ class RefitPlan(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """A corrected chain, calibrated, and what was measured by cross-fitting: scores float64 [N] of the labels.
+    """A corrected chain, calibrated, and scores float64 [N] of the labels: by cross-fitting, and by the prior.
 
     ``belief``, 0..1: how likely the labels make it that the prior's ranking is to be corrected.
     """
@@ -85,6 +88,7 @@ class Refitted:
     calibration: Calibration
     belief: float
     scores: FloatArray
+    prior_scores: FloatArray
 
 
 def refit(plan: RefitPlan, say: Say) -> Manifest:
@@ -132,7 +136,7 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
         dim = prior.inputs.encoder.dim
         enough = len(labelled) >= FEWEST_LABELS
         recipe = Recipe(parts_of(rows, prior.scaler, dim, seed) if enough else (), dim, seed)
-        scored, gain = prior.blend.predict(rows), np.array([row.target for row in labelled], np.float64)
+        scored, gain = prior.blend.predict(rows), _gain(labelled)
         held_out = cross_fitted(recipe, rows, scored, gain, _folds(labelled, seed))
         centre, spread = float(held_out.mean()), float(held_out.std())
         if spread <= LEAST_SPREAD:
@@ -142,11 +146,17 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
     scores = (held_out - centre) / spread
     calibration = calibrate(scores, labelled)
     chain = Chain(prior.inputs.encoder, prior.scaler, blend, calibration.calibrator)
-    return Refitted(chain, calibration, additions.belief, scores)
+    return Refitted(chain, calibration, additions.belief, scores, scored)
 
 
 def _folds(labelled: list[Labelled], seed: int) -> NDArray[np.intp]:
-    """The fold of each prompt, int [N]; prompts of one group share it."""
+    """The fold of each prompt, int [N]; prompts of one group share it.
+
+    Raises:
+        DataError: there is only one group.
+    """
+    if len({row.group for row in labelled}) == 1:
+        raise DataError("the labels' prompts are all but the same, so none can be held out; label different prompts")
     dealt = split_by_group(labelled, {str(fold): 1.0 / FOLDS for fold in range(FOLDS)}, seed=seed)
     fold_of = {row.group: int(fold) for fold, rows in dealt.items() for row in rows}
     return np.array([fold_of[row.group] for row in labelled], np.intp)
@@ -189,7 +199,7 @@ def _export(
 ) -> Manifest:
     make_room(plan.out)
     win_rates = done.calibration.calibrator.apply(done.scores)
-    curve = measure_curve(win_rates, np.array([row.target for row in labelled], np.float64))
+    curve = measure_curve(win_rates, _gain(labelled))
     facts = Facts(
         name=plan.name,
         version=plan.version,
@@ -201,7 +211,10 @@ def _export(
         training_data=[*prior.manifest.training_data, _source(plan, found)],
         measured={
             "calibration": done.calibration.figures(),
-            "held_out": {"labels": _held_out(win_rates, labelled)},
+            "held_out": {"labels": held_out_figures(win_rates, _wins(labelled))},
+            "held_out_curve": held_out_curve(
+                [row.prompt for row in labelled], done.scores, _gain(labelled), prior=done.prior_scores
+            ),
             "benchmarks": [],
         },
         extra={
@@ -225,7 +238,7 @@ def _export(
         facts=facts,
         familiarity=fitted.familiarity,
     )
-    return load_artifact(plan.out).manifest
+    return record_decisions(plan.out, Scorer(load_artifact(plan.out)))
 
 
 def _source(plan: RefitPlan, found: LabelSet) -> dict[str, Any]:
@@ -243,11 +256,9 @@ def _source(plan: RefitPlan, found: LabelSet) -> dict[str, Any]:
     }
 
 
-def _held_out(win_rates: FloatArray, labelled: list[Labelled]) -> dict[str, Any]:
-    wins = np.array([row.strong_wins for row in labelled], np.float64)
-    return {
-        "n": len(labelled),
-        "mean_win_rate": round(float(win_rates.mean()), 4),
-        "share_of_wins": round(float(wins.mean()), 4),
-        "calibration_error": round(expected_calibration_error(win_rates, wins), 4),
-    }
+def _wins(labelled: list[Labelled]) -> FloatArray:
+    return np.array([row.strong_wins for row in labelled], np.float64)
+
+
+def _gain(labelled: list[Labelled]) -> FloatArray:
+    return np.array([row.target for row in labelled], np.float64)

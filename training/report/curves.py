@@ -44,6 +44,7 @@ PANEL_INCHES = (3.9, 4.6)
 BASELINE_LINES: Mapping[str, dict[str, Any]] = {
     "length": {"color": BASELINE, "linestyle": (0, (5, 2)), "label": "length of the prompt"},
     "oracle": {"color": MUTED, "linestyle": (0, (1, 1.5)), "label": "oracle: knows both answers"},
+    "prior": {"color": PUBLISHED, "linestyle": "-", "label": "before the refit"},
 }
 """Baseline, as the manifest calls it, to how it is drawn."""
 

@@ -36,6 +36,6 @@ def one_line(text: str, longest: int = 150) -> str:
     return line if len(line) <= longest else f"{line[:longest].rstrip()} ..."
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 2) -> str:
     """A number with its sign: ``+0.59``, ``−1.36``."""
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{value:+.{digits}f}".replace("-", "−")

@@ -12,11 +12,13 @@ from router.errors import DataError
 from router.scoring.artifact import Artifact, Facts, load_artifact, write_artifact
 from router.scoring.chain import Chain
 from router.scoring.manifest import Manifest
+from router.scoring.scorer import Scorer
+from training.decisions import record_decisions
 from training.export import make_room
 from training.golden_prompts import GOLDEN_PROMPTS
 from training.report import write_report
 from training.strengths.rates import TIE_MARGIN, Scale, base_rate
-from training.strengths.shift import shift_to, shifted_calibrator, shifted_curve
+from training.strengths.shift import shift_to, shifted_calibrator, shifted_curve, shifted_reference
 from training.tradeoff import measured_on, operating_points, point_lines
 
 Say = Callable[[str], None]
@@ -77,19 +79,29 @@ def _export(plan: PairPlan, prior: Artifact, rate: float, shift: float) -> Manif
     old = prior.chain
     chain = Chain(old.inputs.encoder, old.scaler, old.blend, shifted_calibrator(old.calibrator, shift))
     curve = shifted_curve(prior.curve, shift)
+    reference = prior.manifest.reference
     facts = Facts(
         name=plan.name,
         version=plan.version,
         command=plan.command,
         description=f"{prior.manifest.label} with win rates for another pair of models, by their strengths",
         operating_points=operating_points(curve, measured_on(prior.manifest)),
+        reference=None if reference is None else shifted_reference(reference, shift),
         encoder_about=prior.manifest.encoder.about,
         training_data=prior.manifest.training_data,
         measured={**prior.manifest.measured, "held_out": {}},
         extra={**prior.manifest.extra, "pair": _described(plan, prior, rate, shift)},
     )
-    write_artifact(plan.out, encoder_folder=plan.artifact, chain=chain, curve=curve, golden=GOLDEN_PROMPTS, facts=facts)
-    return load_artifact(plan.out).manifest
+    write_artifact(
+        plan.out,
+        encoder_folder=plan.artifact,
+        chain=chain,
+        curve=curve,
+        golden=GOLDEN_PROMPTS,
+        facts=facts,
+        familiarity=prior.familiarity,
+    )
+    return record_decisions(plan.out, Scorer(load_artifact(plan.out)))
 
 
 def _described(plan: PairPlan, prior: Artifact, rate: float, shift: float) -> dict[str, Any]:

@@ -7,10 +7,12 @@ shift is the one under which their mean is the base rate; thresholds move with t
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from router.scoring.calibration import Calibrator
 from router.scoring.curve import Curve, CurvePoints
+from router.scoring.reference import Distribution, Reference
 
 FloatArray = NDArray[np.float64]
 
@@ -55,6 +57,16 @@ def shifted_curve(curve: Curve, shift: float) -> Curve:
             quality=curve.quality[inner][first[kept]].tolist(),
         )
     )
+
+
+def shifted_reference(reference: Reference, shift: float) -> Reference:
+    """The same shares of the prompts in bins of shifted win rates; bins that rounding makes empty are joined."""
+    found = reference.win_rate
+    moved = np.round(_sigmoid(_logit(np.array(found.edges)) + shift), DECIMALS)
+    edges, first = np.unique(moved, return_index=True)
+    shares = np.add.reduceat(np.array(found.shares), np.concatenate([[0], first + 1]))
+    joined = Distribution(edges=edges.tolist(), shares=np.round(shares, DECIMALS).tolist())
+    return replace(reference, win_rate=joined)
 
 
 def _typical_win_rates(curve: Curve) -> FloatArray:
