@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from router.scoring.curve import Promise, PromiseKind
-from tests.promise.splits import kept, share, simulate
+from tests.promise.splits import cheapest_kept, kept, share, simulate
 from training.promise import Rows, promised_threshold, saves
 from training.promise.exact import fewest_rows, most_cases, most_cases_before
 
@@ -119,6 +119,16 @@ def test_a_win_rate_on_a_candidate_itself_is_on_the_safe_side() -> None:
     quality = promised_threshold(rows, promise("quality", 0.9))
     assert quality is not None
     assert np.sum(rows.win_rates[300:] < quality) == most_cases(699, 0.1, level=1 - 0.95)
+
+
+def test_very_many_rows_are_tested_at_fewer_thresholds_and_come_close_to_the_oracle() -> None:
+    table = traffic(60_000, seed=14)
+    threshold = promised_threshold(table, promise("quality", 0.8))
+    best = cheapest_kept(table, promise("quality", 0.8))
+    assert threshold is not None
+    assert best is not None
+    assert round(threshold, 4) == threshold
+    assert best - 0.01 < threshold < best
 
 
 def test_a_handful_of_rows_promises_nothing_that_saves() -> None:

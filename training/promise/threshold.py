@@ -1,10 +1,11 @@
 """From scored rows to the cheapest threshold that keeps a promise (learn then test).
 
-Candidates are all thresholds with six decimals, and they are tested in an order that was fixed before any row was seen:
-from the one that keeps the promise for certain towards the cheapest. The last before the first that fails is taken.
-Then one test alone decides whether a threshold that breaks the promise is taken, the first such in that order, and the
-choice costs nothing of the confidence: fixed-sequence testing as in Angelopoulos, Bates, Candès, Jordan and Lei,
-"Learn then test", arXiv 2110.01052. Since a test changes only where a row changes sides, few need be made.
+Candidates are all thresholds with six decimals (four, for a quality on very many rows), tested in an order that was
+fixed before any row was seen: from the one that keeps the promise for certain towards the cheapest. The last before the
+first that fails is taken. Then one test alone decides whether a threshold that breaks the promise is taken, the first
+such in that order, and the choice costs nothing of the confidence: fixed-sequence testing as in Angelopoulos, Bates,
+Candès, Jordan and Lei, "Learn then test", arXiv 2110.01052. Since a test changes only where a row changes sides, few
+need be made.
 
 What it rests on: the rows are independent draws from the traffic that the promise is to hold for.
 """
@@ -26,7 +27,11 @@ FloatArray = NDArray[np.float64]
 STEPS = 1_000_000
 """Thresholds are whole multiples of 1 / STEPS."""
 
-TESTS_AT_ONCE = 64
+COARSE_STEPS = 10_000
+MANY_ROWS = 10_000
+"""From so many rows on, a quality is tested at whole 1 / COARSE_STEPS only: each test reads all of them."""
+
+VALUES_AT_ONCE = 500_000
 ORDER_SEED = 20_240_215
 """The bettor sees the rows in a random order of ours, since that of a file may be sorted by anything."""
 
@@ -74,7 +79,7 @@ def _for_share_of_gains(win_rates: FloatArray, quality: float, level: float) -> 
         level: as above.
     """
     allowed = most_cases(len(win_rates), 1.0 - quality, level=level) if len(win_rates) else -1
-    return None if allowed < 0 else _down(float(np.sort(win_rates)[allowed]))
+    return None if allowed < 0 else float(_at_or_below(np.sort(win_rates)[allowed : allowed + 1], STEPS)[0])
 
 
 def _for_quality(
@@ -91,23 +96,29 @@ def _for_quality(
     win_rates, gains = win_rates[telling], gains[telling]
     lowest = min(lowest_gain * (1.0 - quality), -quality)
     kept = None
-    candidates = np.unique(win_rates)
-    for start in range(0, len(candidates), TESTS_AT_ONCE):
-        block = candidates[start : start + TESTS_AT_ONCE]
+    candidates = np.unique(_at_or_below(win_rates, STEPS if len(win_rates) < MANY_ROWS else COARSE_STEPS))
+    at_once = max(VALUES_AT_ONCE // max(len(win_rates), 1), 1)
+    for start in range(0, len(candidates), at_once):
+        block = candidates[start : start + at_once]
         strong = win_rates[None, :] >= block[:, None]
         passed = mean_is_positive(np.where(strong, 1.0 - quality, -quality) * gains, lowest=lowest, level=level)
         good = len(block) if passed.all() else int(np.argmin(passed))
         if good:
-            kept = _down(float(block[good - 1]))
+            kept = float(block[good - 1])
         if good < len(block):
             break
     return kept
 
 
-def _down(win_rate: float) -> float:
-    """The nearest candidate that still sends this win rate to the strong model."""
-    step = math.floor(win_rate * STEPS)
-    return next(step / STEPS for step in (step + 1, step, step - 1) if step / STEPS <= win_rate)
+def _at_or_below(win_rates: FloatArray, steps: int) -> FloatArray:
+    """The nearest candidates that still send these win rates to the strong model: float64 of the same shape.
+
+    Between two of them that rows call for, no row changes sides, and a test would say the same again.
+    """
+    near = np.floor(win_rates * steps)
+    near -= near / steps > win_rates
+    near += (near + 1) / steps <= win_rates
+    return np.asarray(near / steps)
 
 
 def _above(win_rate: float) -> float:
