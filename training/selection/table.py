@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from training.calibration_error import CalibrationError
 from training.selection.figures import ALL, Figures
@@ -14,6 +15,8 @@ LEGEND = (
     "at a glance. error: debiased calibration error of the win rate over all labels (95 %), votes and exams alone."
 )
 
+LEGEND_WIDTH = 110
+
 
 def table(rows: Sequence[Figures]) -> list[str]:
     """Lines of the table, the legend last."""
@@ -22,7 +25,7 @@ def table(rows: Sequence[Figures]) -> list[str]:
     cells = [header, *(_cells(row, sets) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    return [*lines, "", LEGEND.format(sets=" and ".join(sets) or "clear-cut")]
+    return [*lines, "", *wrap(LEGEND.format(sets=" and ".join(sets) or "clear-cut"), LEGEND_WIDTH)]
 
 
 def _cells(row: Figures, sets: Sequence[str]) -> list[str]:

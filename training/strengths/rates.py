@@ -25,7 +25,7 @@ WIDEST_GAP = 2000.0
 TIE_MARGIN = 0.345
 """The tie model's t in people's votes, fitted by ``train-router strengths`` on Chatbot Arena's of 2023; 0: no ties."""
 
-OVERLAP = 0.542
+OVERLAP = 0.513
 """How much successes of two models go together: 0 as if independent, 1 the strong model never fails where the weak one
 succeeds. Mean over pairs of models in right/wrong tables, by ``train-router strengths``."""
 
