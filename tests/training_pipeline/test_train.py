@@ -63,7 +63,7 @@ def test_a_run_says_what_it_read_kept_and_measured(sample: Path, tmp_path: Path,
     points = re.findall(r"^(\w+): threshold", result.stderr, re.MULTILINE)
     assert points == ["cheap", "balanced", "best"]
     assert re.findall(r"not read: .*", result.stderr) == [
-        "not read: 5 files that are no training set (benchmarks/gsm8k.jsonl, ...)"
+        "not read: 6 files that are no training set (benchmarks/gsm8k.jsonl, ...)"
     ]
     assert f"wrote {tmp_path / 'out'}" in result.stderr
     assert f"replaced {tmp_path / 'out'}" in CliRunner().invoke(main, [str(word) for word in words]).stderr
