@@ -90,8 +90,11 @@ def commands_in(page: str, command: str) -> set[str]:
     return {word for block in blocks for word in call.findall(block)}
 
 
-def test_no_file_names_a_path_of_somebodys_machine(texts: dict[Path, str]) -> None:
-    assert findings(texts, MACHINE_PATH) == []
+def test_no_file_names_a_path_of_somebodys_machine(texts: dict[Path, str], repository: Path) -> None:
+    # Requests that were made up for the cache speak of made-up people's files.
+    ours = {path: text for path, text in texts.items() if not path.match(str(repository / "data/cache/*.jsonl"))}
+    assert len(ours) < len(texts)
+    assert findings(ours, MACHINE_PATH) == []
 
 
 def test_no_file_names_a_package_registry(texts: dict[Path, str]) -> None:
