@@ -128,15 +128,23 @@ def route(
 @click.option("--tenant", help="Whose requests.  [default: everybody's]")
 @click.option("--home", help="Folder with the ledger.  [default: the server's]")
 @click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@click.option("--strict", is_flag=True, help="Let a difference from the artifact's prompts count for the exit status.")
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def drift(
-    days: float, tenant: str | None, home: str | None, artifact: str | None, config: Path | None, as_json: bool
+    days: float,
+    tenant: str | None,
+    home: str | None,
+    artifact: str | None,
+    strict: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Say whether traffic has shifted: from the artifact's own prompts, and from the days before.
 
-    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has shifted or requests are too few
-    to tell, 3 where something has, 1 where it cannot be told.
+    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has changed since the days before or
+    requests are too few to tell, 3 where something has, 1 where the ledger or the artifact cannot be used. No traffic
+    is just like an artifact's prompts, so that this difference counts for the status with --strict only.
     """
     from datetime import UTC, datetime
 
@@ -159,12 +167,15 @@ def drift(
         tenant=tenant,
     )
     if as_json:
-        click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "shifted": found.shifted}))
+        click.echo(
+            msgspec.json.encode({**msgspec.to_builtins(found), "changed": found.changed, "differs": found.differs})
+        )
     else:
         from router.drift_table import show
 
         show(found)
-    sys.exit(SHIFTED_STATUS if found.shifted else 0)
+    counted = found.changed + (found.differs if strict else [])
+    sys.exit(SHIFTED_STATUS if counted else 0)
 
 
 def _artifact_folder(settings: Settings) -> Path:

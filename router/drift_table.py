@@ -51,7 +51,13 @@ def _percent(share: float | None) -> str:
 
 
 def _verdict(drift: Drift) -> str:
-    if drift.shifted:
-        return f"Shifted: {', '.join(drift.shifted)}."
-    verdicts = [row.against_artifact.verdict for row in drift.distributions]
-    return "Not enough requests to tell." if "stable" not in verdicts else "Nothing has shifted."
+    lines = []
+    if drift.differs:
+        lines.append(f"Unlike what the artifact was made on or promises: {', '.join(drift.differs)}.")
+    if drift.changed:
+        lines.append(f"Changed since the days before: {', '.join(drift.changed)}.")
+    elif any(row.against_earlier.verdict == "stable" for row in drift.distributions):
+        lines.append("Nothing has changed since the days before.")
+    else:
+        lines.append("Not enough requests to tell whether anything has changed.")
+    return "\n".join(lines)
