@@ -21,7 +21,7 @@ from router.types import Evidence, Tuning, WhenUnfamiliar
 Command = Callable[..., None]
 
 SHIFTED_STATUS = 3
-"""Exit status of `underdog drift` where something has shifted."""
+"""Exit status of `underdog drift` where traffic has changed."""
 
 
 class _Group(click.Group):

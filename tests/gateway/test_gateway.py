@@ -17,6 +17,7 @@ from router.cache import SemanticCache
 from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
 from router.http.chat_request import parse_chat_request
 from router.ledger.ledger import Ledger
+from router.metrics import Metrics
 from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
