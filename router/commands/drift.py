@@ -20,7 +20,7 @@ from router.scoring.reference import Shift
 from router.settings import load_settings
 
 SHIFTED_STATUS = 3
-"""Exit status where something has shifted."""
+"""Exit status where traffic has changed."""
 
 
 @click.command("drift")
@@ -34,15 +34,24 @@ SHIFTED_STATUS = 3
 @click.option("--tenant", help="Whose requests.  [default: everybody's]")
 @click.option("--home", help="Folder with the ledger.  [default: the server's]")
 @click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@click.option("--strict", is_flag=True, help="Let a difference from the artifact's prompts count for the exit status.")
 @config_option
 @json_option
 def command(
-    *, days: float, tenant: str | None, home: str | None, artifact: str | None, config: Path | None, as_json: bool
+    *,
+    days: float,
+    tenant: str | None,
+    home: str | None,
+    artifact: str | None,
+    strict: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Say whether traffic has shifted: from the artifact's own prompts, and from the days before.
 
-    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has shifted or requests are too few
-    to tell, 3 where something has, 1 where it cannot be told.
+    Reads the ledger, also while a server writes it. Exit status: 0 where nothing has changed since the days before or
+    requests are too few to tell, 3 where something has, 1 where the ledger or the artifact cannot be used. No traffic
+    is just like an artifact's prompts, so that this difference counts for the status with --strict only.
     """
     settings = load_settings(flags={"home": home, "artifact": artifact}, config=config)
     scorer = load_in_use(settings).scorer
@@ -58,10 +67,11 @@ def command(
         tenant=tenant,
     )
     if as_json:
-        print_json({**msgspec.to_builtins(found), "shifted": found.shifted})
+        print_json({**msgspec.to_builtins(found), "changed": found.changed, "differs": found.differs})
     else:
         _show(found)
-    sys.exit(SHIFTED_STATUS if found.shifted else 0)
+    counted = found.changed + (found.differs if strict else [])
+    sys.exit(SHIFTED_STATUS if counted else 0)
 
 
 def _show(drift: Drift) -> None:
@@ -106,7 +116,13 @@ def _percent(share: float | None) -> str:
 
 
 def _verdict(drift: Drift) -> str:
-    if drift.shifted:
-        return f"Shifted: {', '.join(drift.shifted)}."
-    verdicts = [row.against_artifact.verdict for row in drift.distributions]
-    return "Not enough requests to tell." if "stable" not in verdicts else "Nothing has shifted."
+    lines = []
+    if drift.differs:
+        lines.append(f"Unlike what the artifact was made on or promises: {', '.join(drift.differs)}.")
+    if drift.changed:
+        lines.append(f"Changed since the days before: {', '.join(drift.changed)}.")
+    elif any(row.against_earlier.verdict == "stable" for row in drift.distributions):
+        lines.append("Nothing has changed since the days before.")
+    else:
+        lines.append("Not enough requests to tell whether anything has changed.")
+    return "\n".join(lines)

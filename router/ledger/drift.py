@@ -26,6 +26,11 @@ MARGIN = 0.05
 
 BUSY_TIMEOUT_S = 5.0
 
+EARLIER = "earlier requests"
+PROMPTS = "the artifact's prompts"
+THRESHOLDS = "the thresholds in use"
+"""What a share is held against, as ``Share.expected_from`` says it."""
+
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
 _DECIDED = ("win-rate", "unfamiliar")
 _SELECT = (
@@ -77,12 +82,16 @@ class Drift(Struct, frozen=True, kw_only=True):
     shares: list[Share]
 
     @property
-    def shifted(self) -> list[str]:
-        """What has shifted, in words."""
-        pairs = [(row.quantity, row.against_artifact.verdict, "the artifact's prompts") for row in self.distributions]
-        pairs += [(row.quantity, row.against_earlier.verdict, "earlier requests") for row in self.distributions]
-        pairs += [(row.quantity, row.verdict, row.expected_from) for row in self.shares]
-        return [f"{quantity} from that of {other}" for quantity, verdict, other in pairs if verdict == "shifted"]
+    def changed(self) -> list[str]:
+        """What has shifted from earlier requests."""
+        found = [row.quantity for row in self.distributions if row.against_earlier.verdict == "shifted"]
+        return found + [row.quantity for row in self.shares if row.expected_from == EARLIER and _has_shifted(row)]
+
+    @property
+    def differs(self) -> list[str]:
+        """What is unlike the artifact's own prompts, or unlike what its thresholds promise."""
+        found = [row.quantity for row in self.distributions if row.against_artifact.verdict == "shifted"]
+        return found + [row.quantity for row in self.shares if row.expected_from != EARLIER and _has_shifted(row)]
 
 
 def read_drift(
@@ -121,8 +130,8 @@ def read_drift(
         earlier_requests=len(earlier),
         distributions=[_compared(name, reference, recent, earlier) for name in _QUANTITIES],
         shares=[
-            _unfamiliar(recent, reference.unfamiliar_share, "the artifact's prompts"),
-            _unfamiliar(recent, _unfamiliar_share(earlier), "earlier requests"),
+            _unfamiliar(recent, reference.unfamiliar_share, PROMPTS),
+            _unfamiliar(recent, _unfamiliar_share(earlier), EARLIER),
             _strong(recent, curve),
         ],
     )
@@ -175,7 +184,7 @@ def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
     promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
     expected = sum(promised) / len(promised) if promised else None
     hits = sum(row.route == "strong" for row in decided)
-    return _share("strong share", hits, len(decided), expected, "the thresholds in use")
+    return _share("strong share", hits, len(decided), expected, THRESHOLDS)
 
 
 def _share(quantity: str, hits: int, n: int, expected: float | None, source: str) -> Share:
@@ -188,3 +197,7 @@ def _share(quantity: str, hits: int, n: int, expected: float | None, source: str
         expected_from=source,
         verdict=verdict,
     )
+
+
+def _has_shifted(share: Share) -> bool:
+    return share.verdict == "shifted"

@@ -50,7 +50,7 @@ def measure() -> dict[str, Any]:
             win_rate=score.win_rate,
             models=Models(weak="weak", strong="strong"),
             artifact=scorer.version,
-            evidence=Evidence(score=score.score, tokens=score.tokens),
+            evidence=Evidence(score=score.score, tokens=score.tokens, unfamiliarity=score.unfamiliarity),
         )
         return decision.route
 

@@ -21,28 +21,37 @@ def drift(home: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["drift", "--home", str(home), *arguments], prog_name="underdog")
 
 
-async def record(home: Path, n: int, **changes: Any) -> None:
+async def record(home: Path, n: int, *, name: str = "new", **changes: Any) -> None:
     ledger = Ledger.open(home / LEDGER_FILE)
     fields = {"at": datetime.now(UTC) - timedelta(hours=1), "scored_tokens": 9, "unfamiliarity": 0.6, **changes}
-    written = [ledger.submit(a_row(f"req-{number}", **fields)) for number in range(n)]
+    written = [ledger.submit(a_row(f"req-{name}-{number}", **fields)) for number in range(n)]
     for row in written:
         await row
     await ledger.aclose()
 
 
-async def test_requests_that_are_all_alike_have_shifted_and_the_status_says_so(tmp_path: Path) -> None:
+async def test_traffic_that_changed_is_named_and_the_status_says_so(tmp_path: Path) -> None:
     await record(tmp_path, 150)
+    await record(tmp_path, 150, name="old", at=datetime.now(UTC) - timedelta(days=9), scored_tokens=300)
     found = drift(tmp_path)
     assert found.exit_code == SHIFTED_STATUS
-    assert "Shifted: win rate from that of the artifact's prompts" in " ".join(found.output.split())
+    assert "Changed since the days before: tokens." in found.output
+
+
+async def test_a_difference_from_the_artifacts_prompts_counts_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    await record(tmp_path, 150)
+    found = drift(tmp_path)
+    assert found.exit_code == 0
+    assert "Unlike what the artifact was made on or promises: win rate, tokens" in found.output
     assert "not enough requests (n=0)" in found.output
+    assert drift(tmp_path, "--strict").exit_code == SHIFTED_STATUS
 
 
 async def test_a_few_requests_tell_nothing_and_the_status_is_0(tmp_path: Path) -> None:
     await record(tmp_path, 5)
     found = drift(tmp_path, "--days", "2")
     assert found.exit_code == 0
-    assert "Not enough requests to tell." in found.output
+    assert "Not enough requests to tell whether anything has changed." in found.output
 
 
 async def test_json_has_every_figure(tmp_path: Path) -> None:
@@ -51,7 +60,8 @@ async def test_json_has_every_figure(tmp_path: Path) -> None:
     assert found["recent_requests"] == 150
     assert {row["quantity"] for row in found["distributions"]} == {"win rate", "tokens", "unfamiliarity"}
     assert found["distributions"][0]["against_artifact"]["psi"] > 1
-    assert found["shifted"]
+    assert found["changed"] == []
+    assert "tokens" in found["differs"]
 
 
 @pytest.mark.parametrize(("arguments", "status", "said"), [([], 1, "there is none"), (["--days", "0"], 2, "--days")])

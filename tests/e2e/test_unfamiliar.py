@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
+from router.cli import SHIFTED_STATUS, main
 from router.scoring.reference import FEWEST
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, LiveServer, routed
@@ -125,7 +128,7 @@ async def test_without_a_strong_model_the_weak_one_answers_and_the_reason_says_s
     assert (headers["x-router-route"], headers["x-router-reason"]) == ("weak", "no-strong-model")
 
 
-async def test_metrics_count_decisions_and_tell_of_drift_once_there_are_enough(
+async def test_metrics_and_ledger_tell_of_drift_once_there_are_enough_decisions(
     tmp_path: Path, weak: ScriptedServer, strong: ScriptedServer
 ) -> None:
     async with routed(tmp_path, weak, strong) as server:
@@ -134,6 +137,7 @@ async def test_metrics_count_decisions_and_tell_of_drift_once_there_are_enough(
         for _ in range(FEWEST):
             await ask(server, EASY)
         later = await metrics(server)
+        told = CliRunner().invoke(main, ["drift", "--home", str(server.home), "--strict", "--json"])
     label = 'artifact="default/1"'
     assert early["underdog_decisions_total", f'{label},route="strong",reason="unfamiliar"'] == 1
     assert early["underdog_unfamiliar_prompts_total", label] == 1
@@ -142,6 +146,8 @@ async def test_metrics_count_decisions_and_tell_of_drift_once_there_are_enough(
     assert later["underdog_decisions_total", f'{label},route="weak",reason="win-rate"'] == FEWEST
     for quantity in ("win_rate", "tokens", "unfamiliarity"):
         assert later["underdog_drift_psi", f'{label},quantity="{quantity}"'] > 1
+    assert told.exit_code == SHIFTED_STATUS
+    assert json.loads(told.output)["recent_requests"] == FEWEST + 1
 
 
 async def test_metrics_need_the_key_of_the_server(tmp_path: Path, weak: ScriptedServer, strong: ScriptedServer) -> None:

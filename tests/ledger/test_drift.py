@@ -68,7 +68,7 @@ async def test_traffic_like_the_reference_and_like_that_before_is_stable(path: P
     await record(path, 600, at=NOW - DAY, seed=1)
     await record(path, 600, at=NOW - 10 * DAY, seed=2)
     found = read(path)
-    assert found.shifted == []
+    assert (found.changed, found.differs) == ([], [])
     assert (found.recent_requests, found.earlier_requests) == (600, 600)
     assert {row.against_earlier.verdict for row in found.distributions} == {"stable"}
 
@@ -82,13 +82,13 @@ async def test_traffic_that_changed_is_told_from_traffic_that_always_differed(pa
     await record(path, 400, at=NOW - DAY, power=0.3, seed=3)
     changed = read(path)
     assert {row.against_earlier.verdict for row in changed.distributions} == {"shifted"}
-    assert "tokens from that of earlier requests" in changed.shifted
+    assert (always.changed, changed.changed) == ([], ["win rate", "tokens", "unfamiliarity"])
 
 
 async def test_few_requests_are_not_read_as_anything(path: Path) -> None:
     await record(path, 60, at=NOW - DAY, power=5)
     found = read(path)
-    assert found.shifted == []
+    assert (found.changed, found.differs) == ([], [])
     assert {row.against_artifact.verdict for row in found.distributions} == {"not enough requests"}
     assert [row.n for row in found.shares] == [60, 60, 60]
 
@@ -96,7 +96,9 @@ async def test_few_requests_are_not_read_as_anything(path: Path) -> None:
 async def test_more_unfamiliar_prompts_than_before_are_told(path: Path) -> None:
     await record(path, 300, at=NOW - 10 * DAY, seed=1)
     await record(path, 300, at=NOW - DAY, unfamiliarity=1.5, route="strong", reason="unfamiliar")
-    from_prompts, from_earlier, _ = read(path).shares
+    found = read(path)
+    from_prompts, from_earlier, _ = found.shares
+    assert "unfamiliar share" in found.changed
     assert (from_prompts.share, from_prompts.verdict) == (1.0, "shifted")
     assert (from_earlier.expected, from_earlier.verdict) == (0.0, "shifted")
 

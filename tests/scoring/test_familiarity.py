@@ -24,6 +24,7 @@ from router.scoring.familiarity import (
 from router.scoring.features import FEATURE_NAMES
 from router.scoring.golden import GOLDEN_FILE, replay_golden
 from router.scoring.manifest import MANIFEST_FILE
+from router.scoring.prompt import MAX_CHARS, bound
 from router.scoring.scorer import Scorer
 from tests.scoring.kernel_parts import make_artifact
 
@@ -64,6 +65,15 @@ def test_everyday_prompts_are_familiar(shipped: Scorer, repository: Path) -> Non
 def test_a_script_that_training_holds_is_familiar_and_one_that_it_lacks_is_not(shipped: Scorer) -> None:
     assert not is_unfamiliar(shipped, "法国的首都是哪里？")
     assert is_unfamiliar(shipped, "რატომ არის ცა ლურჯი? ამიხსენი მოკლედ.")
+
+
+def test_a_very_long_prompt_is_measured_by_the_part_of_it_that_is_scored(shipped: Scorer, repository: Path) -> None:
+    long = "\n\n".join(row["prompt"] for row in rows(repository, "tryout")) * 40
+    assert len(long) > 10 * MAX_CHARS
+    found = shipped.score(long).unfamiliarity
+    assert found is not None
+    assert 0 < found < 10
+    assert found == shipped.score(bound(long)).unfamiliarity
 
 
 def test_an_artifact_of_an_earlier_version_loads_and_calls_nothing_unfamiliar(tmp_path: Path) -> None:
