@@ -17,6 +17,9 @@ DEFAULT_OPERATING_POINT = "balanced"
 NO_PROMISE = "none"
 """What is said of a threshold that is an estimate."""
 
+NEAR = 0.1
+"""A promise may give this much more quality than was asked for, or take this much less of the strong model."""
+
 
 class Models(Struct, frozen=True):
     """The model ids behind the two routes. None where nothing is configured."""
@@ -32,29 +35,49 @@ class Models(Struct, frozen=True):
 class Dial:
     """What turns a caller's wish into a threshold, and says what is promised of it.
 
-    A quality or share that is asked for is a bound. Where a stored point promises at least that, it decides: of several
-    the one that is nearest. Elsewhere the artifact's curve gives an estimate. The ends, 0 and 1, need neither.
+    A quality or share that is asked for is a bound. Where a stored point promises at least that and not much more
+    (``NEAR``), it decides: of several the one that is nearest. Elsewhere the artifact's curve gives an estimate. The
+    ends, 0 and 1, need neither.
 
     Args:
         curve: the artifact's measured cost-quality curve.
         operating_points: the artifact's stored points, by name.
         default: the server's own threshold, 0..1.
+        when_unfamiliar: where the server sends prompts unlike all training: promises made otherwise do not hold here.
     """
 
-    def __init__(self, *, curve: Curve, operating_points: Mapping[str, OperatingPoint], default: float) -> None:
+    def __init__(
+        self,
+        *,
+        curve: Curve,
+        operating_points: Mapping[str, OperatingPoint],
+        default: float,
+        when_unfamiliar: WhenUnfamiliar = "strong",
+    ) -> None:
         self.curve = curve
         self.operating_points = operating_points
         self.default = default
-        self._cheapest_first = _promising(operating_points, "quality", dearest_first=False)
-        self._dearest_first = _promising(operating_points, "strong_share", dearest_first=True)
+        held = {
+            name: point
+            for name, point in operating_points.items()
+            if point.promise is not None and point.promise.unfamiliar == when_unfamiliar
+        }
+        self._promises = {name: point.promised for name, point in held.items()}
+        self._cheapest_first = _promising(held, "quality", dearest_first=False)
+        self._dearest_first = _promising(held, "strong_share", dearest_first=True)
 
     @classmethod
     def for_server(
-        cls, *, curve: Curve, operating_points: Mapping[str, OperatingPoint], threshold: float | None
+        cls,
+        *,
+        curve: Curve,
+        operating_points: Mapping[str, OperatingPoint],
+        threshold: float | None,
+        when_unfamiliar: WhenUnfamiliar,
     ) -> Dial:
         """The dial of a server: its own threshold where it has one, else the artifact's balanced point."""
         default = operating_points[DEFAULT_OPERATING_POINT].threshold if threshold is None else threshold
-        return cls(curve=curve, operating_points=operating_points, default=default)
+        return cls(curve=curve, operating_points=operating_points, default=default, when_unfamiliar=when_unfamiliar)
 
     def threshold(self, tuning: Tuning) -> float:
         """The threshold that a tuning asks for, 0..1."""
@@ -73,17 +96,23 @@ class Dial:
         """What is promised of that threshold, or ``none``; None where no quality, share or named point is asked for."""
         if tuning.quality is None and tuning.strong_share is None and tuning.operating_point is None:
             return None
+        if tuning.operating_point is not None:
+            return self.promise_of(tuning.operating_point) or NO_PROMISE
         point = self._point(tuning)
         return NO_PROMISE if point is None or point.promised is None else point.promised
+
+    def promise_of(self, name: str) -> str | None:
+        """What is promised of a stored point here; None where nothing is."""
+        return self._promises.get(name)
 
     def _point(self, tuning: Tuning) -> OperatingPoint | None:
         """The stored point that a tuning leads to, if one does."""
         if tuning.quality is not None:
             wanted = tuning.quality
-            return _first(self._cheapest_first, lambda target: 0.0 < wanted <= target)
+            return _first(self._cheapest_first, lambda target: 0.0 < wanted <= target <= wanted + NEAR)
         if tuning.strong_share is not None:
             asked = tuning.strong_share
-            return _first(self._dearest_first, lambda target: target <= asked < 1.0)
+            return _first(self._dearest_first, lambda target: asked - NEAR <= target <= asked < 1.0)
         return None if tuning.operating_point is None else self._operating_point(tuning.operating_point)
 
     def _operating_point(self, name: str) -> OperatingPoint:
@@ -153,11 +182,12 @@ def decide(
 
 
 _PINNED: Reason = "pinned"
+_PROMISED_REASONS = ("win-rate", "unfamiliar")
 
 
 def kept_promise(promise: str | None, reason: str) -> str | None:
-    """A promise as far as it speaks of a request: where the win rate did not decide, the threshold had no say."""
-    return promise if promise is None or reason == "win-rate" else NO_PROMISE
+    """A promise as far as it speaks of a request: not where it was pinned, or went where it could."""
+    return promise if promise is None or reason in _PROMISED_REASONS else NO_PROMISE
 
 
 def pinned_route(tuning: Tuning, models: Models) -> Route | None:

@@ -40,7 +40,12 @@ class InUse:
             raise ArtifactError(
                 f"{manifest.label}: has no operating point '{DEFAULT_OPERATING_POINT}'; refit it with train-router."
             )
-        dial = Dial.for_server(curve=scorer.curve, operating_points=points, threshold=settings.threshold)
+        dial = Dial.for_server(
+            curve=scorer.curve,
+            operating_points=points,
+            threshold=settings.threshold,
+            when_unfamiliar=settings.unfamiliar,
+        )
         return cls(scorer=scorer, dial=dial, artifact=manifest.label, digest=manifest.digest)
 
 

@@ -60,7 +60,7 @@ async def get_model(
 
 def _models(gateway: Gateway) -> list[Model]:
     dial = gateway.in_use.dial
-    points = {f"{AUTO}:{name}": point.promised or UNSET for name, point in dial.operating_points.items()}
+    points = {f"{AUTO}:{name}": dial.promise_of(name) or UNSET for name in dial.operating_points}
     names = [AUTO, *points]
     upstreams = [upstream for upstream in (gateway.upstreams.weak, gateway.upstreams.strong) if upstream is not None]
     names += [upstream.name for upstream in upstreams]

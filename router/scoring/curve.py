@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from router.errors import ArtifactError
+from router.types import WhenUnfamiliar
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 
@@ -21,13 +22,14 @@ class Promise(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``quality`` is at least ``target``, ``strong_share`` at most, and so is ``weak_failures``, the share of the weak
     model's answers that are rated bad: over all such traffic or, where ``requests`` is given, over so many requests to
     come. ``confidence`` is the least chance, over draws of the rows (and of these requests), that a threshold chosen
-    this way keeps it.
+    this way keeps it. ``unfamiliar`` says where prompts unlike all training are to go for it to hold.
     """
 
     kind: PromiseKind
     target: Fraction
     confidence: Fraction
     requests: Annotated[int, Meta(ge=1)] | None = None
+    unfamiliar: WhenUnfamiliar = "strong"
 
     def __str__(self) -> str:
         bound = f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target:g}"

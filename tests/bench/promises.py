@@ -76,7 +76,7 @@ def _benchmark(scorer: Scorer, name: str, *, weak_only: bool = False) -> Rows:
         Label(prompt=prompt, weak=weak / 100, strong=None if weak_only else strong / 100)
         for prompt, weak, strong in zip(table.prompts, table.weak.tolist(), table.strong.tolist(), strict=True)
     ]
-    return of_labels(labels, scorer)
+    return of_labels(labels, scorer, when_unfamiliar="strong")
 
 
 def _graded(scorer: Scorer, file: str, weak: str, strong: str) -> Rows:
@@ -88,7 +88,7 @@ def _graded(scorer: Scorer, file: str, weak: str, strong: str) -> Rows:
         for row in rows
         if isinstance(row, Graded) and weak in row.scores and strong in row.scores
     ]
-    return of_labels(labels, scorer)
+    return of_labels(labels, scorer, when_unfamiliar="strong")
 
 
 def interval(count: int, of: int) -> str:

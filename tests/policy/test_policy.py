@@ -133,6 +133,8 @@ def test_an_unknown_operating_point_lists_those_that_exist() -> None:
         (Tuning(quality=0.9), 0.11, "quality>=0.95; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(quality=0.8), 0.32, "quality>=0.85; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(quality=0.96), CURVE.threshold_for_quality(0.96), "none"),
+        (Tuning(quality=0.3), CURVE.threshold_for_quality(0.3), "none"),
+        (Tuning(strong_share=0.9), CURVE.threshold_for_strong_share(0.9), "none"),
         (Tuning(strong_share=0.35), 0.51, "strong_share<=0.3; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(strong_share=0.1), 0.61, "strong_share<=0.1; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(strong_share=0.05), CURVE.threshold_for_strong_share(0.05), "none"),
@@ -163,7 +165,17 @@ def test_the_ends_of_a_dial_stay_what_they_are_whatever_is_promised(tuning: Tuni
     assert PROMISING.threshold(tuning) == threshold
 
 
-def test_a_promise_speaks_of_requests_that_the_win_rate_decided_about() -> None:
+def test_promises_made_with_another_way_for_unfamiliar_prompts_do_not_hold() -> None:
+    points = {"balanced": point(0.4), "good": point(0.31, "quality", 0.8)}
+    elsewhere = Dial(curve=CURVE, operating_points=points, default=0.33, when_unfamiliar="weak")
+    assert elsewhere.promise(Tuning(quality=0.8)) == "none"
+    assert elsewhere.threshold(Tuning(quality=0.8)) == CURVE.threshold_for_quality(0.8)
+    assert elsewhere.promise(Tuning(operating_point="good")) == "none"
+    assert elsewhere.threshold(Tuning(operating_point="good")) == 0.31
+
+
+def test_a_promise_speaks_of_requests_that_were_neither_pinned_nor_sent_where_they_could_go() -> None:
+    assert kept_promise("quality>=0.8; ...", "unfamiliar") == "quality>=0.8; ..."
     assert kept_promise("quality>=0.8; ...", "win-rate") == "quality>=0.8; ..."
     assert kept_promise("quality>=0.8; ...", "no-strong-model") == "none"
     assert kept_promise(None, "no-strong-model") is None

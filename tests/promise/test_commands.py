@@ -228,7 +228,19 @@ def test_what_holds_by_definition_needs_no_rows(scorer: Scorer, target: float) -
 
 def test_labels_are_scored_as_the_server_would(scorer: Scorer, write: Write) -> None:
     rows = labels(scorer, 30)
-    read = read_promise_rows(write("mine.jsonl", rows), scorer, graded=True)
+    read = read_promise_rows(write("mine.jsonl", rows), scorer, graded=True, when_unfamiliar="strong")
     assert read.win_rates[7] == pytest.approx(scorer.score(rows[7]["prompt"]).win_rate, abs=1e-9)
     assert read.gains is not None
     assert read.gains[7] == rows[7]["strong_correct"] - rows[7]["weak_correct"]
+
+
+def test_prompts_unlike_all_training_count_as_going_where_the_server_sends_them(scorer: Scorer, write: Write) -> None:
+    strange = [{"prompt": f"{{}} 0x{n:08x} ;;;; 7f454c46 \\x00\\xff {n * 7919:x}"} for n in range(40)]
+    assert scorer.score(strange[0]["prompt"]).unfamiliarity > 1.0
+    file = write("mixed.jsonl", [*({"prompt": text} for text in prompts(60)), *strange])
+    shares = ("--strong-share", "0.5", "--confidence", "0.6", "--on", file, "--json")
+    found = {way: json.loads(tune(*shares, "--unfamiliar", way).stdout) for way in ("strong", "weak", "win-rate")}
+    assert found["strong"]["threshold"] > found["weak"]["threshold"]
+    assert found["strong"]["strong_share"] >= 0.4
+    assert [found[way]["promise"].get("unfamiliar") for way in found] == [None, "weak", "win-rate"]
+    assert "40 rows are unlike all training" in tune(*shares[:-1]).stdout

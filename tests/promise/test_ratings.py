@@ -122,7 +122,7 @@ def test_an_export_without_feedback_is_sent_to_where_feedback_goes(tmp_path: Pat
     rows = [{**row, "feedback": None} for row in records(50, scorer)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     with pytest.raises(DataError, match="POST /v1/feedback"):
-        read_ratings(file, scorer)
+        read_ratings(file, scorer, when_unfamiliar="strong")
 
 
 def test_candidates_are_known_before_the_ratings() -> None:

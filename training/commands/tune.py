@@ -22,6 +22,7 @@ from training.commands.shared import (
 if TYPE_CHECKING:
     from router.scoring.curve import OperatingPoint, Promise, PromiseKind
     from router.scoring.scorer import Scorer
+    from router.types import WhenUnfamiliar
 
 SHARE = click.FloatRange(0.0, 1.0)
 CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
@@ -53,6 +54,13 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
     help="With --strong-share and --on: promise it of so many requests to come, instead of all such traffic.",
 )
 @click.option(
+    "--unfamiliar",
+    type=click.Choice(["strong", "weak", "win-rate"]),
+    default="strong",
+    show_default=True,
+    help="Where the server sends prompts unlike all training: its setting of that name. A promise holds for one.",
+)
+@click.option(
     "--store", "name", metavar="NAME", help="Keep the threshold in the artifact under this name (needs --artifact)."
 )
 @artifact_option()
@@ -66,6 +74,7 @@ def command(
     file: Path | None,
     confidence: float,
     requests: int | None,
+    unfamiliar: WhenUnfamiliar,
     name: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -104,7 +113,7 @@ def command(
     if file is None:
         point, lines = estimated(scorer, kind, target), [ESTIMATE]
     else:
-        promise = Promise(kind=kind, target=target, confidence=confidence, requests=requests)
+        promise = Promise(kind=kind, target=target, confidence=confidence, requests=requests, unfamiliar=unfamiliar)
         point, lines = _promised(scorer, file, promise)
     if name is not None and artifact is not None:
         store(artifact, name, point)
@@ -122,9 +131,10 @@ def _promised(scorer: Scorer, file: Path, promise: Promise) -> tuple[OperatingPo
 
     today = datetime.now(UTC).date().isoformat()
     if promise.kind == "weak_failures":
-        ratings = read_ratings(file, scorer)
+        ratings = read_ratings(file, scorer, when_unfamiliar=promise.unfamiliar)
         point = promised_by_ratings(scorer, ratings, promise, file=file.name, date=today)
         return point, terms(promise, ratings.routed, file.name, scorer.version)
-    rows = read_promise_rows(file, scorer, graded=promise.kind == "quality")
+    graded = promise.kind == "quality"
+    rows = read_promise_rows(file, scorer, graded=graded, when_unfamiliar=promise.unfamiliar)
     point = promised(scorer, rows, promise, file=file.name, date=today)
     return point, terms(promise, rows, file.name, scorer.version)

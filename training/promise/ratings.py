@@ -22,8 +22,9 @@ from router.errors import DataError
 from router.scoring.curve import Promise
 from router.scoring.manifest import Manifest
 from router.scoring.scorer import Scorer
+from router.types import WhenUnfamiliar
 from training.promise.exact import fewest_rows, most_cases
-from training.promise.rows import LEDGER_COLUMN, Rows, routed_requests
+from training.promise.rows import Rows, of_requests, routed_requests
 from training.records import Drops
 from training.tables import Row
 from training.text import number
@@ -34,6 +35,7 @@ SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Candidates, beside the artifact's operating points: where its curve has these strong shares."""
 
 RATINGS = ("good", "bad")
+ROUTED_REASONS = ("win-rate", "unfamiliar")
 
 
 class Ratings(Struct, frozen=True, kw_only=True, eq=False):
@@ -55,8 +57,8 @@ class Ratings(Struct, frozen=True, kw_only=True, eq=False):
         return self.bad[(self.win_rates < threshold) & (threshold <= self.thresholds)]
 
 
-def read_ratings(path: Path, scorer: Scorer) -> Ratings:
-    """Read an export of the ledger.
+def read_ratings(path: Path, scorer: Scorer, *, when_unfamiliar: WhenUnfamiliar) -> Ratings:
+    """Read an export of the ledger; ``when_unfamiliar`` says where the server sends prompts unlike all training.
 
     Raises:
         DataError: it cannot be read, is of another artifact, or holds no rating of the weak model's answers.
@@ -64,14 +66,14 @@ def read_ratings(path: Path, scorer: Scorer) -> Ratings:
     drops = Drops()
     requests = list(routed_requests(path, drops, scorer.version))
     rated = [row for row in requests if row.values.get("route") == "weak" and row.values.get("feedback") in RATINGS]
-    rated = [row for row in rated if row.values.get("reason") == "win-rate"]
+    rated = [row for row in rated if row.values.get("reason") in ROUTED_REASONS]
     if not rated:
         raise DataError(f"{path}: no answer of the weak model is rated in it; send ratings to POST /v1/feedback")
     return Ratings(
-        win_rates=_numbers(rated, LEDGER_COLUMN),
+        win_rates=of_requests(rated, drops, when_unfamiliar).win_rates,
         thresholds=_numbers(rated, "threshold"),
         bad=np.array([row.values["feedback"] == "bad" for row in rated]),
-        routed=Rows(win_rates=_numbers(requests, LEDGER_COLUMN), gains=None, form="ledger", left_out=drops.by_reason()),
+        routed=of_requests(requests, drops, when_unfamiliar),
     )
 
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from router.errors import DataError
 from router.scoring.manifest import Manifest, file_sha256
 from router.scoring.scorer import Scorer
+from router.types import WhenUnfamiliar
+from training.promise.effective import effective, is_unfamiliar, scored
 from training.records import Drops
 from training.refit.labels import WEAK, Label, read_labels
-from training.scoring import score_texts
 from training.tables import Row, read_rows
 from training.text import clean, number
 
@@ -27,19 +28,22 @@ Form = Literal["pairs", "weak-only", "prompts", "ledger"]
 
 LABEL_COLUMNS = ("winner", "weak_correct", WEAK, "scores")
 LEDGER_COLUMN = "win_rate"
+UNFAMILIARITY_COLUMN = "unfamiliarity"
 
 
 class Rows(Struct, frozen=True, kw_only=True, eq=False):
     """N scored rows.
 
-    ``win_rates`` float64 [N]; ``gains`` float64 [N] in -1..1, or None where nothing is graded. ``repeated`` counts the
-    rows whose prompt stood in an earlier row. ``left_out`` says what was not used, by reason.
+    ``win_rates`` float64 [N], as a threshold sees them (``effective.py``); ``gains`` float64 [N] in -1..1, or None
+    where nothing is graded. ``repeated`` counts the rows whose prompt stood in an earlier row, ``unfamiliar`` those
+    unlike all training. ``left_out`` says what was not used, by reason.
     """
 
     win_rates: FloatArray
     gains: FloatArray | None
     form: Form
     repeated: int = 0
+    unfamiliar: int = 0
     left_out: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -61,13 +65,14 @@ class Rows(Struct, frozen=True, kw_only=True, eq=False):
         return self.form == "weak-only" and self.gains is not None and bool(np.isin(self.gains, (0.0, 1.0)).all())
 
 
-def read_promise_rows(path: Path, scorer: Scorer, *, graded: bool) -> Rows:
+def read_promise_rows(path: Path, scorer: Scorer, *, graded: bool, when_unfamiliar: WhenUnfamiliar) -> Rows:
     """Read and score a file of labels, of prompts, or an export of the ledger.
 
     Args:
         path: JSONL, JSON, CSV or Parquet.
         scorer: scores prompts; rows of the ledger carry their win rates, and must be of this artifact.
         graded: whether gains are needed.
+        when_unfamiliar: where the server sends prompts unlike all training.
 
     Raises:
         DataError: the file cannot be read, is of another artifact, lacks grades that are needed, or is what this
@@ -80,18 +85,22 @@ def read_promise_rows(path: Path, scorer: Scorer, *, graded: bool) -> Rows:
             raise DataError(
                 f"{path}: rows of the ledger do not tell the quality; give labels, or ask for --strong-share"
             )
-        return _of_ledger(path, scorer.version)
+        return _of_ledger(path, scorer.version, when_unfamiliar)
     if not graded and not columns.intersection(LABEL_COLUMNS):
-        return _of_prompts(path, scorer)
+        return _of_prompts(path, scorer, when_unfamiliar)
     found = read_labels(path)
-    return of_labels(found.labels, scorer, left_out=found.drops.by_reason())
+    return of_labels(found.labels, scorer, when_unfamiliar=when_unfamiliar, left_out=found.drops.by_reason())
 
 
-def of_labels(labels: Sequence[Label], scorer: Scorer, *, left_out: dict[str, int] | None = None) -> Rows:
+def of_labels(
+    labels: Sequence[Label], scorer: Scorer, *, when_unfamiliar: WhenUnfamiliar, left_out: dict[str, int] | None = None
+) -> Rows:
     """Labels, all with grades of both models or all of the weak one's, scored."""
     prompts = [label.prompt for label in labels]
+    win_rates, unfamiliar = scored(scorer, prompts)
     return Rows(
-        win_rates=score_texts(scorer, prompts)[1],
+        win_rates=effective(win_rates, unfamiliar, when_unfamiliar),
+        unfamiliar=int(unfamiliar.sum()),
         gains=np.array([label.gain for label in labels], np.float64),
         form="weak-only" if labels[0].strong is None else "pairs",
         repeated=_repeated(prompts),
@@ -99,7 +108,7 @@ def of_labels(labels: Sequence[Label], scorer: Scorer, *, left_out: dict[str, in
     )
 
 
-def _of_prompts(path: Path, scorer: Scorer) -> Rows:
+def _of_prompts(path: Path, scorer: Scorer, when_unfamiliar: WhenUnfamiliar) -> Rows:
     drops = Drops()
     prompts = []
     for row in read_rows(path, drops, path.name):
@@ -111,8 +120,10 @@ def _of_prompts(path: Path, scorer: Scorer) -> Rows:
             drops.add(path.name, "empty prompt", example=row.place)
     if not prompts:
         raise DataError(f"{path}: holds no prompts; give rows with 'prompt'")
+    win_rates, unfamiliar = scored(scorer, prompts)
     return Rows(
-        win_rates=score_texts(scorer, prompts)[1],
+        win_rates=effective(win_rates, unfamiliar, when_unfamiliar),
+        unfamiliar=int(unfamiliar.sum()),
         gains=None,
         form="prompts",
         repeated=_repeated(prompts),
@@ -144,22 +155,41 @@ def routed_requests(path: Path, drops: Drops, artifact: str) -> Iterator[Row]:
             yield row
 
 
-def _of_ledger(path: Path, artifact: str) -> Rows:
+def _of_ledger(path: Path, artifact: str, when_unfamiliar: WhenUnfamiliar) -> Rows:
     drops = Drops()
-    win_rates = [_win_rate(row) for row in routed_requests(path, drops, artifact)]
-    if not win_rates:
+    requests = list(routed_requests(path, drops, artifact))
+    if not requests:
         raise DataError(f"{path}: holds no request that was routed by its win rate; export more of the ledger")
-    return Rows(win_rates=np.array(win_rates, np.float64), gains=None, form="ledger", left_out=drops.by_reason())
+    return of_requests(requests, drops, when_unfamiliar)
+
+
+def of_requests(requests: Sequence[Row], drops: Drops, when_unfamiliar: WhenUnfamiliar) -> Rows:
+    """Requests of an export (``routed_requests``)."""
+    unfamiliar = np.array([is_unfamiliar(_number_in(row, UNFAMILIARITY_COLUMN)) for row in requests], np.bool_)
+    win_rates = np.array([_win_rate(row) for row in requests], np.float64)
+    return Rows(
+        win_rates=effective(win_rates, unfamiliar, when_unfamiliar),
+        unfamiliar=int(unfamiliar.sum()),
+        gains=None,
+        form="ledger",
+        left_out=drops.by_reason(),
+    )
 
 
 def _win_rate(row: Row) -> float:
-    try:
-        win_rate = number(row.values[LEDGER_COLUMN])
-    except (TypeError, ValueError):
-        win_rate = float("nan")
-    if not isfinite(win_rate) or not 0.0 <= win_rate <= 1.0:
+    win_rate = _number_in(row, LEDGER_COLUMN)
+    if win_rate is None or not 0.0 <= win_rate <= 1.0:
         raise DataError(f"{row.place}: 'win_rate' is {row.values[LEDGER_COLUMN]!r}; a number from 0 to 1 is due")
     return win_rate
+
+
+def _number_in(row: Row, column: str) -> float | None:
+    """The number in a column; None where it is empty, or no finite number."""
+    try:
+        found = number(row.values[column])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return found if isfinite(found) else None
 
 
 def _check_unseen(path: Path, manifest: Manifest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.scoring.curve import OperatingPoint, Promise, PromiseKind
+from router.types import WhenUnfamiliar
 from training.promise.rows import Form, Rows
 
 ESTIMATE = "this is an estimate, not a promise: your traffic is not the artifact's data. --on FILE makes it a promise."
@@ -19,6 +20,12 @@ TRUSTED: dict[Form, str] = {
     "differ where it fails too",
     "prompts": "a share of calls needs no grades",
     "ledger": "it holds the requests that were routed, without pinned ones and those that the cache answered",
+}
+
+UNFAMILIAR: dict[WhenUnfamiliar, str] = {
+    "strong": "they go to the strong model at any threshold, as the server's `unfamiliar` has it by default",
+    "weak": "they go to the weak model at any threshold, where the server's `unfamiliar` is set to it",
+    "win-rate": "they go by their win rate, where the server's `unfamiliar` is set to it",
 }
 
 UNRATED = "answers that nobody rated are taken to be bad as often as those that somebody did"
@@ -51,6 +58,8 @@ def terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
         f"it rests on {len(rows):,} rows of {file}{left_out}, scored by {artifact}, as independent draws from it",
         TRUSTED[rows.form],
     ]
+    if rows.unfamiliar:
+        lines.append(f"{rows.unfamiliar:,} rows are unlike all training: {UNFAMILIAR[promise.unfamiliar]}")
     if promise.kind == "weak_failures":
         lines.append(UNRATED)
     if rows.repeated:
