@@ -55,7 +55,9 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
             upstreams=Upstreams(weak=weak, strong=None),
             cache=SemanticCache(),
             ledger=ledger,
+            metrics=Metrics(scorer.version, scorer.manifest.reference),
             fallback=True,
+            when_unfamiliar="strong",
         )
         await weak.aclose()
 
