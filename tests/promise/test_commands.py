@@ -153,7 +153,7 @@ def test_too_few_rows_for_a_share_are_told_how_many_it_takes(write: Write) -> No
     done = tune("--strong-share", "0.05", "--on", write("p.jsonl", ({"prompt": text} for text in prompts(58))))
     assert done.exit_code == 1
     assert "58 rows cannot show" in done.output
-    assert "59 rows at the very least" in done.output
+    assert "80 rows at the very least" in done.output
 
 
 def test_an_export_of_the_ledger_promises_a_share_of_the_routed_requests(write: Write) -> None:

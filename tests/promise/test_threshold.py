@@ -72,14 +72,14 @@ def test_more_rows_make_a_promise_cheaper_and_never_cheaper_than_the_oracle() ->
     shares = [simulate(table, promise("quality", 0.8), n=n, splits=20, seed=5).share for n in (100, 400, 1_600)]
     best = simulate(table, promise("quality", 0.8), n=100, splits=1, seed=5).best_share
     assert shares == sorted(shares, reverse=True)
-    assert best < shares[-1] < best + 0.08
+    assert best < shares[-1] < best + 0.1
 
 
-def test_grades_of_the_weak_model_alone_get_an_exact_bound_that_is_tighter() -> None:
-    pairs = traffic(20_000, seed=6, losses=0.0)
-    exact = simulate(graded_weak_only(pairs), promise("quality", 0.8), n=500, splits=40, seed=6)
-    betting = simulate(pairs, promise("quality", 0.8), n=500, splits=40, seed=6)
-    assert exact.share < betting.share
+def test_a_quality_is_kept_on_a_later_stretch_as_long_as_the_rows_too() -> None:
+    table = traffic(1_000, seed=6)
+    for rows in (table, graded_weak_only(table)):
+        tally = simulate(rows, promise("quality", 0.8, 0.9), n=500, splits=SPLITS, seed=7)
+        assert 0 < tally.broken_later <= most_broken(SPLITS, 0.9)
 
 
 def test_without_a_gap_no_quality_is_promised() -> None:
@@ -115,10 +115,10 @@ def test_a_win_rate_on_a_candidate_itself_is_on_the_safe_side() -> None:
     rows = Rows(win_rates=win_rates, gains=(win_rates > 0.3).astype(np.float64), form="weak-only")
     threshold = promised_threshold(rows, promise("strong_share", 0.3))
     assert threshold is not None
-    assert np.sum(win_rates >= threshold) == most_cases(999, 0.3, level=1 - 0.95)
+    assert np.sum(win_rates >= threshold) == most_cases_before(999, 0.3, later=999, level=1 - 0.95)
     quality = promised_threshold(rows, promise("quality", 0.9))
     assert quality is not None
-    assert np.sum(rows.win_rates[300:] < quality) == most_cases(699, 0.1, level=1 - 0.95)
+    assert np.sum(rows.win_rates[300:] < quality) == most_cases_before(699, 0.1, later=699, level=1 - 0.95)
 
 
 def test_very_many_rows_are_tested_at_fewer_thresholds_and_come_close_to_the_oracle() -> None:
@@ -171,13 +171,14 @@ def test_the_most_cases_before_later_rows_are_right_over_all_orders(rows: int, l
         assert most == rows - 1 or chance_of_too_many(most + 1) > level
 
 
-def test_a_share_that_is_promised_of_the_rows_to_come_is_kept_on_those_very_rows() -> None:
-    table = traffic(1_000, seed=12)
+def test_a_share_is_kept_on_as_many_later_rows_and_on_fewer_where_it_is_promised_of_so_many() -> None:
+    as_many, few = traffic(1_000, seed=12), traffic(600, seed=12)
     of_all = promise("strong_share", 0.3)
-    of_next = Promise(kind="strong_share", target=0.3, confidence=0.95, requests=500)
-    whole, later = (simulate(table, each, n=500, splits=SPLITS, seed=13) for each in (of_all, of_next))
+    of_next = Promise(kind="strong_share", target=0.3, confidence=0.95, requests=100)
+    assert simulate(as_many, of_all, n=500, splits=SPLITS, seed=13).broken_later <= most_broken(SPLITS, 0.95)
+    whole, later = (simulate(few, each, n=500, splits=SPLITS, seed=13) for each in (of_all, of_next))
     assert later.broken_later <= most_broken(SPLITS, 0.95) < whole.broken_later
-    assert later.share > 0.24
+    assert later.share > 0.2
 
 
 def test_what_is_kept_is_judged_on_the_rows_themselves() -> None:

@@ -51,7 +51,7 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
 @click.option(
     "--requests",
     type=click.IntRange(min=1),
-    help="With --strong-share and --on: promise it of so many requests to come, instead of all such traffic.",
+    help="With --strong-share and --on: promise it of so many requests to come.  [default: as many as the rows]",
 )
 @click.option(
     "--unfamiliar",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from itertools import count
 
 
 def most_cases(rows: int, share: float, *, level: float) -> int:
@@ -44,3 +45,12 @@ def most_cases_before(rows: int, share: float, *, later: int, level: float) -> i
 def fewest_rows(share: float, *, level: float) -> int:
     """How many rows without a single case it takes to show, at ``level``, that a share is at most ``share``, 0..1."""
     return math.ceil(math.log(level) / math.log1p(-share))
+
+
+def fewest_rows_before(share: float, *, later: int | None, level: float) -> int:
+    """The same of ``later`` more rows, or, where that is None, of as many more as are needed."""
+    return next(
+        rows
+        for rows in count(1)
+        if most_cases_before(rows, share, later=rows if later is None else later, level=level) >= 0
+    )

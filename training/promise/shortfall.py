@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from router.scoring.curve import Promise
-from training.promise.exact import fewest_rows
+from training.promise.exact import fewest_rows_before
 from training.promise.rows import Rows
 from training.promise.threshold import promised_threshold, saves
 
@@ -43,7 +43,7 @@ def shortfall(rows: Rows, promise: Promise) -> str:
 
 
 def _of_share(rows: Rows, promise: Promise) -> str:
-    needed = fewest_rows(promise.target, level=1.0 - promise.confidence)
+    needed = fewest_rows_before(promise.target, later=promise.requests, level=1.0 - promise.confidence)
     if len(rows) < needed:
         return (
             f"{len(rows):,} rows cannot show, at {promise.confidence:.0%} confidence, that at most "

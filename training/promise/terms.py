@@ -48,7 +48,7 @@ def figures(point: OperatingPoint) -> str:
 def terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
     """What is promised of which traffic, and what it rests on, a line each."""
     if promise.requests is None:
-        span = f"it speaks of all traffic like {file}, not of each hour: a short stretch has luck of its own"
+        span = f"it speaks of all traffic like {file}, and of stretches as long; a shorter one has luck of its own"
     else:
         span = f"it speaks of the next {promise.requests:,} requests like {file}, neither of fewer nor of more"
     left_out = "".join(f"; {count:,} left out ({reason})" for reason, count in rows.left_out.items())

@@ -9,9 +9,8 @@ need be made.
 
 What it rests on: the rows are independent draws from the traffic that the promise is to hold for. Over that traffic it
 holds with more than the stated confidence. What is left over pays for the luck that a later stretch of requests has of
-its own: exactly, for a strong share of so many requests; exactly, for grades of the weak model alone, where as many
-prompts of the stretch as of the rows defeat it; by simulation only (``training/LOG.md``), for grades of both models and
-a stretch as long as the rows.
+its own, where that is as long as the rows: exactly for strong shares, and for grades of the weak model alone (a stretch
+with as many prompts that it fails as the rows have); by simulation for grades of both models (``training/LOG.md``).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from router.scoring.curve import Promise
 from training.promise.betting import mean_is_positive
-from training.promise.exact import most_cases, most_cases_before
+from training.promise.exact import most_cases_before
 from training.promise.rows import Rows
 
 FloatArray = NDArray[np.float64]
@@ -67,10 +66,8 @@ def saves(win_rates: FloatArray, threshold: float) -> bool:
 
 def _for_strong_share(win_rates: FloatArray, promise: Promise, level: float) -> float | None:
     """The lowest threshold with so few strong rows that the share behind them is at most the target."""
-    if promise.requests is None:
-        allowed = most_cases(len(win_rates), promise.target, level=level)
-    else:
-        allowed = most_cases_before(len(win_rates), promise.target, later=promise.requests, level=level)
+    later = len(win_rates) if promise.requests is None else promise.requests
+    allowed = most_cases_before(len(win_rates), promise.target, later=later, level=level)
     if allowed < 0:
         return None
     descending = np.sort(win_rates)[::-1]
