@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
-from router.cli import SHIFTED_STATUS, main
+from router.cli import main
+from router.commands.drift import SHIFTED_STATUS
 from router.scoring.reference import FEWEST
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, LiveServer, routed
