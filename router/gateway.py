@@ -16,7 +16,7 @@ from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.metrics import Metrics
-from router.policy import AUTO, Models, decide, kept_promise, pinned_route
+from router.policy import AUTO, NO_PROMISE, Models, decide, kept_promise, pinned_route
 from router.scoring.prompt import bound, prompt_text
 from router.settlement import Settlement
 from router.types import (
@@ -160,7 +160,7 @@ class Gateway:
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)
-        settlement.promised(in_use.dial.promise(call.tuning))
+        settlement.promised(self.promise(in_use, call.tuning))
         ticket = self._ticket(call, in_use, threshold)
         hit = self.cache.exact(ticket)
         if hit is not None:
@@ -189,8 +189,18 @@ class Gateway:
             cost_usd=None if expected.usd is None else float(expected.usd),
             baseline_cost_usd=None if expected.baseline_usd is None else float(expected.baseline_usd),
             evidence=decision.evidence,
-            promise=kept_promise(in_use.dial.promise(call.tuning), decision.reason),
+            promise=kept_promise(self.promise(in_use, call.tuning), decision.reason),
         )
+
+    def promise(self, in_use: InUse, tuning: Tuning) -> str | None:
+        """What is promised of a request's threshold; see ``Dial.promise``. Nothing where there is no choice."""
+        promise = in_use.dial.promise(tuning)
+        return NO_PROMISE if promise is not None and not self.routes else promise
+
+    @property
+    def routes(self) -> bool:
+        """Whether there are two models to choose between."""
+        return self.upstreams.weak is not None and self.upstreams.strong is not None
 
     @property
     def models(self) -> Models:

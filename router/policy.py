@@ -17,7 +17,7 @@ DEFAULT_OPERATING_POINT = "balanced"
 NO_PROMISE = "none"
 """What is said of a threshold that is an estimate."""
 
-NEAR = 0.1
+NEAR = 0.1 + 1e-9
 """A promise may give this much more quality than was asked for, or take this much less of the strong model."""
 
 
@@ -36,8 +36,8 @@ class Dial:
     """What turns a caller's wish into a threshold, and says what is promised of it.
 
     A quality or share that is asked for is a bound. Where a stored point promises at least that and not much more
-    (``NEAR``), it decides: of several the one that is nearest. Elsewhere the artifact's curve gives an estimate. The
-    ends, 0 and 1, need neither.
+    (``NEAR``), it decides: of several the one whose target is nearest, then the surest. Elsewhere the artifact's curve
+    gives an estimate, which is never bolder than what was promised for less. The ends, 0 and 1, need neither.
 
     Args:
         curve: the artifact's measured cost-quality curve.
@@ -63,8 +63,8 @@ class Dial:
             if point.promise is not None and point.promise.unfamiliar == when_unfamiliar
         }
         self._promises = {name: point.promised for name, point in held.items()}
-        self._cheapest_first = _promising(held, "quality", dearest_first=False)
-        self._dearest_first = _promising(held, "strong_share", dearest_first=True)
+        self._qualities = _nearest_first(held, "quality")
+        self._shares = _nearest_first(held, "strong_share")[::-1]
 
     @classmethod
     def for_server(
@@ -87,9 +87,9 @@ class Dial:
         if point is not None:
             return point.threshold
         if tuning.quality is not None:
-            return self.curve.threshold_for_quality(tuning.quality)
+            return self._estimate_for_quality(tuning.quality)
         if tuning.strong_share is not None:
-            return self.curve.threshold_for_strong_share(tuning.strong_share)
+            return self._estimate_for_share(tuning.strong_share)
         return self.default
 
     def promise(self, tuning: Tuning) -> str | None:
@@ -109,11 +109,21 @@ class Dial:
         """The stored point that a tuning leads to, if one does."""
         if tuning.quality is not None:
             wanted = tuning.quality
-            return _first(self._cheapest_first, lambda target: 0.0 < wanted <= target <= wanted + NEAR)
+            return _first(self._qualities, lambda target: 0.0 < wanted <= target <= wanted + NEAR)
         if tuning.strong_share is not None:
             asked = tuning.strong_share
-            return _first(self._dearest_first, lambda target: asked - NEAR <= target <= asked < 1.0)
+            return _first(self._shares, lambda target: asked - NEAR <= target <= asked < 1.0)
         return None if tuning.operating_point is None else self._operating_point(tuning.operating_point)
+
+    def _estimate_for_quality(self, wanted: float) -> float:
+        """The curve's threshold, or a safer one that less was promised at."""
+        promised = [point.threshold for target, point in self._qualities if 0.0 < target <= wanted]
+        return min([self.curve.threshold_for_quality(wanted), *promised])
+
+    def _estimate_for_share(self, asked: float) -> float:
+        """The curve's threshold, or a thriftier one that more was promised at."""
+        promised = [point.threshold for target, point in self._shares if asked <= target < 1.0]
+        return max([self.curve.threshold_for_strong_share(asked), *promised])
 
     def _operating_point(self, name: str) -> OperatingPoint:
         try:
@@ -128,12 +138,12 @@ class Dial:
 _Promised = tuple[tuple[float, OperatingPoint], ...]
 
 
-def _promising(points: Mapping[str, OperatingPoint], kind: PromiseKind, *, dearest_first: bool) -> _Promised:
-    """Promised targets with their points, by how many requests these send to the strong model."""
-    promised = [
-        (point.promise.target, point) for point in points.values() if point.promise and point.promise.kind == kind
-    ]
-    return tuple(sorted(promised, key=lambda item: item[1].threshold, reverse=not dearest_first))
+def _nearest_first(points: Mapping[str, OperatingPoint], kind: PromiseKind) -> _Promised:
+    """Promised targets with their points, lowest target first; of equal ones the surest stands at the side of less."""
+    promised = [(point.promise, point) for point in points.values() if point.promise and point.promise.kind == kind]
+    sign = -1.0 if kind == "quality" else 1.0
+    promised.sort(key=lambda item: (item[0].target, sign * item[0].confidence))
+    return tuple((promise.target, point) for promise, point in promised)
 
 
 def _first(promised: _Promised, covers: Callable[[float], bool]) -> OperatingPoint | None:

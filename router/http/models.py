@@ -60,7 +60,8 @@ async def get_model(
 
 def _models(gateway: Gateway) -> list[Model]:
     dial = gateway.in_use.dial
-    points = {f"{AUTO}:{name}": dial.promise_of(name) or UNSET for name in dial.operating_points}
+    promises = {name: dial.promise_of(name) if gateway.routes else None for name in dial.operating_points}
+    points = {f"{AUTO}:{name}": promise or UNSET for name, promise in promises.items()}
     names = [AUTO, *points]
     upstreams = [upstream for upstream in (gateway.upstreams.weak, gateway.upstreams.strong) if upstream is not None]
     names += [upstream.name for upstream in upstreams]

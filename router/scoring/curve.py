@@ -32,9 +32,9 @@ class Promise(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unfamiliar: WhenUnfamiliar = "strong"
 
     def __str__(self) -> str:
-        bound = f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target:g}"
+        bound = f"{self.kind}{'>=' if self.kind == 'quality' else '<='}{self.target!r}"
         requests = "" if self.requests is None else f"; requests={self.requests}"
-        return f"{bound}{requests}; confidence={self.confidence:g}"
+        return f"{bound}{requests}; confidence={self.confidence!r}"
 
 
 class OperatingPoint(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -110,16 +110,19 @@ async def test_the_explanation_and_the_list_of_models_say_it_and_openai_clients_
     assert answer.choices[0].message.content in ("weak", "strong")
 
 
-async def test_without_a_strong_model_no_quality_is_promised(tmp_path: Path, artifact: Path) -> None:
+@pytest.mark.parametrize("prompt", [EASY, HARD])
+async def test_without_a_strong_model_no_quality_is_promised(tmp_path: Path, artifact: Path, prompt: str) -> None:
     async with (
         ScriptedServer(model="weak-model", turns=[Turn(reply="weak")]) as weak,
-        routed(tmp_path, weak, None, "--artifact", str(artifact), "--threshold", "0") as server,
+        routed(tmp_path, weak, None, "--artifact", str(artifact)) as server,
         server.http() as http,
     ):
-        body = {"messages": [{"role": "user", "content": HARD}], "model": "auto:mine"}
+        body = {"messages": [{"role": "user", "content": prompt}], "model": "auto:mine"}
         headers = (await http.post("/v1/chat/completions", json=body)).headers
-    assert headers["x-router-reason"] == "no-strong-model"
+        listed = {model.id: model.model_dump() async for model in server.client().models.list()}
+    assert headers["x-router-route"] == "weak"
     assert headers["x-router-promise"] == "none"
+    assert "promise" not in listed["auto:mine"]
 
 
 async def test_the_command_line_explains_by_the_same_dial(artifact: Path) -> None:

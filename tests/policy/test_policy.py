@@ -131,13 +131,15 @@ def test_an_unknown_operating_point_lists_those_that_exist() -> None:
     ("tuning", "threshold", "promise"),
     [
         (Tuning(quality=0.9), 0.11, "quality>=0.95; confidence=0.95; n=1500; date=2026-11-23"),
-        (Tuning(quality=0.8), 0.32, "quality>=0.85; confidence=0.95; n=1500; date=2026-11-23"),
-        (Tuning(quality=0.96), CURVE.threshold_for_quality(0.96), "none"),
+        (Tuning(quality=0.8), 0.31, "quality>=0.8; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(quality=0.7), 0.31, "quality>=0.8; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(strong_share=0.4), 0.51, "strong_share<=0.3; confidence=0.95; n=1500; date=2026-11-23"),
+        (Tuning(quality=0.96), min(0.11, CURVE.threshold_for_quality(0.96)), "none"),
         (Tuning(quality=0.3), CURVE.threshold_for_quality(0.3), "none"),
         (Tuning(strong_share=0.9), CURVE.threshold_for_strong_share(0.9), "none"),
         (Tuning(strong_share=0.35), 0.51, "strong_share<=0.3; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(strong_share=0.1), 0.61, "strong_share<=0.1; confidence=0.95; n=1500; date=2026-11-23"),
-        (Tuning(strong_share=0.05), CURVE.threshold_for_strong_share(0.05), "none"),
+        (Tuning(strong_share=0.05), max(0.61, CURVE.threshold_for_strong_share(0.05)), "none"),
         (Tuning(operating_point="good"), 0.31, "quality>=0.8; confidence=0.95; n=1500; date=2026-11-23"),
         (Tuning(operating_point="balanced"), 0.4, "none"),
         (Tuning(threshold=0.11), 0.11, None),
@@ -163,6 +165,23 @@ def test_a_stored_promise_that_covers_what_is_asked_decides_and_elsewhere_none_i
 )
 def test_the_ends_of_a_dial_stay_what_they_are_whatever_is_promised(tuning: Tuning, threshold: float) -> None:
     assert PROMISING.threshold(tuning) == threshold
+
+
+@given(fraction, fraction)
+def test_whoever_asks_for_more_never_gets_less(first: float, second: float) -> None:
+    in_order = {name: found for name, found in PROMISING.operating_points.items() if name != "also-good"}
+    dial = Dial(curve=CURVE, operating_points=in_order, default=0.33)
+    less, more = sorted((first, second))
+    assert dial.threshold(Tuning(quality=more)) <= dial.threshold(Tuning(quality=less))
+    assert dial.threshold(Tuning(strong_share=more)) <= dial.threshold(Tuning(strong_share=less))
+
+
+def test_of_two_promises_as_near_the_surer_one_decides() -> None:
+    sure = Promise(kind="quality", target=0.8, confidence=0.99)
+    points = {"balanced": point(0.4), "good": point(0.31, "quality", 0.8)}
+    points["sure"] = OperatingPoint(threshold=0.2, strong_share=0.5, quality=0.5, n=9, promise=sure, date="2026-11-23")
+    dial = Dial(curve=CURVE, operating_points=points, default=0.33)
+    assert dial.threshold(Tuning(quality=0.8)) == 0.2
 
 
 def test_promises_made_with_another_way_for_unfamiliar_prompts_do_not_hold() -> None:
