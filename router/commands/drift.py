@@ -108,7 +108,10 @@ def _shift(shift: Shift) -> str:
 
 
 def _counted(share: Share) -> str:
-    return f"{share.verdict} (n={share.n:,})"
+    n = share.n
+    if share.verdict == "not enough requests" and share.expected_n is not None:
+        n = min(n, share.expected_n)
+    return f"{share.verdict} (n={n:,})"
 
 
 def _percent(share: float | None) -> str:

@@ -59,12 +59,16 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 class Share(Struct, frozen=True, kw_only=True):
-    """A share of the recent requests, 0..1, beside what was expected; None where no request can tell."""
+    """A share of the recent requests, 0..1, beside what was expected; None where no request can tell.
+
+    ``expected_n``: how many requests or prompts the expected share was taken from; None where the curve gives it.
+    """
 
     quantity: str
     n: int
     share: float | None
     expected: float | None
+    expected_n: int | None
     expected_from: str
     verdict: Verdict
 
@@ -121,6 +125,7 @@ def read_drift(
     begin = until - timedelta(days=days)
     recent = _read(path, artifact, begin, until, tenant)
     earlier = _read(path, artifact, begin - timedelta(days=days), begin, tenant)
+    now, before = _unfamiliar(recent), _unfamiliar(earlier)
     return Drift(
         artifact=artifact,
         days=days,
@@ -130,8 +135,8 @@ def read_drift(
         earlier_requests=len(earlier),
         distributions=[_compared(name, reference, recent, earlier) for name in _QUANTITIES],
         shares=[
-            _unfamiliar(recent, reference.unfamiliar_share, PROMPTS),
-            _unfamiliar(recent, _unfamiliar_share(earlier), EARLIER),
+            _share("unfamiliar share", now, expected=reference.unfamiliar_share, expected_n=reference.n, by=PROMPTS),
+            _share("unfamiliar share", now, expected=before.share, expected_n=before.n, by=EARLIER),
             _strong(recent, curve),
         ],
     )
@@ -167,15 +172,19 @@ def _values(name: str, rows: Sequence[Scored]) -> list[float]:
     return [value for row in rows if (value := getattr(row, name)) is not None]
 
 
-def _unfamiliar_share(rows: Sequence[Scored]) -> float | None:
+class _Tally(Struct, frozen=True):
+    # How many of ``n`` requests count.
+    hits: int
+    n: int
+
+    @property
+    def share(self) -> float | None:
+        return self.hits / self.n if self.n else None
+
+
+def _unfamiliar(rows: Sequence[Scored]) -> _Tally:
     known = _values("unfamiliarity", rows)
-    return sum(value > UNFAMILIAR_ABOVE for value in known) / len(known) if known else None
-
-
-def _unfamiliar(recent: Sequence[Scored], expected: float | None, source: str) -> Share:
-    known = _values("unfamiliarity", recent)
-    hits = sum(value > UNFAMILIAR_ABOVE for value in known)
-    return _share("unfamiliar share", hits, len(known), expected, source)
+    return _Tally(sum(value > UNFAMILIAR_ABOVE for value in known), len(known))
 
 
 def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
@@ -183,18 +192,21 @@ def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
     decided = [row for row in recent if row.reason in _DECIDED and row.threshold is not None]
     promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
     expected = sum(promised) / len(promised) if promised else None
-    hits = sum(row.route == "strong" for row in decided)
-    return _share("strong share", hits, len(decided), expected, THRESHOLDS)
+    tally = _Tally(sum(row.route == "strong" for row in decided), len(decided))
+    return _share("strong share", tally, expected=expected, expected_n=None, by=THRESHOLDS)
 
 
-def _share(quantity: str, hits: int, n: int, expected: float | None, source: str) -> Share:
-    verdict: Verdict = "not enough requests" if expected is None else share_shift(hits, n, expected, margin=MARGIN)
+def _share(quantity: str, tally: _Tally, *, expected: float | None, expected_n: int | None, by: str) -> Share:
+    verdict: Verdict = "not enough requests"
+    if expected is not None:
+        verdict = share_shift(tally.hits, tally.n, expected, expected_n=expected_n, margin=MARGIN)
     return Share(
         quantity=quantity,
-        n=n,
-        share=hits / n if n else None,
+        n=tally.n,
+        share=tally.share,
         expected=expected,
-        expected_from=source,
+        expected_n=expected_n,
+        expected_from=by,
         verdict=verdict,
     )
 

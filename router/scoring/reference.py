@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from statistics import NormalDist
 from typing import Literal
 
@@ -96,12 +96,27 @@ def stability_index(counts: Sequence[int], expected: Sequence[float]) -> float:
     return float(((found - due) * np.log(found / due)).sum())
 
 
-def share_shift(hits: int, n: int, expected: float, *, margin: float) -> Verdict:
-    """Whether a share differs from the expected one, 0..1, by more than ``margin`` and by more than chance allows."""
-    if n < FEWEST:
+def share_shift(hits: int, n: int, expected: float, *, expected_n: int | None, margin: float) -> Verdict:
+    """Whether a share differs from the expected one by more than ``margin`` and by more than chance allows.
+
+    The deviation that chance allows is that of two samples from one law, whose share is the pooled one.
+
+    Args:
+        hits: how many of the ``n`` values count.
+        n: how many values there are.
+        expected: the expected share, 0..1.
+        expected_n: how many values the expected share was taken from; None where it is no sample's.
+        margin: least difference that matters.
+    """
+    other = inf if expected_n is None else expected_n
+    if min(n, other) < FEWEST:
         return "not enough requests"
-    distance = abs(hits / n - expected)
-    deviation = sqrt(max(expected * (1 - expected), 1 / n) / n)
+    found = hits / n
+    weight = n / (n + other)
+    pooled = weight * found + (1 - weight) * expected
+    size = (1 - weight) * n
+    deviation = sqrt(max(pooled * (1 - pooled), 1 / size) / size)
+    distance = abs(found - expected)
     certain = distance > NormalDist().inv_cdf(1 - SIGNIFICANCE / 2) * deviation
     return "shifted" if certain and distance > margin else "stable"
 

@@ -54,6 +54,14 @@ async def test_a_few_requests_tell_nothing_and_the_status_is_0(tmp_path: Path) -
     assert "Not enough requests to tell whether anything has changed." in found.output
 
 
+async def test_one_earlier_request_is_no_change_and_is_shown_to_be_too_few(tmp_path: Path) -> None:
+    await record(tmp_path, 1, name="old", at=datetime.now(UTC) - timedelta(days=9), unfamiliarity=1.5)
+    await record(tmp_path, 300)
+    found = drift(tmp_path)
+    assert found.exit_code == 0
+    assert found.output.count("(n=1)") == 4  # three distributions and the unfamiliar share
+
+
 async def test_json_has_every_figure(tmp_path: Path) -> None:
     await record(tmp_path, 150)
     found = json.loads(drift(tmp_path, "--json", "--tenant", "acme").output)

@@ -103,6 +103,15 @@ async def test_more_unfamiliar_prompts_than_before_are_told(path: Path) -> None:
     assert (from_earlier.expected, from_earlier.verdict) == (0.0, "shifted")
 
 
+async def test_a_single_earlier_request_is_no_share_to_compare_with(path: Path) -> None:
+    await record(path, 1, at=NOW - 10 * DAY, unfamiliarity=1.5)
+    await record(path, 300, at=NOW - DAY, seed=1)
+    found = read(path)
+    _, from_earlier, _ = found.shares
+    assert found.changed == []
+    assert (from_earlier.expected, from_earlier.expected_n, from_earlier.verdict) == (1.0, 1, "not enough requests")
+
+
 async def test_the_strong_share_is_held_against_what_the_thresholds_promise(path: Path) -> None:
     await record(path, 300, at=NOW - DAY)
     kept = read(path).shares[-1]
