@@ -34,7 +34,7 @@ THRESHOLDS = "the thresholds in use"
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
 _DECIDED = ("win-rate", "unfamiliar")
 _SELECT = (
-    "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold FROM requests "
+    "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold, cache FROM requests "
     "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL AND (? IS NULL OR tenant = ?) ORDER BY seq"
 )
 
@@ -48,6 +48,7 @@ class Scored(Struct, frozen=True):
     route: str | None
     reason: str | None
     threshold: float | None
+    cache: str | None
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -188,8 +189,13 @@ def _unfamiliar(rows: Sequence[Scored]) -> _Tally:
 
 
 def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
-    """The share sent to the strong model against what the thresholds in use promise; pinned requests do not count."""
-    decided = [row for row in recent if row.reason in _DECIDED and row.threshold is not None]
+    """The share sent to the strong model against what the thresholds in use promise.
+
+    Pinned requests do not count, nor those that the semantic cache answered: their route is that of an earlier request.
+    """
+    decided = [
+        row for row in recent if row.reason in _DECIDED and row.threshold is not None and row.cache != "semantic"
+    ]
     promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
     expected = sum(promised) / len(promised) if promised else None
     tally = _Tally(sum(row.route == "strong" for row in decided), len(decided))

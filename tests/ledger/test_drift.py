@@ -127,6 +127,13 @@ async def test_pinned_requests_promise_nothing(path: Path) -> None:
     assert read(path).shares[-1].n == 0
 
 
+async def test_an_answer_of_the_semantic_cache_has_another_requests_route_and_promises_nothing(path: Path) -> None:
+    await record(path, 300, at=NOW - DAY)
+    await record(path, 300, at=NOW - DAY, seed=1, cache="semantic", route="strong")
+    found = read(path)
+    assert (found.recent_requests, found.shares[-1].n, found.shares[-1].verdict) == (600, 300, "stable")
+
+
 async def test_only_requests_that_this_artifact_scored_of_this_tenant_count(path: Path) -> None:
     await record(path, 3, at=NOW - DAY, seed=1)
     await record(path, 5, at=NOW - DAY, seed=2, tenant="zenith")
