@@ -121,7 +121,7 @@ def _percent(share: float | None) -> str:
 def _verdict(drift: Drift) -> str:
     lines = []
     if drift.differs:
-        lines.append(f"Unlike what the artifact was made on or promises: {', '.join(drift.differs)}.")
+        lines.append(f"Unlike what the artifact was made on, or its curve expects: {', '.join(drift.differs)}.")
     if drift.changed:
         lines.append(f"Changed since the days before: {', '.join(drift.changed)}.")
     elif any(row.against_earlier.verdict == "stable" for row in drift.distributions):

@@ -28,7 +28,7 @@ BUSY_TIMEOUT_S = 5.0
 
 EARLIER = "earlier requests"
 PROMPTS = "the artifact's prompts"
-THRESHOLDS = "the thresholds in use"
+CURVE = "the artifact's curve"
 """What a share is held against, as ``Share.expected_from`` says it."""
 
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
@@ -94,7 +94,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     @property
     def differs(self) -> list[str]:
-        """What is unlike the artifact's own prompts, or unlike what its thresholds promise."""
+        """What is unlike the artifact's own prompts, or unlike what its curve expects."""
         found = [row.quantity for row in self.distributions if row.against_artifact.verdict == "shifted"]
         return found + [row.quantity for row in self.shares if row.expected_from != EARLIER and _has_shifted(row)]
 
@@ -115,7 +115,7 @@ def read_drift(
         path: the ledger.
         artifact: only requests that this artifact decided: the scores of another say something else.
         reference: what its own prompts look like.
-        curve: what its thresholds promise.
+        curve: what share it expects each threshold to send to the strong model.
         days: length of either period.
         until: end of the recent period, aware.
         tenant: whose requests; None for everybody's.
@@ -189,17 +189,17 @@ def _unfamiliar(rows: Sequence[Scored]) -> _Tally:
 
 
 def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
-    """The share sent to the strong model against what the thresholds in use promise.
+    """The share sent to the strong model against what the curve expects of the thresholds in use.
 
     Pinned requests do not count, nor those that the semantic cache answered: their route is that of an earlier request.
     """
     decided = [
         row for row in recent if row.reason in _DECIDED and row.threshold is not None and row.cache != "semantic"
     ]
-    promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
-    expected = sum(promised) / len(promised) if promised else None
+    due = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
+    expected = sum(due) / len(due) if due else None
     tally = _Tally(sum(row.route == "strong" for row in decided), len(decided))
-    return _share("strong share", tally, expected=expected, expected_n=None, by=THRESHOLDS)
+    return _share("strong share", tally, expected=expected, expected_n=None, by=CURVE)
 
 
 def _share(quantity: str, tally: _Tally, *, expected: float | None, expected_n: int | None, by: str) -> Share:

@@ -42,7 +42,7 @@ async def test_a_difference_from_the_artifacts_prompts_counts_only_where_it_is_a
     await record(tmp_path, 150)
     found = drift(tmp_path)
     assert found.exit_code == 0
-    assert "Unlike what the artifact was made on or promises: win rate, tokens" in found.output
+    assert "Unlike what the artifact was made on, or its curve expects: win rate, tokens" in found.output
     assert "not enough requests (n=0)" in found.output
     assert drift(tmp_path, "--strict").exit_code == SHIFTED_STATUS
 

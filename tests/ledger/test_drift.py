@@ -112,22 +112,22 @@ async def test_a_single_earlier_request_is_no_share_to_compare_with(path: Path) 
     assert (from_earlier.expected, from_earlier.expected_n, from_earlier.verdict) == (1.0, 1, "not enough requests")
 
 
-async def test_the_strong_share_is_held_against_what_the_thresholds_promise(path: Path) -> None:
+async def test_the_strong_share_is_held_against_what_the_curve_expects_of_the_thresholds(path: Path) -> None:
     await record(path, 300, at=NOW - DAY)
     kept = read(path).shares[-1]
-    assert (kept.expected, kept.verdict) == (0.5, "stable")
+    assert (kept.expected, kept.expected_from, kept.verdict) == (0.5, "the artifact's curve", "stable")
     await record(path, 300, at=NOW - DAY, seed=1, threshold=0.75, route="strong")
     broken = read(path).shares[-1]
     assert broken.expected == pytest.approx(0.375)
     assert broken.verdict == "shifted"
 
 
-async def test_pinned_requests_promise_nothing(path: Path) -> None:
+async def test_the_curve_expects_nothing_of_pinned_requests(path: Path) -> None:
     await record(path, 300, at=NOW - DAY, reason="pinned", route="strong")
     assert read(path).shares[-1].n == 0
 
 
-async def test_an_answer_of_the_semantic_cache_has_another_requests_route_and_promises_nothing(path: Path) -> None:
+async def test_the_curve_expects_nothing_of_an_answer_from_the_semantic_cache(path: Path) -> None:
     await record(path, 300, at=NOW - DAY)
     await record(path, 300, at=NOW - DAY, seed=1, cache="semantic", route="strong")
     found = read(path)
