@@ -52,6 +52,9 @@ def command(
     Reads the ledger, also while a server writes it. Exit status: 0 where nothing has changed since the days before or
     requests are too few to tell, 3 where something has, 1 where the ledger or the artifact cannot be used. No traffic
     is just like an artifact's prompts, so that this difference counts for the status with --strict only.
+
+    The ledger knows an artifact by name and version: give one that was retrained a new version, or its requests are
+    compared with those of the old one.
     """
     settings = load_settings(flags={"home": home, "artifact": artifact}, config=config)
     scorer = load_in_use(settings).scorer

@@ -72,6 +72,11 @@ async def test_json_has_every_figure(tmp_path: Path) -> None:
     assert "tokens" in found["differs"]
 
 
+def test_the_help_says_that_a_retrained_artifact_needs_a_new_version() -> None:
+    said = " ".join(CliRunner().invoke(main, ["drift", "--help"]).output.split())
+    assert "give one that was retrained a new version" in said
+
+
 @pytest.mark.parametrize(("arguments", "status", "said"), [([], 1, "there is none"), (["--days", "0"], 2, "--days")])
 def test_what_cannot_be_told_says_why(tmp_path: Path, arguments: list[str], status: int, said: str) -> None:
     found = drift(tmp_path, *arguments)
