@@ -70,6 +70,23 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above() -> None:
 
 
 @pytest.mark.parametrize(
+    ("edges", "shares", "said"),
+    [
+        ([1.0, 2.0], [0.5, 0.5], "2 edges make 3 bins, not 2"),
+        ([2.0, 1.0], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0, 1.0], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0, float("nan")], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0], [1.5, -0.5], "shares must not be negative"),
+        ([1.0], [0.5, 0.4], "add up to 1"),
+        ([1.0], [float("nan"), 1.0], "shares must not be negative"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(edges: list[float], shares: list[float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Distribution(edges=edges, shares=shares)
+
+
+@pytest.mark.parametrize(
     ("hits", "n", "expected", "expected_n", "verdict"),
     [
         (30, 99, 0.0, None, "not enough requests"),
