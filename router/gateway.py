@@ -265,11 +265,13 @@ class Gateway:
                 raise
             settlement.decided(other)
             try:
-                return await self._ask_route(call, other.route, settlement)
+                answer = await self._ask_route(call, other.route, settlement)
             except UpstreamError:
                 # Both failed: the first failure is the one the caller asked about.
                 settlement.decided(decision)
                 raise error from None
+            self.metrics.fell_back(other)
+            return answer
 
     def _fallback_for(self, decision: Decision, error: UpstreamError) -> Decision | None:
         """The decision to try next, where policy and the kind of failure allow one."""
