@@ -20,6 +20,7 @@ from router.ledger.rows import micros
 from router.scoring.curve import Curve
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.reference import Distribution, Reference, Shift, Verdict, share_shift, shift
+from router.types import DUE_REASONS
 
 MARGIN = 0.05
 """Shares that differ by less than this are not called shifted, however many requests say so."""
@@ -32,7 +33,6 @@ CURVE = "the artifact's curve"
 """What a share is held against, as ``Share.expected_from`` says it."""
 
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
-_DECIDED = ("win-rate", "unfamiliar")
 _SELECT = (
     "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold, cache FROM requests "
     "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL AND (? IS NULL OR tenant = ?) ORDER BY seq"
@@ -194,7 +194,7 @@ def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
     Pinned requests do not count, nor those that the semantic cache answered: their route is that of an earlier request.
     """
     decided = [
-        row for row in recent if row.reason in _DECIDED and row.threshold is not None and row.cache != "semantic"
+        row for row in recent if row.reason in DUE_REASONS and row.threshold is not None and row.cache != "semantic"
     ]
     due = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
     expected = sum(due) / len(due) if due else None
