@@ -108,9 +108,10 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gateway:
-    """Joins the artifact in use, cache, upstreams and ledger; holds no state of its own.
+    """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
-    ``put_in_use`` may be called at any time: a request reads ``in_use`` once.
+    ``put_in_use`` may be called at any time on the event loop: a request that has read ``in_use`` is decided and
+    counted before it waits for anything, so that no other artifact comes between.
     """
 
     def __init__(
@@ -275,11 +276,13 @@ class Gateway:
                 raise
             settlement.decided(other)
             try:
-                return await self._ask_route(call, other.route, settlement)
+                answer = await self._ask_route(call, other.route, settlement)
             except UpstreamError:
                 # Both failed: the first failure is the one the caller asked about.
                 settlement.decided(decision)
                 raise error from None
+            self.metrics.fell_back(other)
+            return answer
 
     def _fallback_for(self, decision: Decision, error: UpstreamError) -> Decision | None:
         """The decision to try next, where policy and the kind of failure allow one."""

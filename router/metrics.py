@@ -34,11 +34,12 @@ class Family(Struct, frozen=True):
 
 
 class Metrics:
-    """Counts decisions. Not for several threads: decisions are made on the event loop."""
+    """Counts decisions and fallbacks. Not for several threads: decisions are made on the event loop."""
 
     def __init__(self) -> None:
         self._artifact = ""
         self._decisions: Counter[tuple[str, Route, Reason]] = Counter()
+        self._fallbacks: Counter[tuple[str, Route, Reason]] = Counter()
         self._unfamiliar: Counter[str] = Counter()
         self._watched: dict[str, _Watched] = {}
 
@@ -54,26 +55,32 @@ class Metrics:
         self._watched = _watched(reference)
 
     def decided(self, decision: Decision) -> None:
-        """Count a decision."""
+        """Count a decision of the artifact that is watched."""
         self._decisions[decision.artifact, decision.route, decision.reason] += 1
         evidence = decision.evidence
         if evidence.unfamiliarity is not None and evidence.unfamiliarity > UNFAMILIAR_ABOVE:
             self._unfamiliar[decision.artifact] += 1
-        if decision.artifact != self._artifact:
-            return
         seen = {"win_rate": decision.win_rate, "tokens": evidence.tokens, "unfamiliarity": evidence.unfamiliarity}
         for name, watched in self._watched.items():
             value = seen[name]
             if value is not None:
                 watched.values.append(value)
 
+    def fell_back(self, decision: Decision) -> None:
+        """Count an answer that came by ``decision`` because the route first decided on, counted as such, had failed."""
+        self._fallbacks[decision.artifact, decision.route, decision.reason] += 1
+
     def families(self) -> Iterator[Family]:
         """Every metric as it stands."""
-        decisions: list[tuple[Labels, float]] = [
-            ({"artifact": artifact, "route": route, "reason": reason}, count)
-            for (artifact, route, reason), count in sorted(self._decisions.items())
-        ]
-        yield Family("underdog_decisions_total", "Routing decisions by route and reason.", "counter", decisions)
+        yield Family(
+            "underdog_decisions_total", "Routing decisions by route and reason.", "counter", _by_route(self._decisions)
+        )
+        yield Family(
+            "underdog_fallbacks_total",
+            "Requests that the other route answered because the chosen one failed, by the route that answered.",
+            "counter",
+            _by_route(self._fallbacks),
+        )
         unfamiliar: list[tuple[Labels, float]] = [
             ({"artifact": artifact}, count) for artifact, count in sorted(self._unfamiliar.items())
         ]
@@ -126,6 +133,13 @@ def _watched(reference: Reference | None) -> dict[str, _Watched]:
         "tokens": _Watched(reference.tokens),
         "unfamiliarity": _Watched(reference.unfamiliarity),
     }
+
+
+def _by_route(counts: Counter[tuple[str, Route, Reason]]) -> list[tuple[Labels, float]]:
+    return [
+        ({"artifact": artifact, "route": route, "reason": reason}, count)
+        for (artifact, route, reason), count in sorted(counts.items())
+    ]
 
 
 def _lines(families: Iterable[Family]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from router.errors import InvalidRequest, NoUpstream, UnknownModel
 from router.scoring.curve import Curve, OperatingPoint, PromiseKind
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
-from router.types import Decision, Evidence, Reason, Route, Tuning, WhenUnfamiliar
+from router.types import DUE_REASONS, Decision, Evidence, Reason, Route, Tuning, WhenUnfamiliar
 
 AUTO = "auto"
 DEFAULT_OPERATING_POINT = "balanced"
@@ -192,12 +192,11 @@ def decide(
 
 
 _PINNED: Reason = "pinned"
-_PROMISED_REASONS = ("win-rate", "unfamiliar")
 
 
 def kept_promise(promise: str | None, reason: str) -> str | None:
     """A promise as far as it speaks of a request: not where it was pinned, or went where it could."""
-    return promise if promise is None or reason in _PROMISED_REASONS else NO_PROMISE
+    return promise if promise is None or reason in DUE_REASONS else NO_PROMISE
 
 
 def pinned_route(tuning: Tuning, models: Models) -> Route | None:

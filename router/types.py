@@ -21,6 +21,9 @@ Reason = Literal[
     "weak-failed",  # the other way round
 ]
 
+DUE_REASONS: tuple[Reason, ...] = ("win-rate", "unfamiliar")
+"""The reasons of requests that went where they were due: what is said of a threshold holds for these alone."""
+
 WhenUnfamiliar = Literal["strong", "weak", "win-rate"]
 """Where unfamiliar prompts go: to one of the models whatever their win rate, or by the win rate after all."""
 
@@ -202,6 +205,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 __all__ = [
     "ANONYMOUS",
+    "DUE_REASONS",
     "CacheOutcome",
     "CachedAnswer",
     "ChatRequest",

@@ -20,6 +20,7 @@ from router.ledger.rows import micros
 from router.scoring.curve import Curve
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.reference import Distribution, Reference, Shift, Verdict, share_shift, shift
+from router.types import DUE_REASONS
 
 MARGIN = 0.05
 """Shares that differ by less than this are not called shifted, however many requests say so."""
@@ -28,13 +29,12 @@ BUSY_TIMEOUT_S = 5.0
 
 EARLIER = "earlier requests"
 PROMPTS = "the artifact's prompts"
-THRESHOLDS = "the thresholds in use"
+CURVE = "the artifact's curve"
 """What a share is held against, as ``Share.expected_from`` says it."""
 
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
-_DECIDED = ("win-rate", "unfamiliar")
 _SELECT = (
-    "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold FROM requests "
+    "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold, cache FROM requests "
     "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL AND (? IS NULL OR tenant = ?) ORDER BY seq"
 )
 
@@ -48,6 +48,7 @@ class Scored(Struct, frozen=True):
     route: str | None
     reason: str | None
     threshold: float | None
+    cache: str | None
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -59,12 +60,16 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 class Share(Struct, frozen=True, kw_only=True):
-    """A share of the recent requests, 0..1, beside what was expected; None where no request can tell."""
+    """A share of the recent requests, 0..1, beside what was expected; None where no request can tell.
+
+    ``expected_n``: how many requests or prompts the expected share was taken from; None where the curve gives it.
+    """
 
     quantity: str
     n: int
     share: float | None
     expected: float | None
+    expected_n: int | None
     expected_from: str
     verdict: Verdict
 
@@ -89,7 +94,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     @property
     def differs(self) -> list[str]:
-        """What is unlike the artifact's own prompts, or unlike what its thresholds promise."""
+        """What is unlike the artifact's own prompts, or unlike what its curve expects."""
         found = [row.quantity for row in self.distributions if row.against_artifact.verdict == "shifted"]
         return found + [row.quantity for row in self.shares if row.expected_from != EARLIER and _has_shifted(row)]
 
@@ -110,7 +115,7 @@ def read_drift(
         path: the ledger.
         artifact: only requests that this artifact decided: the scores of another say something else.
         reference: what its own prompts look like.
-        curve: what its thresholds promise.
+        curve: what share it expects each threshold to send to the strong model.
         days: length of either period.
         until: end of the recent period, aware.
         tenant: whose requests; None for everybody's.
@@ -121,6 +126,7 @@ def read_drift(
     begin = until - timedelta(days=days)
     recent = _read(path, artifact, begin, until, tenant)
     earlier = _read(path, artifact, begin - timedelta(days=days), begin, tenant)
+    now, before = _unfamiliar(recent), _unfamiliar(earlier)
     return Drift(
         artifact=artifact,
         days=days,
@@ -130,8 +136,8 @@ def read_drift(
         earlier_requests=len(earlier),
         distributions=[_compared(name, reference, recent, earlier) for name in _QUANTITIES],
         shares=[
-            _unfamiliar(recent, reference.unfamiliar_share, PROMPTS),
-            _unfamiliar(recent, _unfamiliar_share(earlier), EARLIER),
+            _share("unfamiliar share", now, expected=reference.unfamiliar_share, expected_n=reference.n, by=PROMPTS),
+            _share("unfamiliar share", now, expected=before.share, expected_n=before.n, by=EARLIER),
             _strong(recent, curve),
         ],
     )
@@ -167,34 +173,46 @@ def _values(name: str, rows: Sequence[Scored]) -> list[float]:
     return [value for row in rows if (value := getattr(row, name)) is not None]
 
 
-def _unfamiliar_share(rows: Sequence[Scored]) -> float | None:
+class _Tally(Struct, frozen=True):
+    # How many of ``n`` requests count.
+    hits: int
+    n: int
+
+    @property
+    def share(self) -> float | None:
+        return self.hits / self.n if self.n else None
+
+
+def _unfamiliar(rows: Sequence[Scored]) -> _Tally:
     known = _values("unfamiliarity", rows)
-    return sum(value > UNFAMILIAR_ABOVE for value in known) / len(known) if known else None
-
-
-def _unfamiliar(recent: Sequence[Scored], expected: float | None, source: str) -> Share:
-    known = _values("unfamiliarity", recent)
-    hits = sum(value > UNFAMILIAR_ABOVE for value in known)
-    return _share("unfamiliar share", hits, len(known), expected, source)
+    return _Tally(sum(value > UNFAMILIAR_ABOVE for value in known), len(known))
 
 
 def _strong(recent: Sequence[Scored], curve: Curve) -> Share:
-    """The share sent to the strong model against what the thresholds in use promise; pinned requests do not count."""
-    decided = [row for row in recent if row.reason in _DECIDED and row.threshold is not None]
-    promised = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
-    expected = sum(promised) / len(promised) if promised else None
-    hits = sum(row.route == "strong" for row in decided)
-    return _share("strong share", hits, len(decided), expected, THRESHOLDS)
+    """The share sent to the strong model against what the curve expects of the thresholds in use.
+
+    Pinned requests do not count, nor those that the semantic cache answered: their route is that of an earlier request.
+    """
+    decided = [
+        row for row in recent if row.reason in DUE_REASONS and row.threshold is not None and row.cache != "semantic"
+    ]
+    due = [curve.strong_share_at(row.threshold) for row in decided if row.threshold is not None]
+    expected = sum(due) / len(due) if due else None
+    tally = _Tally(sum(row.route == "strong" for row in decided), len(decided))
+    return _share("strong share", tally, expected=expected, expected_n=None, by=CURVE)
 
 
-def _share(quantity: str, hits: int, n: int, expected: float | None, source: str) -> Share:
-    verdict: Verdict = "not enough requests" if expected is None else share_shift(hits, n, expected, margin=MARGIN)
+def _share(quantity: str, tally: _Tally, *, expected: float | None, expected_n: int | None, by: str) -> Share:
+    verdict: Verdict = "not enough requests"
+    if expected is not None:
+        verdict = share_shift(tally.hits, tally.n, expected, expected_n=expected_n, margin=MARGIN)
     return Share(
         quantity=quantity,
-        n=n,
-        share=hits / n if n else None,
+        n=tally.n,
+        share=tally.share,
         expected=expected,
-        expected_from=source,
+        expected_n=expected_n,
+        expected_from=by,
         verdict=verdict,
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from itertools import pairwise
+from math import inf, isfinite, sqrt
 from statistics import NormalDist
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Meta, Struct
 from numpy.typing import ArrayLike, NDArray
+
+from router.scoring.curve import Fraction
 
 FEWEST = 100
 """Fewer values than this say nothing about a distribution of ten bins."""
@@ -21,6 +24,7 @@ SIGNIFICANCE = 0.01
 """A shift must also be this improbable by chance, so that small samples are not read as drift."""
 
 _LEAST_SHARE = 1e-4
+_ROUNDING = 1e-3
 
 Verdict = Literal["stable", "shifted", "not enough requests"]
 
@@ -29,10 +33,21 @@ class Distribution(Struct, frozen=True, kw_only=True):
     """A distribution by bins: ``edges`` rise, B of them; ``shares`` of the B + 1 bins add up to 1.
 
     A value equal to an edge belongs to the bin above it.
+
+    Raises:
+        ValueError: edges or shares are not like that.
     """
 
     edges: list[float]
     shares: list[float]
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != len(self.edges) + 1:
+            raise ValueError(f"{len(self.edges)} edges make {len(self.edges) + 1} bins, not {len(self.shares)}")
+        if not all(map(isfinite, self.edges)) or any(left >= right for left, right in pairwise(self.edges)):
+            raise ValueError("edges must be finite and rise")
+        if not all(share >= 0 for share in self.shares) or abs(sum(self.shares) - 1) > _ROUNDING:
+            raise ValueError("shares must not be negative, and must add up to 1")
 
     def counts(self, values: ArrayLike) -> list[int]:
         """How many of the values fall into each bin, [B + 1]."""
@@ -50,11 +65,11 @@ class Reference(Struct, frozen=True, kw_only=True):
     ``unfamiliar_share`` is the share of them that counts as unfamiliar while it is held out of the reference.
     """
 
-    n: int
+    n: Annotated[int, Meta(ge=0)]
     win_rate: Distribution
     tokens: Distribution
     unfamiliarity: Distribution
-    unfamiliar_share: float
+    unfamiliar_share: Fraction
 
 
 class Shift(Struct, frozen=True, kw_only=True):
@@ -96,12 +111,27 @@ def stability_index(counts: Sequence[int], expected: Sequence[float]) -> float:
     return float(((found - due) * np.log(found / due)).sum())
 
 
-def share_shift(hits: int, n: int, expected: float, *, margin: float) -> Verdict:
-    """Whether a share differs from the expected one, 0..1, by more than ``margin`` and by more than chance allows."""
-    if n < FEWEST:
+def share_shift(hits: int, n: int, expected: float, *, expected_n: int | None, margin: float) -> Verdict:
+    """Whether a share differs from the expected one by more than ``margin`` and by more than chance allows.
+
+    The deviation that chance allows is that of two samples from one law, whose share is the pooled one.
+
+    Args:
+        hits: how many of the ``n`` values count.
+        n: how many values there are.
+        expected: the expected share, 0..1.
+        expected_n: how many values the expected share was taken from; None where it is no sample's.
+        margin: least difference that matters.
+    """
+    other = inf if expected_n is None else expected_n
+    if min(n, other) < FEWEST:
         return "not enough requests"
-    distance = abs(hits / n - expected)
-    deviation = sqrt(max(expected * (1 - expected), 1 / n) / n)
+    found = hits / n
+    weight = n / (n + other)
+    pooled = weight * found + (1 - weight) * expected
+    size = (1 - weight) * n
+    deviation = sqrt(max(pooled * (1 - pooled), 1 / size) / size)
+    distance = abs(found - expected)
     certain = distance > NormalDist().inv_cdf(1 - SIGNIFICANCE / 2) * deviation
     return "shifted" if certain and distance > margin else "stable"
 

@@ -42,7 +42,7 @@ async def test_a_difference_from_the_artifacts_prompts_counts_only_where_it_is_a
     await record(tmp_path, 150)
     found = drift(tmp_path)
     assert found.exit_code == 0
-    assert "Unlike what the artifact was made on or promises: win rate, tokens" in found.output
+    assert "Unlike what the artifact was made on, or its curve expects: win rate, tokens" in found.output
     assert "not enough requests (n=0)" in found.output
     assert drift(tmp_path, "--strict").exit_code == SHIFTED_STATUS
 
@@ -54,6 +54,14 @@ async def test_a_few_requests_tell_nothing_and_the_status_is_0(tmp_path: Path) -
     assert "Not enough requests to tell whether anything has changed." in found.output
 
 
+async def test_one_earlier_request_is_no_change_and_is_shown_to_be_too_few(tmp_path: Path) -> None:
+    await record(tmp_path, 1, name="old", at=datetime.now(UTC) - timedelta(days=9), unfamiliarity=1.5)
+    await record(tmp_path, 300)
+    found = drift(tmp_path)
+    assert found.exit_code == 0
+    assert found.output.count("(n=1)") == 4  # three distributions and the unfamiliar share
+
+
 async def test_json_has_every_figure(tmp_path: Path) -> None:
     await record(tmp_path, 150)
     found = json.loads(drift(tmp_path, "--json", "--tenant", "acme").output)
@@ -62,6 +70,11 @@ async def test_json_has_every_figure(tmp_path: Path) -> None:
     assert found["distributions"][0]["against_artifact"]["psi"] > 1
     assert found["changed"] == []
     assert "tokens" in found["differs"]
+
+
+def test_the_help_says_that_a_retrained_artifact_needs_a_new_version() -> None:
+    said = " ".join(CliRunner().invoke(main, ["drift", "--help"]).output.split())
+    assert "give one that was retrained a new version" in said
 
 
 @pytest.mark.parametrize(("arguments", "status", "said"), [([], 1, "there is none"), (["--days", "0"], 2, "--days")])

@@ -151,6 +151,26 @@ async def test_metrics_and_ledger_tell_of_drift_once_there_are_enough_decisions(
     assert json.loads(told.output)["recent_requests"] == FEWEST + 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_metrics_count_a_fallback_beside_the_decision_and_only_where_it_helped(
+    tmp_path: Path, stream: bool
+) -> None:
+    def labels(route: str, reason: str) -> str:
+        return f'artifact="default/1",route="{route}",reason="{reason}"'
+
+    async with (
+        ScriptedServer(model="strong-model", turns=[Turn(status=503)]) as broken,
+        ScriptedServer(model="weak-model", turns=[Turn(), Turn(status=503)]) as failing,
+        routed(tmp_path, failing, broken) as server,
+    ):
+        answers = [(await ask(server, STRANGE, stream=stream)).status_code for _ in range(2)]
+        found = await metrics(server)
+    assert answers == [200, 503]
+    assert found["underdog_fallbacks_total", labels("weak", "strong-failed")] == 1
+    assert found["underdog_decisions_total", labels("strong", "unfamiliar")] == 2
+    assert len([name for name, _ in found if name in ("underdog_fallbacks_total", "underdog_decisions_total")]) == 2
+
+
 async def test_metrics_need_the_key_of_the_server(tmp_path: Path, weak: ScriptedServer, strong: ScriptedServer) -> None:
     async with routed(tmp_path, weak, strong, UNDERDOG_API_KEY="sesame") as server, server.http() as http:
         assert (await http.get("/metrics")).status_code == 401

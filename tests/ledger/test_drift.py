@@ -103,19 +103,35 @@ async def test_more_unfamiliar_prompts_than_before_are_told(path: Path) -> None:
     assert (from_earlier.expected, from_earlier.verdict) == (0.0, "shifted")
 
 
-async def test_the_strong_share_is_held_against_what_the_thresholds_promise(path: Path) -> None:
+async def test_a_single_earlier_request_is_no_share_to_compare_with(path: Path) -> None:
+    await record(path, 1, at=NOW - 10 * DAY, unfamiliarity=1.5)
+    await record(path, 300, at=NOW - DAY, seed=1)
+    found = read(path)
+    _, from_earlier, _ = found.shares
+    assert found.changed == []
+    assert (from_earlier.expected, from_earlier.expected_n, from_earlier.verdict) == (1.0, 1, "not enough requests")
+
+
+async def test_the_strong_share_is_held_against_what_the_curve_expects_of_the_thresholds(path: Path) -> None:
     await record(path, 300, at=NOW - DAY)
     kept = read(path).shares[-1]
-    assert (kept.expected, kept.verdict) == (0.5, "stable")
+    assert (kept.expected, kept.expected_from, kept.verdict) == (0.5, "the artifact's curve", "stable")
     await record(path, 300, at=NOW - DAY, seed=1, threshold=0.75, route="strong")
     broken = read(path).shares[-1]
     assert broken.expected == pytest.approx(0.375)
     assert broken.verdict == "shifted"
 
 
-async def test_pinned_requests_promise_nothing(path: Path) -> None:
+async def test_the_curve_expects_nothing_of_pinned_requests(path: Path) -> None:
     await record(path, 300, at=NOW - DAY, reason="pinned", route="strong")
     assert read(path).shares[-1].n == 0
+
+
+async def test_the_curve_expects_nothing_of_an_answer_from_the_semantic_cache(path: Path) -> None:
+    await record(path, 300, at=NOW - DAY)
+    await record(path, 300, at=NOW - DAY, seed=1, cache="semantic", route="strong")
+    found = read(path)
+    assert (found.recent_requests, found.shares[-1].n, found.shares[-1].verdict) == (600, 300, "stable")
 
 
 async def test_only_requests_that_this_artifact_scored_of_this_tenant_count(path: Path) -> None:

@@ -21,16 +21,21 @@ HEAVY = {
     "torch",
     "transformers",
 }
-PROBE = "import json, sys; import {module}; print(json.dumps(sorted(sys.modules)))"
+PROBE = "import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
 
 
 def modules_after_importing(module: str, folder: Path) -> set[str]:
     """Names in ``sys.modules`` of a fresh interpreter that imported ``module`` from ``folder``."""
-    command = [sys.executable, "-c", PROBE.format(module=module)]
+    return modules_after(f"import {module}", folder)
+
+
+def modules_after(statement: str, folder: Path) -> set[str]:
+    """Names in ``sys.modules`` of a fresh interpreter that ran ``statement`` in ``folder``."""
+    command = [sys.executable, "-c", PROBE.format(statement=statement)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "", f"importing {module} is not silent"
-    return set(json.loads(done.stdout))
+    assert done.stderr == "", f"'{statement}' is not silent"
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("module", ["router.app", "router.cli", "router.scoring"])
@@ -48,6 +53,12 @@ def test_the_embedded_llm_is_not_loaded_by_importing_the_app(repository: Path) -
 
 def test_the_training_command_imports_its_libraries_only_when_a_stage_needs_them(repository: Path) -> None:
     assert modules_after_importing("training.cli", repository) & HEAVY == set()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["drift", "--help"]])
+def test_help_waits_for_neither_the_scorer_nor_the_ledger(words: list[str], repository: Path) -> None:
+    statement = f"from router.cli import main; main({words}, standalone_mode=False)"
+    assert modules_after(statement, repository) & {"numpy", "rich", "sqlite3", "tokenizers", "litestar"} == set()
 
 
 def test_the_probe_sees_a_heavy_library_when_there_is_one(repository: Path) -> None:

@@ -135,6 +135,35 @@ def test_an_operating_point_outside_zero_and_one_is_refused(folder: Path) -> Non
     assert_refused(folder, "manifest.json", "operating_points", "threshold")
 
 
+def with_reference(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    """Give a manifest a reference, sound but for ``changes``."""
+    bins = {"edges": [0.5], "shares": [0.4, 0.6]}
+    whole = {"n": 500, "win_rate": bins, "tokens": bins, "unfamiliarity": bins, "unfamiliar_share": 0.01}
+    return lambda manifest: manifest.update(reference={**whole, **changes})
+
+
+def test_an_artifact_may_say_what_its_prompts_looked_like(folder: Path) -> None:
+    edit_manifest(folder, with_reference())
+    reference = load_artifact(folder).manifest.reference
+    assert reference is not None
+    assert (reference.n, reference.tokens.shares) == (500, [0.4, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tokens", {"edges": [2.0, 1.0], "shares": [0.3, 0.3, 0.4]}),
+        ("win_rate", {"edges": [0.5], "shares": [1.0]}),
+        ("unfamiliarity", {"edges": [0.5], "shares": [0.4, 0.4]}),
+        ("unfamiliar_share", 1.5),
+        ("n", -1),
+    ],
+)
+def test_a_reference_that_drift_could_not_be_measured_against_is_refused(folder: Path, field: str, value: Any) -> None:
+    edit_manifest(folder, with_reference(**{field: value}))
+    assert_refused(folder, "manifest.json", f"$.reference.{field}", "train-router")
+
+
 def test_a_file_without_a_hash_is_refused(folder: Path) -> None:
     edit_manifest(folder, lambda manifest: manifest["files"].pop("head-linear.npy"))
     assert_refused(folder, "head-linear.npy", "no hash")

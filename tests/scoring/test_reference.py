@@ -70,16 +70,51 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hits", "n", "expected", "verdict"),
+    ("edges", "shares", "said"),
     [
-        (30, 99, 0.0, "not enough requests"),
-        (2, 200, 0.01, "stable"),
-        (60, 200, 0.02, "shifted"),
-        (520_000, 1_000_000, 0.5, "stable"),  # certain, and too little to matter
-        (0, 200, 0.0, "stable"),
+        ([1.0, 2.0], [0.5, 0.5], "2 edges make 3 bins, not 2"),
+        ([2.0, 1.0], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0, 1.0], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0, float("nan")], [0.2, 0.3, 0.5], "edges must be finite and rise"),
+        ([1.0], [1.5, -0.5], "shares must not be negative"),
+        ([1.0], [0.5, 0.4], "add up to 1"),
+        ([1.0], [float("nan"), 1.0], "shares must not be negative"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(edges: list[float], shares: list[float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Distribution(edges=edges, shares=shares)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "expected", "expected_n", "verdict"),
+    [
+        (30, 99, 0.0, None, "not enough requests"),
+        (30, 300, 1.0, 99, "not enough requests"),
+        (2, 200, 0.01, None, "stable"),
+        (60, 200, 0.02, None, "shifted"),
+        (60, 200, 0.02, 100, "shifted"),
+        (520_000, 1_000_000, 0.5, None, "stable"),  # certain, and too little to matter
+        (520_000, 1_000_000, 0.4, 1_000_000, "shifted"),
+        (30, 100, 0.15, None, "shifted"),
+        (30, 100, 0.15, 100, "stable"),  # two small samples of one kind may differ by as much
+        (0, 200, 0.0, None, "stable"),
+        (0, 200, 0.0, 200, "stable"),
     ],
 )
 def test_a_share_has_shifted_when_it_is_clearly_and_relevantly_off(
-    hits: int, n: int, expected: float, verdict: str
+    hits: int, n: int, expected: float, expected_n: int | None, verdict: str
 ) -> None:
-    assert share_shift(hits, n, expected, margin=0.05) == verdict
+    assert share_shift(hits, n, expected, expected_n=expected_n, margin=0.05) == verdict
+
+
+@pytest.mark.parametrize(("before_n", "n", "share"), [(100, 5000, 0.2), (300, 300, 0.2), (1000, 1000, 0.5)])
+def test_two_samples_of_one_share_are_seldom_called_shifted(before_n: int, n: int, share: float) -> None:
+    random = np.random.default_rng(before_n)
+    before = random.binomial(before_n, share, 2_000) / before_n
+    now = random.binomial(n, share, 2_000)
+    found = [
+        share_shift(int(hits), n, float(expected), expected_n=before_n, margin=0.0)
+        for hits, expected in zip(now, before, strict=True)
+    ]
+    assert found.count("shifted") / len(found) <= 0.02
