@@ -38,17 +38,12 @@ def export(
 
     `train-router tune-threshold --on` reads it.
     """
-    from router.ledger.ledger import LEDGER_FILE, Ledger
+    from router.ledger.export import read_export
+    from router.ledger.ledger import LEDGER_FILE
 
     path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
-    if not path.is_file():
-        raise click.ClickException(f"{path}: there is no ledger; name the folder of the server with --home.")
-    opened = Ledger.open(path)
-    try:
-        records = opened.export(since=None if since is None else since.replace(tzinfo=UTC), tenant=tenant)
-        _write_records(records, form, out)
-    finally:
-        opened.close()
+    begin = None if since is None else since.replace(tzinfo=UTC)
+    _write_records(read_export(path, since=begin, tenant=tenant), form, out)
 
 
 def _write_records(records: Iterator[dict[str, Any]], form: str, out: Path | None) -> None:

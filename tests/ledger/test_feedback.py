@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -10,13 +11,16 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from router.cli import main
+from router.errors import LedgerError
 from router.ledger import Ledger
 from router.ledger.database import connect_writer
+from router.ledger.export import read_export
 from router.ledger.migrations import MIGRATIONS, migrate
 from tests.ledger.support import MORNING, a_row
 
@@ -33,8 +37,8 @@ async def ledger(path: Path) -> AsyncIterator[Ledger]:
     await ledger.aclose()
 
 
-def exported(ledger: Ledger, **filters: object) -> dict[str, str | None]:
-    return {record["request_id"]: record["feedback"] for record in ledger.export(**filters)}  # type: ignore[arg-type]
+def exported(ledger: Ledger, **filters: Any) -> dict[str, str | None]:
+    return {record["request_id"]: record["feedback"] for record in read_export(ledger.path, **filters)}
 
 
 async def test_the_last_rating_of_a_request_stays(ledger: Ledger) -> None:
@@ -72,17 +76,21 @@ async def test_an_export_may_begin_at_a_time_and_keep_to_one_tenant(ledger: Ledg
 
 async def test_an_export_is_read_one_request_at_a_time(ledger: Ledger) -> None:
     await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(200)))
-    stream = ledger.export()
+    stream = read_export(ledger.path)
     assert next(stream)["request_id"] == "r0"
     await ledger.record(a_row("later"))
     assert "later" not in {record["request_id"] for record in stream}
 
 
-def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
-    connection = connect_writer(path, busy_timeout_s=0.2)
-    migrate(connection, path, MIGRATIONS[:1])
-    connection.close()
-    Ledger.open(path).close()
+def make_older(path: Path) -> None:
+    """A ledger from before there was feedback."""
+    with contextlib.closing(connect_writer(path, busy_timeout_s=0.2)) as connection:
+        migrate(connection, path, MIGRATIONS[:1])
+
+
+async def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
+    make_older(path)
+    await Ledger.open(path).aclose()
     with sqlite3.connect(path) as upgraded:
         assert upgraded.execute("SELECT count(*) FROM feedback").fetchone() == (0,)
 
@@ -107,5 +115,21 @@ async def test_the_command_writes_json_lines_or_csv_without_keys(ledger: Ledger,
 def test_the_command_names_a_folder_without_a_ledger(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["ledger", "export", "--home", str(tmp_path / "empty")])
     assert done.exit_code == 1
-    assert "there is no ledger" in done.output
+    assert "there is none; name its folder with --home" in done.output
     assert not (tmp_path / "empty").exists()
+
+
+def test_an_export_leaves_the_schema_to_the_server(path: Path) -> None:
+    make_older(path)
+    done = CliRunner().invoke(main, ["ledger", "export", "--home", str(path.parent)])
+    assert done.exit_code == 1
+    assert "of an older schema; start the server once" in done.output
+    with contextlib.closing(sqlite3.connect(path)) as untouched:
+        assert untouched.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_the_database_of_another_program_is_not_exported(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE requests (seq INTEGER)")
+    with pytest.raises(LedgerError, match="another program"):
+        next(read_export(path))
