@@ -13,6 +13,7 @@ from router.ledger.rows import COLUMNS, micros, moment
 EXPORTED = (*(name for name in COLUMNS if name != "key_id"), "feedback")
 """The fields of an exported request: what the ledger keeps but for the name of the key, and the caller's rating."""
 
+_TRUTHS = ("stream", "tokens_estimated")  # 0 or 1 in the file
 _FROM = "FROM requests LEFT JOIN feedback USING (request_id)"
 _NAMES = ", ".join("rating" if name == "feedback" else f"requests.{name}" for name in EXPORTED)
 # Only names of our own are put into SQL; values are always bound.
@@ -42,4 +43,5 @@ def read_export(path: Path, *, since: datetime | None = None, tenant: str | None
         )
         for values in found:
             record = dict(zip(EXPORTED, values, strict=True))
-            yield record | {"at": moment(record["at"]).isoformat(), "stream": bool(record["stream"])}
+            truths = {name: bool(record[name]) for name in _TRUTHS}
+            yield record | truths | {"at": moment(record["at"]).isoformat()}
