@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.errors import DataError
 
-_NAME = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<version>[0-9]+))?")
+_NAME = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99})(?:/(?P<version>[0-9]{1,100}))?")
 
 
 class Plan(Struct, frozen=True, kw_only=True):

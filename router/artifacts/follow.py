@@ -37,4 +37,7 @@ async def follow(pointer: Pointer, settings: Settings, seen: Stamp | None, put_i
         except ArtifactError as error:
             logger.error("the artifact in use stays: %s", error)
         except Exception as error:  # noqa: BLE001 - a folder of strangers' files must not end the watch
-            logger.error("the artifact in use stays: loading another failed with %s", type(error).__name__)
+            logger.error(
+                "the artifact in use stays: loading another failed with %s; run `underdog artifacts use` again",
+                type(error).__name__,
+            )

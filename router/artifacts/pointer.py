@@ -106,7 +106,7 @@ class Pointer:
         """Inside, no other process changes the pointer."""
         home = self.path.parent
         with _translated(home):
-            home.mkdir(parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger will lie there too
             handle = os.open(home, os.O_RDONLY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)

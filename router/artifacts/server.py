@@ -26,6 +26,12 @@ class ServedArtifact(Struct, frozen=True):
     artifact_pinned: bool
 
 
+class Silence(Struct, frozen=True):
+    """Something answers there, but does not say which artifact it serves."""
+
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class RunningServer:
     """The server at one address, if there is one."""
@@ -38,13 +44,17 @@ class RunningServer:
         host = _EVERYWHERE.get(host, host)
         return cls(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
-    def health(self) -> ServedArtifact | None:
-        """What it serves; None where nothing, or something else, answers there."""
+    def health(self) -> ServedArtifact | Silence | None:
+        """What it serves; None where nothing answers."""
         try:
             answer = httpx.get(f"{self.url}/health", timeout=ANSWER_TIMEOUT_S, trust_env=False)
             return msgspec.json.decode(answer.content, type=ServedArtifact)
-        except (httpx.HTTPError, *UNREADABLE_JSON):
+        except (httpx.ConnectError, httpx.ConnectTimeout):
             return None
+        except httpx.TimeoutException:
+            return Silence(f"it took longer than {ANSWER_TIMEOUT_S:g} seconds")
+        except (httpx.HTTPError, *UNREADABLE_JSON):
+            return Silence("an older Underdog, or another program")
 
     def wait_for(self, artifact: str, digest: str) -> None:
         """Wait until it serves this very artifact.
@@ -53,9 +63,9 @@ class RunningServer:
             ArtifactError: it does not, after some seconds.
         """
         until = time.monotonic() + PATIENCE_S
-        while (health := self.health()) is None or health.artifact_sha256 != digest:
+        while not isinstance(health := self.health(), ServedArtifact) or health.artifact_sha256 != digest:
             if time.monotonic() > until:
-                now = health.artifact if health else "nothing"
+                now = health.artifact if isinstance(health, ServedArtifact) else "nothing that it names"
                 raise ArtifactError(
                     f"The choice is written down, but the server on {self.url} serves {now} after {PATIENCE_S:.0f} "
                     f"seconds, not {artifact}: see its log, or whether it has another home folder (--home)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
         "learned from": ", ".join(str(source.get("name")) for source in manifest.training_data) or "not said",
     }
     for name, text in lines.items():
-        click.echo(f"{name:13} {text}")
+        click.echo(f"{name:13} {_printable(text)}")
     for name, point in sorted(manifest.operating_points.items(), key=lambda item: item[1].strong_share):
         click.echo(f"auto:{name:8} threshold {point.threshold:.4f}, strong share {point.strong_share:.2f}")
 
@@ -138,13 +139,23 @@ def rollback(**flags: Any) -> None:
     if not uses:
         raise ArtifactError("Nothing to roll back: no artifact was put in use; the shipped one is.")
     before = uses[-2] if len(uses) > 1 else None
-    chosen = _verified(Path(before.folder) if before else default_artifact_path(), settings)
+    try:
+        chosen = _verified(Path(before.folder) if before else default_artifact_path(), settings)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{error} Nothing was changed; choose another with `underdog artifacts use NAME`."
+        ) from error
     server = _running(settings)
     pointer.back(uses[-1])
     click.echo(f"Back from {uses[-1].label}: {chosen.artifact} is in use from now on.")
     if before is not None and before.digest != chosen.digest:
         click.echo(f"Note: {before.folder} was made anew since it was in use; it is not quite what it was then.")
     _confirm(server, chosen)
+
+
+def _printable(text: str) -> str:
+    """Without control characters: whoever made an artifact has no business steering the terminal."""
+    return "".join(" " if unicodedata.category(sign) in ("Cc", "Cf") else sign for sign in text)
 
 
 def _unpinned(flags: dict[str, Any]) -> Settings:
@@ -169,11 +180,11 @@ def _verified(folder: Path, settings: Settings) -> InUse:
 
 def _running(settings: Settings) -> RunningServer:
     """The server that runs at the configured address; one that pins its artifact is refused."""
-    from router.artifacts.server import RunningServer
+    from router.artifacts.server import RunningServer, ServedArtifact
 
     server = RunningServer.at(settings.host, settings.port)
     health = server.health()
-    if health is not None and health.artifact_pinned:
+    if isinstance(health, ServedArtifact) and health.artifact_pinned:
         raise SettingsError(
             f"The server on {server.url} is pinned to {health.artifact} by its own --artifact or UNDERDOG_ARTIFACT, so "
             "nothing was changed. Start it without, or name another server with --port."
@@ -183,8 +194,17 @@ def _running(settings: Settings) -> RunningServer:
 
 def _confirm(server: RunningServer, chosen: InUse) -> None:
     """Wait until the server serves what was chosen, if there is one."""
-    if server.health() is None:
+    from router.artifacts.server import Silence
+
+    health = server.health()
+    if health is None:
         click.echo(f"No server answers on {server.url}; the next one with this home folder starts with it.")
+        return
+    if isinstance(health, Silence):
+        click.echo(
+            f"Something answers on {server.url} but does not say which artifact it serves ({health.why}): look at "
+            f"{server.url}/health, and restart it if it is an older server."
+        )
         return
     server.wait_for(chosen.artifact, chosen.digest)
     click.echo(f"The server on {server.url} serves it.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,6 +18,11 @@ import msgspec
 
 from router.commands.options import config_option, home_option
 from router.settings import load_settings
+
+Write = Callable[[Iterator[dict[str, Any]], TextIO], None]
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_REMEDY = "check the path and the space left."
 
 
 @click.group("ledger")
@@ -36,39 +44,64 @@ def export(
 ) -> None:
     """Write the requests, one record each, with the callers' feedback: no prompts, no answers, no keys.
 
-    `train-router tune-threshold --on` reads it.
+    `train-router tune-threshold --on` reads it. In CSV, a text that a spreadsheet would run as a formula gets a '
+    before it.
     """
-    from router.ledger.ledger import LEDGER_FILE, Ledger
+    from router.ledger.export import read_export
+    from router.ledger.ledger import LEDGER_FILE
 
     path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
-    if not path.is_file():
-        raise click.ClickException(f"{path}: there is no ledger; name the folder of the server with --home.")
-    opened = Ledger.open(path)
-    try:
-        records = opened.export(since=None if since is None else since.replace(tzinfo=UTC), tenant=tenant)
-        _write_records(records, form, out)
-    finally:
-        opened.close()
+    begin = None if since is None else since.replace(tzinfo=UTC)
+    _write_records(read_export(path, since=begin, tenant=tenant), form, out)
 
 
 def _write_records(records: Iterator[dict[str, Any]], form: str, out: Path | None) -> None:
-    """One line for each record; a file appears only when all of it is written."""
-    write: Callable[[Iterator[dict[str, Any]], TextIO], None] = _write_csv if form == "csv" else _write_json_lines
+    """One line for each record."""
+    write: Write = _write_csv if form == "csv" else _write_json_lines
     if out is None:
-        # Whatever the locale, as with a file: UTF-8.
-        stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=True)
-        write(records, stream)
-        stream.detach()
+        _write_standard_output(write, records)
         return
+    try:
+        if out.exists() and not out.is_file():
+            _write_file(write, records, out)  # a pipe or a device: it must not be replaced
+        else:
+            _write_whole_file(write, records, out)
+    except OSError as error:
+        raise click.ClickException(f"{out}: {error.strerror}; {_REMEDY}") from error
+
+
+def _write_standard_output(write: Write, records: Iterator[dict[str, Any]]) -> None:
+    # Whatever the locale, as with a file: UTF-8.
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=True)
+    try:
+        try:
+            write(records, stream)
+        finally:
+            stream.detach()
+    except OSError as error:
+        # What is still in the buffer would fail once more when Python ends: let it go nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if error.errno == errno.EPIPE:  # the reader has seen enough; click ends quietly
+            raise
+        raise click.ClickException(f"standard output: {error.strerror}; {_REMEDY}") from error
+
+
+def _write_whole_file(write: Write, records: Iterator[dict[str, Any]], out: Path) -> None:
+    """A file that appears, or takes another's place, only when all of it is written."""
     partial = out.with_name(out.name + ".part")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as sink:
-            write(records, sink)
+        _write_file(write, records, partial)
         partial.replace(out)
-    except OSError as error:
-        raise click.ClickException(f"{out}: {error.strerror}; check the path and the space left.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the failure that led here is the one to report
+            partial.unlink(missing_ok=True)
+
+
+def _write_file(write: Write, records: Iterator[dict[str, Any]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as sink:
+        write(records, sink)
 
 
 def _write_json_lines(records: Iterator[dict[str, Any]], sink: TextIO) -> None:
@@ -80,4 +113,9 @@ def _write_csv(records: Iterator[dict[str, Any]], sink: TextIO) -> None:
 
     writer = csv.DictWriter(sink, EXPORTED)
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({name: _inert(value) for name, value in record.items()} for record in records)
+
+
+def _inert(value: Any) -> Any:
+    """A text that no spreadsheet runs as a formula: some of them, such as the requested model, are the caller's."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from router.commands.options import config_option, json_option
+from router.commands.options import config_option, home_option, json_option
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--point", metavar="NAME", help="Operating point of the artifact, as in auto:NAME.")
 @click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
 @click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+@home_option
 @config_option
 @json_option
 def command(
@@ -36,6 +37,7 @@ def command(
     point: str | None,
     artifact: str | None,
     unfamiliar: str | None,
+    home: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -48,7 +50,7 @@ def command(
         raise click.UsageError(f"Give only one of {' and '.join(asked)}: each sets the threshold.")
     from router.artifacts.in_use import load_in_use
 
-    flags = {"threshold": threshold, "artifact": artifact, "unfamiliar": unfamiliar}
+    flags = {"threshold": threshold, "artifact": artifact, "unfamiliar": unfamiliar, "home": home}
     settings = load_settings(flags=flags, config=config)
     tuning = _tuning(quality, strong_share, point)
     explained = _explain(load_in_use(settings), text, tuning, settings.unfamiliar)

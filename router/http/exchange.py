@@ -110,7 +110,12 @@ async def read_call(request: Request[Any, Any, Any], settings: Settings, princip
         ClientLeft: the caller left before the body was complete.
     """
     headers = request.headers
-    body = await _read_body(request, limit=int(settings.max_body_mb * 1_000_000), patience_s=settings.body_timeout_s)
+    body = await read_body(
+        request,
+        limit=int(settings.max_body_mb * 1_000_000),
+        patience_s=settings.body_timeout_s,
+        remedy="Send less, or raise UNDERDOG_MAX_BODY_MB.",
+    )
     encoding = headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise InvalidRequest(
@@ -127,7 +132,22 @@ async def read_call(request: Request[Any, Any, Any], settings: Settings, princip
     )
 
 
-async def _read_body(request: Request[Any, Any, Any], *, limit: int, patience_s: float) -> bytes:
+async def read_body(
+    request: Request[Any, Any, Any], *, limit: int, patience_s: float, remedy: str = "Send less."
+) -> bytes:
+    """The whole body, if it is small enough and keeps coming.
+
+    Args:
+        request: its body still unread.
+        limit: largest body, in bytes.
+        patience_s: seconds to wait for each piece.
+        remedy: a sentence for who sent too much.
+
+    Raises:
+        BodyTooLarge: it is larger than ``limit``.
+        BodyTimeout: no piece came in time.
+        ClientLeft: the caller left before the body was complete.
+    """
     parts: list[bytes] = []
     size = 0
     while True:
@@ -140,9 +160,7 @@ async def _read_body(request: Request[Any, Any, Any], *, limit: int, patience_s:
         if not event.get("more_body", False) or size > limit * _DRAINED_FACTOR:
             break
     if size > limit:
-        raise BodyTooLarge(
-            f"The request body is larger than {limit / 1e6:g} MB. Send less, or raise UNDERDOG_MAX_BODY_MB."
-        )
+        raise BodyTooLarge(f"The request body is larger than {limit / 1e6:g} MB. {remedy}")
     return b"".join(parts)
 
 

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router.errors import InvalidRequest, UnknownRequest
+from router.http.exchange import ClientLeft, read_body
 from router.http.services import Services
 
 MAX_BODY_BYTES = 10_000
@@ -22,17 +23,15 @@ class Feedback(Struct, frozen=True, kw_only=True):
     rating: Literal["good", "bad"]
 
 
-@post(
-    "/v1/feedback",
-    status_code=200,
-    request_max_body_size=MAX_BODY_BYTES,
-    summary="Rate an answer as good or bad",
-    tags=["chat"],
-)
+@post("/v1/feedback", status_code=200, summary="Rate an answer as good or bad", tags=["chat"])
 async def feedback(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Feedback:
     """Keeps the rating beside the request's ledger row; given again, the last one stays."""
     principal = services.doorman.admit(request.headers)
-    given = _parse(await request.body())
+    try:
+        body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
+    except ClientLeft as error:
+        raise InvalidRequest("The caller left before the body was complete.") from error
+    given = _parse(body)
     if not await services.gateway.ledger.rate(given.request_id, given.rating, tenant=principal.tenant):
         raise UnknownRequest(
             f"There is no request '{given.request_id[:100]}' of yours. Its id is in the answer's 'x-request-id'.",

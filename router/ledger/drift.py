@@ -6,16 +6,13 @@ artifact's figures may be trusted. A shift from earlier traffic says that someth
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
-from router.errors import LedgerError
-from router.ledger.database import connect_reader, explain
+from router.ledger.reading import reading
 from router.ledger.rows import micros
 from router.scoring.curve import Curve
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
@@ -24,8 +21,6 @@ from router.types import DUE_REASONS
 
 MARGIN = 0.05
 """Shares that differ by less than this are not called shifted, however many requests say so."""
-
-BUSY_TIMEOUT_S = 5.0
 
 EARLIER = "earlier requests"
 PROMPTS = "the artifact's prompts"
@@ -121,7 +116,7 @@ def read_drift(
         tenant: whose requests; None for everybody's.
 
     Raises:
-        LedgerError: there is no such ledger, it is of an older schema, or it cannot be read.
+        LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
     begin = until - timedelta(days=days)
     recent = _read(path, artifact, begin, until, tenant)
@@ -144,17 +139,9 @@ def read_drift(
 
 
 def _read(path: Path, artifact: str, begin: datetime, end: datetime, tenant: str | None) -> list[Scored]:
-    if not path.is_file():
-        raise LedgerError(f"ledger {path}: there is none; name its folder with --home, or let the server answer first.")
-    try:
-        with contextlib.closing(connect_reader(path, busy_timeout_s=BUSY_TIMEOUT_S)) as connection:
-            columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('requests')")}
-            if "scored_tokens" not in columns:
-                raise LedgerError(f"ledger {path}: of an older schema; start the server once, which updates it.")
-            found = connection.execute(_SELECT, (artifact, micros(begin), micros(end), tenant, tenant))
-            return [Scored(*values) for values in found if values[0] is not None]
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
+    with reading(path) as connection:
+        found = connection.execute(_SELECT, (artifact, micros(begin), micros(end), tenant, tenant))
+        return [Scored(*values) for values in found if values[0] is not None]
 
 
 def _compared(name: str, reference: Reference, recent: Sequence[Scored], earlier: Sequence[Scored]) -> Comparison:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from router.ledger.rows import COLUMNS, moment
+from router.ledger.reading import reading
+from router.ledger.rows import COLUMNS, micros, moment
 
 EXPORTED = (*(name for name in COLUMNS if name != "key_id"), "feedback")
 """The fields of an exported request: what the ledger keeps but for the name of the key, and the caller's rating."""
 
+_TRUTHS = ("stream", "tokens_estimated")  # 0 or 1 in the file
 _FROM = "FROM requests LEFT JOIN feedback USING (request_id)"
 _NAMES = ", ".join("rating" if name == "feedback" else f"requests.{name}" for name in EXPORTED)
 # Only names of our own are put into SQL; values are always bound.
@@ -18,22 +21,27 @@ _SELECT = f"SELECT {_NAMES} {_FROM} WHERE requests.at >= ? ORDER BY seq"
 _SELECT_OF_TENANT = f"SELECT {_NAMES} {_FROM} WHERE requests.at >= ? AND tenant = ? ORDER BY seq"
 
 
-def exported(connection: sqlite3.Connection, *, since: int, tenant: str | None) -> Iterator[dict[str, Any]]:
-    """Requests from ``since`` (microseconds since 1970, UTC) on, oldest first, one at a time.
+def read_export(path: Path, *, since: datetime | None = None, tenant: str | None = None) -> Iterator[dict[str, Any]]:
+    """Requests from ``since`` on, oldest first, with the fields of ``EXPORTED``: one at a time, from one snapshot.
+
+    The file is only read, so that a server, also one of an earlier version, goes on with it.
 
     Args:
-        connection: stays open while the stream is read.
-        since: as above.
+        path: the ledger.
+        since: aware; None for the beginning.
         tenant: whose requests; None for all.
 
     Raises:
-        sqlite3.Error: the file cannot be read.
+        LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
-    found = (
-        connection.execute(_SELECT, (since,))
-        if tenant is None
-        else connection.execute(_SELECT_OF_TENANT, (since, tenant))
-    )
-    for values in found:
-        record = dict(zip(EXPORTED, values, strict=True))
-        yield record | {"at": moment(record["at"]).isoformat(), "stream": bool(record["stream"])}
+    first = 0 if since is None else micros(since)
+    with reading(path) as connection:
+        found = (
+            connection.execute(_SELECT, (first,))
+            if tenant is None
+            else connection.execute(_SELECT_OF_TENANT, (first, tenant))
+        )
+        for values in found:
+            record = dict(zip(EXPORTED, values, strict=True))
+            truths = {name: bool(record[name]) for name in _TRUTHS}
+            yield record | truths | {"at": moment(record["at"]).isoformat()}

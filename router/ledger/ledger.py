@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.database import connect_reader, connect_writer, explain
-from router.ledger.export import exported
 from router.ledger.feedback import rate
 from router.ledger.group_commit import GroupCommit
 from router.ledger.migrations import migrate
@@ -125,21 +124,6 @@ class Ledger:
         """
         return await asyncio.to_thread(self._rate_now, request_id, rating, tenant)
 
-    def export(self, *, since: datetime | None = None, tenant: str | None = None) -> Iterator[dict[str, Any]]:
-        """All requests from ``since`` (aware) on, oldest first, with their feedback; of one tenant or (None) of all.
-
-        One at a time, however large the ledger is, from one snapshot. Fields are those of ``export.EXPORTED``.
-
-        Raises:
-            LedgerError: the file cannot be read.
-        """
-        first = 0 if since is None else rows.micros(since)
-        try:
-            with contextlib.closing(connect_reader(self.path, busy_timeout_s=self._busy_timeout_s)) as connection:
-                yield from exported(connection, since=first, tenant=tenant)
-        except sqlite3.Error as error:
-            raise explain(error, self.path) from error
-
     async def aclose(self) -> None:
         """Write what waits, then close the file. Rows recorded later are refused. May be called twice."""
         await asyncio.to_thread(self._close)
@@ -147,10 +131,6 @@ class Ledger:
     def _close(self) -> None:
         self._commits.close()
         self._connection.close()
-
-    def close(self) -> None:
-        """``aclose`` where no event loop runs."""
-        self._close()
 
     def _rate_now(self, request_id: str, rating: str, tenant: str) -> bool:
         # A connection of its own: that of the ledger belongs to the writer's thread.

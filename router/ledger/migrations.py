@@ -128,6 +128,18 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
         raise
 
 
+def require_newest_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """For who only reads the open file, and leaves it to the server to migrate it.
+
+    Raises:
+        LedgerError: the file belongs to another program, or its schema is older or newer than ours.
+    """
+    current = _version(connection)
+    _refuse_what_is_not_ours(connection, path, current, newest=len(MIGRATIONS))
+    if current < len(MIGRATIONS):
+        raise LedgerError(f"ledger {path}: of an older schema; start the server once, which updates it.")
+
+
 def _refuse_what_is_not_ours(connection: sqlite3.Connection, path: Path, current: int, *, newest: int) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if tables and _application_id(connection) != APPLICATION_ID:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ FORMAT = 1
 """Newest artifact format that this version reads, and the one that it writes."""
 
 MANIFEST_FILE = "manifest.json"
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What names in a manifest look like: they appear in HTTP headers, paths and terminals, and versions are compared."""
+
+PLAIN_NAME_RULE = "letters, digits, '.', '_', '-'; at most 100"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -91,7 +95,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check ``manifest.json``.
 
     Raises:
-        ArtifactError: missing, not valid, of a format that is newer than ours, or naming a file outside the folder.
+        ArtifactError: missing, not valid, of a format that is newer than ours, or with a name that is not plain.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -107,11 +111,19 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = msgspec.json.decode(body, type=Manifest)
     except UNREADABLE_JSON as error:
         raise ArtifactError(f"{path}: not a valid manifest ({error}); {REMEDY}") from error
-    # Name and version appear in HTTP headers and paths, hence they must be as plain as file names.
-    for name in [manifest.name, manifest.version, *manifest.files, *(head.file for head in manifest.heads)]:
-        if not _PLAIN_NAME.fullmatch(name):
-            raise ArtifactError(f"{path}: '{name}' is no plain name (letters, digits, '.', '_', '-'); {REMEDY}")
+    for name in _names(manifest):
+        if not PLAIN_NAME.fullmatch(name):
+            raise ArtifactError(f"{path}: {name[:100]!r} is no plain name ({PLAIN_NAME_RULE}); {REMEDY}")
     return manifest
+
+
+def _names(manifest: Manifest) -> Iterator[str]:
+    yield manifest.name
+    yield manifest.version
+    yield from manifest.files
+    yield from manifest.operating_points
+    for head in manifest.heads:
+        yield head.file
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -123,6 +123,23 @@ async def test_a_choice_is_followed_and_so_is_going_back(tmp_path: Path, followi
     assert await next_of(following) == "default/1"
 
 
+async def test_an_unforeseen_fault_while_another_is_taken_over_is_said_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "EVERY_S", 0.01)
+
+    def stumble(_chosen: InUse) -> None:
+        raise OSError
+
+    watch = asyncio.create_task(follow(Pointer(tmp_path), Settings(), None, stumble))
+    put(tmp_path, make_artifact(tmp_path, "mine"))
+    async with asyncio.timeout(30):
+        while not caplog.records:
+            await asyncio.sleep(0.01)
+    watch.cancel()
+    assert "failed with OSError; run `underdog artifacts use` again" in caplog.text
+
+
 @pytest.mark.parametrize("fault", ["gone", "damaged", "other features", "no pointer"])
 async def test_what_cannot_be_used_changes_nothing_and_is_said_in_one_line(
     fault: str, tmp_path: Path, following: asyncio.Queue[InUse], caplog: pytest.LogCaptureFixture

@@ -56,3 +56,13 @@ def test_a_manifest_that_cannot_be_read_is_listed_with_its_fault(home: Path) -> 
     listed = {found.label: found.fault for found in find_all(home)}
     assert "not a valid manifest" in listed["mine/1"]
     assert listed["default/1"] == ""
+
+
+def test_a_version_of_thousands_of_digits_is_a_fault_of_its_own_alone(home: Path) -> None:
+    make_artifact(home / "models", "mine")
+    manifest = make_artifact(home / "models", "odd") / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace('"version": "1"', f'"version": "{"9" * 5000}"'), "utf-8")
+    assert find("mine", home) == home / "models/mine/1"
+    faults = {found.label: found.fault for found in find_all(home) if found.fault}
+    assert list(faults) == ["odd/1"]
+    assert "is no plain name" in faults["odd/1"]

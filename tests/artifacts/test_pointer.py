@@ -25,6 +25,11 @@ def test_a_home_folder_without_a_pointer_has_nothing_in_use(tmp_path: Path) -> N
     assert pointer.stamp() is None
 
 
+def test_a_home_folder_that_the_pointer_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    Pointer(tmp_path / "home").put(tmp_path, "one/1", "1")
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
 def test_uses_are_remembered_in_order_and_taken_back_in_reverse(tmp_path: Path) -> None:
     pointer = Pointer(tmp_path / "home")
     for name in ("one", "two", "three"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -87,4 +88,38 @@ async def test_an_id_that_no_database_could_hold_is_simply_unknown(server: LiveS
 
 async def test_a_rating_needs_the_key_and_a_small_body(server: LiveServer) -> None:
     assert (await rate(server, {"request_id": "r", "rating": "good"}, headers={})).status_code == 401
-    assert (await rate(server, b" " * 20_000)).status_code == 413
+    refused = await rate(server, b" " * 20_000)
+    assert refused.status_code == 413
+    assert "larger than 0.01 MB. Send less." in refused.json()["error"]["message"]
+
+
+async def half_sent(server: LiveServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which a rating began and does not go on."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /v1/feedback HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\n{")
+    await writer.drain()
+    return reader, writer
+
+
+async def test_a_rating_that_stops_coming_is_given_up(tmp_path: Path) -> None:
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn()]) as weak,
+        routed(tmp_path, weak, None, "--body-timeout-s", "0.2") as server,
+    ):
+        reader, writer = await half_sent(server)
+        async with asyncio.timeout(20):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_caller_who_leaves_in_the_middle_of_a_rating_is_no_fault_of_the_server(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with ScriptedServer(model="weak-model", turns=[Turn()]) as weak, routed(tmp_path, weak, None) as server:
+        _, writer = await half_sent(server)
+        await rate(server, {"request_id": "r", "rating": "good"})  # by now the half rating is being read
+        writer.close()
+        await writer.wait_closed()
+        await rate(server, {"request_id": "r", "rating": "good"})
+    assert "unexpected error" not in capfd.readouterr().err

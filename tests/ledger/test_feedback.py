@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from router.cli import main
+from router.errors import LedgerError
 from router.ledger import Ledger
 from router.ledger.database import connect_writer
+from router.ledger.export import read_export
 from router.ledger.migrations import MIGRATIONS, migrate
-from tests.ledger.support import MORNING, a_row
+from tests.ledger.support import MORNING, REPOSITORY, a_row
 
 
 @pytest.fixture
@@ -33,8 +40,8 @@ async def ledger(path: Path) -> AsyncIterator[Ledger]:
     await ledger.aclose()
 
 
-def exported(ledger: Ledger, **filters: object) -> dict[str, str | None]:
-    return {record["request_id"]: record["feedback"] for record in ledger.export(**filters)}  # type: ignore[arg-type]
+def exported(ledger: Ledger, **filters: Any) -> dict[str, str | None]:
+    return {record["request_id"]: record["feedback"] for record in read_export(ledger.path, **filters)}
 
 
 async def test_the_last_rating_of_a_request_stays(ledger: Ledger) -> None:
@@ -72,17 +79,21 @@ async def test_an_export_may_begin_at_a_time_and_keep_to_one_tenant(ledger: Ledg
 
 async def test_an_export_is_read_one_request_at_a_time(ledger: Ledger) -> None:
     await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(200)))
-    stream = ledger.export()
+    stream = read_export(ledger.path)
     assert next(stream)["request_id"] == "r0"
     await ledger.record(a_row("later"))
     assert "later" not in {record["request_id"] for record in stream}
 
 
-def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
-    connection = connect_writer(path, busy_timeout_s=0.2)
-    migrate(connection, path, MIGRATIONS[:1])
-    connection.close()
-    Ledger.open(path).close()
+def make_older(path: Path) -> None:
+    """A ledger from before there was feedback."""
+    with contextlib.closing(connect_writer(path, busy_timeout_s=0.2)) as connection:
+        migrate(connection, path, MIGRATIONS[:1])
+
+
+async def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
+    make_older(path)
+    await Ledger.open(path).aclose()
     with sqlite3.connect(path) as upgraded:
         assert upgraded.execute("SELECT count(*) FROM feedback").fetchone() == (0,)
 
@@ -104,8 +115,87 @@ async def test_the_command_writes_json_lines_or_csv_without_keys(ledger: Ledger,
     assert not list(tmp_path.glob("*.part"))
 
 
+async def test_an_export_into_a_pipe_is_written_to_it(ledger: Ledger, path: Path, tmp_path: Path) -> None:
+    await ledger.record(a_row("r1"))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    done = CliRunner().invoke(main, ["ledger", "export", "--home", str(path.parent), "--out", str(pipe)])
+    with os.fdopen(reader, "rb") as received:
+        assert json.loads(received.read())["request_id"] == "r1"
+    assert done.exit_code == 0
+    assert pipe.is_fifo()
+
+
+async def test_an_output_that_cannot_be_is_named(ledger: Ledger, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "x"
+    done = CliRunner().invoke(main, ["ledger", "export", "--home", str(path.parent), "--out", str(out)])
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"{out}: Not a directory; check the path" in done.output
+
+
+def export_to(descriptor: int, home: Path) -> tuple[int, str]:
+    """Run the command with an open file as its standard output; gives its exit status and what it complained."""
+    words = [sys.executable, "-m", "router", "ledger", "export", "--home", str(home)]
+    with os.fdopen(descriptor, "wb") as sink:
+        done = subprocess.run(words, cwd=REPOSITORY, stdout=sink, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+async def test_a_full_disk_behind_standard_output_is_named(ledger: Ledger, path: Path) -> None:
+    await ledger.record(a_row("r1"))
+    status, said = await asyncio.to_thread(export_to, os.open("/dev/full", os.O_WRONLY), path.parent)
+    assert status == 1
+    assert said == "Error: standard output: No space left on device; check the path and the space left.\n"
+
+
+async def test_a_reader_who_has_seen_enough_ends_an_export_quietly(ledger: Ledger, path: Path) -> None:
+    await ledger.record(a_row("r1"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    _, said = await asyncio.to_thread(export_to, writing, path.parent)
+    assert said == ""
+
+
+async def test_a_callers_text_is_no_formula_in_a_spreadsheet(ledger: Ledger, path: Path) -> None:
+    names = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "gpt-4o"]
+    for number, name in enumerate(names):
+        await ledger.record(a_row(f"r{number}", requested_model=name, latency_ms=-1.0))
+    words = ["ledger", "export", "--home", str(path.parent)]
+    table = io.StringIO(CliRunner().invoke(main, [*words, "--format", "csv"]).stdout_bytes.decode(), newline="")
+    rows = list(csv.DictReader(table))
+    assert [row["requested_model"] for row in rows] == [f"'{name}" for name in names[:-1]] + ["gpt-4o"]
+    assert {row["latency_ms"] for row in rows} == {"-1.0"}
+    lines = CliRunner().invoke(main, words).stdout.splitlines()
+    assert [json.loads(line)["requested_model"] for line in lines] == names
+
+
+async def test_what_is_true_or_false_is_exported_as_that(ledger: Ledger, path: Path) -> None:
+    await ledger.record(a_row("r1", stream=True, tokens_estimated=False))
+    (record,) = read_export(path)
+    assert (record["stream"], record["tokens_estimated"]) == (True, False)
+    assert {type(record["stream"]), type(record["tokens_estimated"])} == {bool}
+
+
 def test_the_command_names_a_folder_without_a_ledger(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["ledger", "export", "--home", str(tmp_path / "empty")])
     assert done.exit_code == 1
-    assert "there is no ledger" in done.output
+    assert "there is none; name its folder with --home" in done.output
     assert not (tmp_path / "empty").exists()
+
+
+def test_an_export_leaves_the_schema_to_the_server(path: Path) -> None:
+    make_older(path)
+    done = CliRunner().invoke(main, ["ledger", "export", "--home", str(path.parent)])
+    assert done.exit_code == 1
+    assert "of an older schema; start the server once" in done.output
+    with contextlib.closing(sqlite3.connect(path)) as untouched:
+        assert untouched.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_the_database_of_another_program_is_not_exported(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE requests (seq INTEGER)")
+    with pytest.raises(LedgerError, match="another program"):
+        next(read_export(path))

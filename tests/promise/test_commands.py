@@ -94,6 +94,13 @@ def test_what_is_stored_says_nothing_of_the_folder_it_came_from(scorer: Scorer, 
     assert str(file.parent) not in (artifact / MANIFEST_FILE).read_text(encoding="utf-8")
 
 
+def test_a_name_that_no_manifest_may_hold_is_refused_before_anything_is_stored(artifact: Path) -> None:
+    done = tune("--strong-share", "0.3", "--artifact", artifact, "--store", "my point")
+    assert done.exit_code == 2
+    assert "'my point' is no plain name" in done.output
+    assert "my point" not in (artifact / MANIFEST_FILE).read_text(encoding="utf-8")
+
+
 def test_grades_of_the_weak_model_alone_are_enough_and_the_assumption_is_said(scorer: Scorer, write: Write) -> None:
     rows = [{"prompt": row["prompt"], "weak_correct": row["weak_correct"]} for row in labels(scorer, 300)]
     done = tune("--quality", "0.7", "--on", write("weak.jsonl", rows))

@@ -130,6 +130,15 @@ def test_a_name_that_would_break_a_header_is_refused(folder: Path, field: str) -
     assert_refused(folder, "manifest.json", "no plain name")
 
 
+def test_an_operating_point_whose_name_would_steer_a_terminal_is_refused(folder: Path) -> None:
+    def rename(manifest: dict[str, Any]) -> None:
+        points = manifest["operating_points"]
+        points["\x1b[2J"] = points["balanced"]
+
+    edit_manifest(folder, rename)
+    assert_refused(folder, "manifest.json", r"'\x1b[2J'", "no plain name")
+
+
 def test_an_operating_point_outside_zero_and_one_is_refused(folder: Path) -> None:
     edit_manifest(folder, lambda manifest: manifest["operating_points"]["balanced"].update(threshold=1.5))
     assert_refused(folder, "manifest.json", "operating_points", "threshold")

@@ -28,6 +28,14 @@ SHARE = click.FloatRange(0.0, 1.0)
 CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
 
 
+def _plain_name(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    from router.scoring.manifest import PLAIN_NAME, PLAIN_NAME_RULE
+
+    if name is not None and not PLAIN_NAME.fullmatch(name):
+        raise click.BadParameter(f"{name[:100]!r} is no plain name ({PLAIN_NAME_RULE}).")
+    return name
+
+
 @click.command("tune-threshold")
 @click.option(
     "--quality", type=SHARE, help="Recover at least this share of the gap between weak and strong model, 0..1."
@@ -61,7 +69,11 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
     help="Where the server sends prompts unlike all training: its setting of that name. A promise holds for one.",
 )
 @click.option(
-    "--store", "name", metavar="NAME", help="Keep the threshold in the artifact under this name (needs --artifact)."
+    "--store",
+    "name",
+    metavar="NAME",
+    callback=_plain_name,
+    help="Keep the threshold in the artifact under this name (needs --artifact).",
 )
 @artifact_option()
 @json_option()
