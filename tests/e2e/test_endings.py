@@ -51,8 +51,10 @@ async def read_stream(server: LiveServer, *, then: signal.Signals) -> list[str]:
         http.stream("POST", PATH, json={"messages": MESSAGES, "stream": True}) as answer,
     ):
         async for line in answer.aiter_lines():
-            if line:
-                events.append(line.removeprefix("data: "))
+            if not line:
+                continue
+            events.append(line.removeprefix("data: "))
+            # Once: a second SIGINT means at once.
             if len(events) == 3:
                 server.process.send_signal(then)
     return events
