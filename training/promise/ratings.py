@@ -27,7 +27,7 @@ from training.promise.exact import fewest_rows, most_cases
 from training.promise.rows import Rows, of_requests, routed_requests
 from training.records import Drops
 from training.tables import Row
-from training.text import number
+from training.text import number, percent
 
 FloatArray = NDArray[np.float64]
 
@@ -98,9 +98,9 @@ def threshold_for_weak_failures(ratings: Ratings, candidates: Sequence[float], p
     needed = fewest_rows(promise.target, level=level)
     raise DataError(
         f"{len(ratings):,} ratings, {ratings.bad.mean():.1%} of them bad, do not show of any of {len(candidates)} "
-        f"thresholds that at most {promise.target:.1%} of the weak model's answers are bad, at "
-        f"{promise.confidence:.0%} confidence. It takes at least {needed:,} good ones below a threshold, and more with "
-        "every bad one."
+        f"thresholds that at most {percent(promise.target)} of the weak model's answers are bad, at "
+        f"{percent(promise.confidence)} confidence. It takes at least {needed:,} good ones below a threshold, and "
+        "more with every bad one."
     )
 
 
