@@ -110,7 +110,10 @@ def test_an_export_with_feedback_becomes_a_stored_promise(tmp_path: Path) -> Non
     assert said.exit_code == 0, said.output
     assert "promise: at most 0.1 of the answers that the weak model gives are rated bad, at 0.95" in said.stdout
     assert "answers that nobody rated are taken to be bad as often" in said.stdout
+    assert "it speaks of all traffic like ledger.jsonl taken together; any one stretch of it has luck" in said.stdout
+    assert "stretches as long" not in said.stdout
     point = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert f"it rests on {point['n']:,} rated answers below the threshold, among 1,500 rows of ledger" in said.stdout
     assert point["threshold"] == scorer.manifest.operating_points["balanced"].threshold
     assert point["promise"] == {"kind": "weak_failures", "target": 0.1, "confidence": 0.95}
     assert point["n"] == sum(row["route"] == "weak" and row["feedback"] is not None for row in rows)

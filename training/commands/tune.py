@@ -118,7 +118,7 @@ def command(
     if name is not None and artifact is not None:
         store(artifact, name, point)
     if as_json:
-        print_json(asdict(point))
+        print_json({**asdict(point), "terms": lines})
     else:
         click.echo("\n".join([figures(point), *lines]))
 
@@ -133,7 +133,7 @@ def _promised(scorer: Scorer, file: Path, promise: Promise) -> tuple[OperatingPo
     if promise.kind == "weak_failures":
         ratings = read_ratings(file, scorer, when_unfamiliar=promise.unfamiliar)
         point = promised_by_ratings(scorer, ratings, promise, file=file.name, date=today)
-        return point, terms(promise, ratings.routed, file.name, scorer.version)
+        return point, terms(promise, ratings.routed, file.name, scorer.version, ratings=point.n)
     graded = promise.kind == "quality"
     rows = read_promise_rows(file, scorer, graded=graded, when_unfamiliar=promise.unfamiliar)
     point = promised(scorer, rows, promise, file=file.name, date=today)
