@@ -206,6 +206,21 @@ def test_documents_can_be_written_elsewhere_and_the_artifact_stays_as_it_is(
     assert {path.name: path.read_bytes() for path in sample_artifact.iterdir()} == before
 
 
+def test_figures_of_an_earlier_report_do_not_stay_and_other_files_do(
+    sample_artifact: Path, learning_curve: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    train_router("report", sample_artifact, "--out", out, "--learning-curve", learning_curve)
+    (out / "mine.png").write_bytes(b"mine")
+    bare = manifest_with(sample_artifact, tmp_path / "bare", benchmarks=[])
+    train_router("report", bare, "--out", out)
+    assert {path.name for path in out.glob("*.png")} == {"curve.png", "reliability.png", "mine.png"}
+    other.mkdir()
+    (other / "benchmarks.png").write_bytes(b"mine")
+    train_router("report", bare, "--out", other)
+    assert (other / "benchmarks.png").read_bytes() == b"mine"
+
+
 def test_a_place_that_cannot_be_written_is_named_with_the_remedy(
     sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
 ) -> None:
