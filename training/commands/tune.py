@@ -61,7 +61,10 @@ CONFIDENCE = click.FloatRange(0.5, 1.0, min_open=True, max_open=True)
     help="Where the server sends prompts unlike all training: its setting of that name. A promise holds for one.",
 )
 @click.option(
-    "--store", "name", metavar="NAME", help="Keep the threshold in the artifact under this name (needs --artifact)."
+    "--store",
+    "name",
+    metavar="NAME",
+    help="Keep the threshold in the artifact under this name, and in its documents (needs --artifact).",
 )
 @artifact_option()
 @json_option()
@@ -100,13 +103,15 @@ def command(
         raise click.UsageError("--requests needs --strong-share and --on: the others are promised of all such traffic")
     if name is not None and artifact is None:
         raise click.UsageError("--store needs --artifact: the shipped artifact stays as it is")
-    if file is not None:
+    if file is not None or name is not None:
         require_extra("train", TRAIN_PACKAGES)
     from router.scoring.curve import Promise
     from router.scoring.scorer import Scorer
     from training.promise.terms import ESTIMATE, figures
-    from training.tuning import estimated, store
+    from training.tuning import check_storable, estimated, store
 
+    if name is not None:
+        check_storable(name)
     speaker(wanted=not (quiet or as_json))
     scorer = Scorer.load(artifact)
     ((kind, target),) = targets
