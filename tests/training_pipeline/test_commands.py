@@ -213,6 +213,11 @@ def test_a_name_of_the_curve_is_not_given_to_another_point(
             "pass a folder that `train-router distill`",
         ),
         (["bake"], "bake"),
+        (["--classifier", "mlp", "--seed", "99999999999"], "99999999999 is not in the range"),
+        (["--classifier", "knn", "--seed", "-1"], "-1 is not in the range"),
+        (["refit", "--seed", "-1"], "-1 is not in the range"),
+        (["classifiers", "--seed", "-1"], "-1 is not in the range"),
+        (["learning-curve", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
 def test_a_wrong_word_is_answered_in_a_sentence(words: list[str], said: str, train_router_fails: TrainRouter) -> None:

@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
 )
 
@@ -45,7 +46,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @click.option("--without", multiple=True, metavar="MODEL", help="A model of the table to leave out. Repeatable.")
 @click.option("--repeats", default=5, show_default=True, type=click.IntRange(min=1), help="Random draws.")
-@click.option("--seed", default=0, show_default=True, help="Of the first draw.")
+@seed_option("Of the first draw.")
 @json_option()
 @quiet_option()
 def command(
