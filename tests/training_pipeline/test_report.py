@@ -240,6 +240,21 @@ def test_learning_curves_are_drawn_where_they_are_given(
     assert "+0.082 (standard error 0.010)" in page_of(out)
 
 
+def test_every_learning_curve_is_drawn_and_can_be_told_from_the_others(
+    sample_artifact: Path, learning_curve: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    words: list[object] = []
+    for number in range(6):
+        path = tmp_path / f"{number}.json"
+        told = {"artifact": f"mine/{number}", "labels": "weak-only" if number % 2 else "pairs"}
+        path.write_text(json.dumps(json.loads(learning_curve.read_text()) | told), encoding="utf-8")
+        words += ["--learning-curve", path]
+    train_router("report", sample_artifact, "--out", tmp_path / "out", *words)
+    (figure,) = re.findall(r'<svg[^>]*aria-label="What labels add.*?</svg>', page_of(tmp_path / "out"), re.DOTALL)
+    legend = re.findall(r">\s*(MMLU, [^<]*?)\s*</text>", figure)
+    assert legend == [f"MMLU, {'weak-only' if number % 2 else 'pairs'}, mine/{number}" for number in range(6)]
+
+
 @pytest.mark.parametrize("body", ["not json", '{"steps": []}', '{"benchmark": "mmlu", "steps": []}'])
 def test_a_file_that_is_no_learning_curve_is_refused(
     body: str, sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
