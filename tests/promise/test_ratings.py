@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from scipy.stats import binom
 
 from router.errors import DataError
+from router.scoring.artifact import default_artifact_path
 from router.scoring.curve import Promise
 from router.scoring.scorer import Scorer
 from training.cli import main
 from training.promise import Ratings, Rows, candidates_of, read_ratings, threshold_for_weak_failures
+from training.tuning import store
 
 CANDIDATES = (0.8, 0.7, 0.6, 0.5, 0.4)
 IN_USE = 0.75
@@ -133,3 +137,12 @@ def test_candidates_are_known_before_the_ratings() -> None:
     found = candidates_of(scorer)
     assert found == sorted(found, reverse=True)
     assert {point.threshold for point in scorer.manifest.operating_points.values()} <= set(found)
+
+
+def test_a_threshold_that_was_promised_later_is_no_candidate(tmp_path: Path) -> None:
+    folder = tmp_path / "artifact"
+    shutil.copytree(default_artifact_path(), folder)
+    before = candidates_of(Scorer.load(folder))
+    point = Scorer.load(folder).manifest.operating_points["balanced"]
+    store(folder, "liked", replace(point, threshold=0.123456, promise=AT_MOST, date="2026-01-31", file="ledger.jsonl"))
+    assert candidates_of(Scorer.load(folder)) == before

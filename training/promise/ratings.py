@@ -28,6 +28,7 @@ from training.promise.rows import Rows, of_requests, routed_requests
 from training.records import Drops
 from training.tables import Row
 from training.text import number, percent
+from training.tradeoff import read_off_curve
 
 FloatArray = NDArray[np.float64]
 
@@ -78,9 +79,12 @@ def read_ratings(path: Path, scorer: Scorer, *, when_unfamiliar: WhenUnfamiliar)
 
 
 def candidates_of(scorer: Scorer) -> list[float]:
-    """The thresholds that may be promised, highest first: what the artifact knew before these rows."""
+    """The thresholds that may be promised, highest first: what the artifact knew before these rows.
+
+    Points that were promised later are left out: these very rows may have chosen them.
+    """
     manifest: Manifest = scorer.manifest
-    known = {point.threshold for point in manifest.operating_points.values()}
+    known = {point.threshold for point in read_off_curve(manifest.operating_points).values()}
     return sorted(known | {round(scorer.curve.threshold_for_strong_share(share), 6) for share in SHARES}, reverse=True)
 
 
