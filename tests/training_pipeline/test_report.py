@@ -276,6 +276,9 @@ def test_a_refit_tells_of_its_prior_and_its_labels(sample: Path, tmp_path: Path,
     assert re.search(r"<b>default/\d+</b> refitted on 40 labels of one's own: only the weak model was graded", text)
     assert "so that order stays and only the win rates are recalibrated" in text
     assert "A refit is not measured on benchmarks" in text
+    card = (tmp_path / "mine" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "each scored by a classifier that was fitted without it" in card
+    assert "fitted and calibrated" not in card
 
 
 def test_a_figure_is_the_same_bytes_each_time_and_its_words_are_escaped() -> None:
