@@ -23,6 +23,9 @@ from training.records import Drops
 FORMATS = (".csv", ".parquet", ".json", ".jsonl", ".ndjson")
 """The formats that are read, by suffix; each but Parquet may have ``.gz`` after it."""
 
+JSON_FAULTS = (ValueError, RecursionError)
+"""What the standard library raises: for the text, for a whole number with thousands of digits, for deep nesting."""
+
 PARQUET_BATCH = 256
 """Rows decoded at a time: conversations may be long, so few."""
 
@@ -142,7 +145,7 @@ def _json_rows(path: Path, drops: Drops, source: str) -> Iterator[Row]:
     with _open(path) as file:
         try:
             document = json.load(file)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except JSON_FAULTS as error:
             if not _is_second_line(error):
                 raise DataError(
                     f"{_json_place(path, error)}: not valid JSON ({_said(error)}); correct or remove it"
@@ -165,7 +168,7 @@ def _json_lines(path: Path, drops: Drops, source: str) -> Iterator[Row]:
             place = f"{path}:{number}"
             try:
                 value = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except JSON_FAULTS as error:
                 first_fault = first_fault or f"{place}: not valid JSON ({_said(error)})"
                 drops.add(source, "malformed JSON line", example=place)
                 continue
@@ -193,4 +196,6 @@ def _json_place(path: Path, error: Exception) -> str:
 
 
 def _said(error: Exception) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"

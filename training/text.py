@@ -1,4 +1,4 @@
-"""Small helpers for the texts that data sets hold: clean text, turns of a conversation, options of a question."""
+"""Small helpers for texts: clean text, numbers, turns of a conversation, options of a question."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decoded(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -42,6 +42,11 @@ def number(value: Any) -> float:
     if isinstance(value, str):
         value = {"true": 1, "false": 0}.get(value.strip().lower(), value)
     return float(value)
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent, never rounded to none or all: ``95%``, ``0.01%``, ``99.99%``."""
+    return f"{100.0 * share:.10g}%"
 
 
 def user_turns(conversation: Sequence[Any]) -> list[str]:

@@ -78,8 +78,13 @@ def operating_points(curve: Curve, n: int) -> dict[str, OperatingPoint]:
 
 
 def measured_on(manifest: Manifest) -> int:
-    """How many prompts the curve was measured on: those of the points that came with it, not of points stored later."""
-    return max((point.n for name, point in manifest.operating_points.items() if name in OPERATING_SHARE), default=0)
+    """How many prompts the curve was measured on: those of the points that were read off it, not of promised ones."""
+    return max((point.n for point in read_off_curve(manifest.operating_points).values()), default=0)
+
+
+def read_off_curve(points: Mapping[str, OperatingPoint]) -> dict[str, OperatingPoint]:
+    """The points that came with the curve or were estimated from it, without those that other rows promise."""
+    return {name: point for name, point in points.items() if point.promise is None}
 
 
 def by_share(points: Mapping[str, OperatingPoint]) -> list[tuple[str, OperatingPoint]]:

@@ -20,7 +20,8 @@ from training.promise import (
     shortfall,
     threshold_for_weak_failures,
 )
-from training.tradeoff import DECIMALS, measured_on
+from training.report import has_report, write_report
+from training.tradeoff import DECIMALS, OPERATING_SHARE, measured_on
 
 
 def estimated(scorer: Scorer, kind: PromiseKind, target: float) -> OperatingPoint:
@@ -87,10 +88,30 @@ def promised_by_ratings(scorer: Scorer, ratings: Ratings, promise: Promise, *, f
     )
 
 
+def check_storable(name: str) -> None:
+    """Refuse a name that every artifact gives to a point of its own curve.
+
+    Raises:
+        DataError: it is one of these; says so.
+    """
+    if name in OPERATING_SHARE:
+        raise DataError(
+            f"--store {name}: is a point of the artifact's own curve, which its documents describe; choose another "
+            f"name than {', '.join(OPERATING_SHARE)}"
+        )
+
+
 def store(folder: Path, name: str, point: OperatingPoint) -> None:
-    """Put an operating point into the manifest of an artifact, in place of one of that name."""
+    """Put an operating point into the manifest of an artifact, in place of one of that name, and into its documents.
+
+    Raises:
+        DataError: the name is taken by the curve (``check_storable``), or the documents cannot be written.
+    """
+    check_storable(name)
     manifest = read_manifest(folder)
     write_manifest(folder, replace(manifest, operating_points={**manifest.operating_points, name: point}))
+    if has_report(folder):
+        write_report(folder)
 
 
 def _check(promise: Promise) -> None:

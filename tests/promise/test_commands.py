@@ -118,6 +118,25 @@ def test_a_share_needs_prompts_alone(write: Write) -> None:
     assert 0.15 < point["strong_share"] < 0.3
 
 
+def test_a_share_of_half_graded_rows_needs_no_grades_either(scorer: Scorer, write: Write) -> None:
+    rows = labels(scorer, 200)
+    for row in rows[:100]:
+        del row["strong_correct"]
+    done = tune("--strong-share", "0.3", "--on", write("half.jsonl", [*rows, {"prompt": "no grade at all"}]), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["n"] == 201
+
+
+def test_the_terms_are_in_the_json_too(write: Write) -> None:
+    rows = [{"prompt": text} for text in prompts(200)]
+    words = ("--strong-share", "0.3", "--on", write("p.jsonl", [*rows, {"prompt": ""}, rows[0]]))
+    said = json.loads(tune(*words, "--json").stdout)["terms"]
+    assert said == tune(*words).stdout.splitlines()[1:]
+    assert "1 left out (empty prompt)" in said[2]
+    assert said[-1].startswith("1 rows repeat an earlier prompt")
+    assert json.loads(tune("--quality", "0.5", "--json").stdout)["terms"][0].startswith("this is an estimate")
+
+
 def test_a_share_can_be_promised_of_so_many_requests_to_come(artifact: Path, write: Write) -> None:
     file = write("p.jsonl", ({"prompt": text} for text in prompts(200)))
     words = ["--strong-share", "0.3", "--on", file, "--artifact", artifact, "--store", "week", "--requests", "300"]
@@ -161,6 +180,14 @@ def test_too_few_rows_for_a_share_are_told_how_many_it_takes(write: Write) -> No
     assert done.exit_code == 1
     assert "58 rows cannot show" in done.output
     assert "80 rows at the very least" in done.output
+
+
+def test_a_tiny_share_at_a_high_confidence_is_not_rounded_away(write: Write) -> None:
+    words = ("--strong-share", "0.0001", "--confidence", "0.9999")
+    done = tune(*words, "--on", write("p.jsonl", ({"prompt": text} for text in prompts(20))))
+    assert done.exit_code == 1
+    assert "at 99.99% confidence, that at most 0.01% of the calls are strong" in done.output
+    assert "Give about 130,000 rows at the very least" in done.output
 
 
 def test_an_export_of_the_ledger_promises_a_share_of_the_routed_requests(write: Write) -> None:

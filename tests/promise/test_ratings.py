@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from scipy.stats import binom
 
 from router.errors import DataError
+from router.scoring.artifact import default_artifact_path
 from router.scoring.curve import Promise
 from router.scoring.scorer import Scorer
 from training.cli import main
 from training.promise import Ratings, Rows, candidates_of, read_ratings, threshold_for_weak_failures
+from training.tuning import store
 
 CANDIDATES = (0.8, 0.7, 0.6, 0.5, 0.4)
 IN_USE = 0.75
@@ -110,7 +114,10 @@ def test_an_export_with_feedback_becomes_a_stored_promise(tmp_path: Path) -> Non
     assert said.exit_code == 0, said.output
     assert "promise: at most 0.1 of the answers that the weak model gives are rated bad, at 0.95" in said.stdout
     assert "answers that nobody rated are taken to be bad as often" in said.stdout
+    assert "it speaks of all traffic like ledger.jsonl taken together; any one stretch of it has luck" in said.stdout
+    assert "stretches as long" not in said.stdout
     point = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert f"it rests on {point['n']:,} rated answers below the threshold, among 1,500 rows of ledger" in said.stdout
     assert point["threshold"] == scorer.manifest.operating_points["balanced"].threshold
     assert point["promise"] == {"kind": "weak_failures", "target": 0.1, "confidence": 0.95}
     assert point["n"] == sum(row["route"] == "weak" and row["feedback"] is not None for row in rows)
@@ -130,3 +137,12 @@ def test_candidates_are_known_before_the_ratings() -> None:
     found = candidates_of(scorer)
     assert found == sorted(found, reverse=True)
     assert {point.threshold for point in scorer.manifest.operating_points.values()} <= set(found)
+
+
+def test_a_threshold_that_was_promised_later_is_no_candidate(tmp_path: Path) -> None:
+    folder = tmp_path / "artifact"
+    shutil.copytree(default_artifact_path(), folder)
+    before = candidates_of(Scorer.load(folder))
+    point = Scorer.load(folder).manifest.operating_points["balanced"]
+    store(folder, "liked", replace(point, threshold=0.123456, promise=AT_MOST, date="2026-01-31", file="ledger.jsonl"))
+    assert candidates_of(Scorer.load(folder)) == before

@@ -13,7 +13,7 @@ from scipy.stats import beta, binom
 from router.scoring.curve import Promise, PromiseKind
 from tests.promise.splits import cheapest_kept, kept, share, simulate
 from training.promise import Rows, promised_threshold, saves
-from training.promise.exact import fewest_rows, most_cases, most_cases_before
+from training.promise.exact import fewest_rows, fewest_rows_before, most_cases, most_cases_before
 
 SPLITS = 500
 
@@ -154,6 +154,24 @@ def test_the_fewest_rows_suffice_and_one_less_does_not(bound: float, level: floa
     fewest = fewest_rows(bound, level=level)
     assert most_cases(fewest, bound, level=level) >= 0
     assert fewest == 1 or most_cases(fewest - 1, bound, level=level * (1 - 1e-9)) == -1
+
+
+@pytest.mark.parametrize(
+    ("bound", "later", "level"), [(0.05, None, 0.05), (0.3, None, 0.1), (0.3, 100, 0.05), (0.9, 50, 0.05)]
+)
+def test_the_fewest_rows_before_later_ones_suffice_and_one_less_does_not(
+    bound: float, later: int | None, level: float
+) -> None:
+    fewest = fewest_rows_before(bound, later=later, level=level)
+    most = [most_cases_before(rows, bound, later=later or rows, level=level) for rows in (fewest - 1, fewest)]
+    assert most[0] < 0 <= most[1]
+
+
+@pytest.mark.parametrize(("bound", "later", "least"), [(1e-12, None, 4e12), (1e-5, 10**9, 2.9e5)])
+def test_how_many_rows_a_tiny_share_takes_is_found_without_trying_each(
+    bound: float, later: int | None, least: float
+) -> None:
+    assert fewest_rows_before(bound, later=later, level=0.05) == pytest.approx(least, rel=0.05)
 
 
 @pytest.mark.parametrize(("rows", "later", "bound"), [(6, 5, 0.3), (8, 4, 0.5), (5, 8, 0.2)])

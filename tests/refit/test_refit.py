@@ -275,7 +275,9 @@ def test_more_labels_of_a_real_exam_do_not_rank_below_the_prior(shared_data: Pat
     words = ["--benchmark", "gsm8k", "--data", shared_data, "--sizes", "0,50,800", "--repeats", "1", "--json"]
     result = CliRunner().invoke(main, ["learning-curve", *map(str, words)])
     assert result.exit_code == 0, result.output
-    none, few, many = json.loads(result.stdout)["steps"]
+    printed = json.loads(result.stdout)
+    assert (printed["artifact"], printed["labels"]) == (load_artifact(default_artifact_path()).manifest.label, "pairs")
+    none, few, many = printed["steps"]
     assert none["over_prior"] == 0
     assert few["over_prior"] == 0
     assert many["over_prior"] > 0

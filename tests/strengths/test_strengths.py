@@ -98,6 +98,22 @@ def test_a_pair_gets_win_rates_of_its_own_and_the_ranking_of_the_artifact(tmp_pa
     assert "not measured on the new pair" in card
 
 
+def test_the_card_says_what_a_pair_started_from_and_how_to_make_it_again(tmp_path: Path) -> None:
+    words = ["--weak-strength", "0.65", "--strong-strength", "0.8", "--scale", "accuracy"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    pair_command(*words, "--name", "near/3", "--out", first)
+    pair_command(*words, "--name", "far/1", "--artifact", first, "--out", second)
+    one, two = ((folder / "MODEL_CARD.md").read_text(encoding="utf-8") for folder in (first, second))
+    assert "--name near/3\n" in one
+    assert "It starts from the shipped artifact, default/" in one
+    assert "--scale accuracy --artifact near/3 --name far/1\n" in two
+    assert "`--artifact` is the folder of near/3." in two
+    for card in (one, two):
+        assert "`DATA` is the data folder" not in card
+        assert "The encoder is taken from the shipped artifact" not in card
+        assert str(tmp_path) not in card
+
+
 def test_the_same_strengths_give_the_same_bytes(tmp_path: Path) -> None:
     words = ["--weak-strength", 1050, "--strong-strength", 1250, "--scale", "elo", "-q"]
     for folder in ("one", "two"):

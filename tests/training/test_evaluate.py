@@ -16,11 +16,11 @@ from training.evaluate import (
     evaluate,
     length_result,
     oracle_result,
-    paired_bootstrap,
     random_result,
     report_json,
 )
 from training.evaluate.bootstrap import resampled_metrics
+from training.evaluate.comparison import compare_scores
 from training.evaluate.protocol import curve_of_ranked, ranking
 from training.records import Pair
 
@@ -136,15 +136,15 @@ def test_the_same_seed_gives_the_same_intervals():
 
 def test_a_router_compared_with_itself_does_not_differ():
     benchmark = random_benchmark(100)
-    same = paired_bootstrap(benchmark, np.arange(100.0), np.arange(100.0))
-    assert (same.apgr, same.apgr_ci, same.share_above_zero) == (0.0, (0.0, 0.0), 0.0)
+    same = compare_scores(benchmark, np.arange(100.0), np.arange(100.0)).metrics[0]
+    assert (same.difference, same.interval, same.share_b_better) == (0.0, (0.0, 0.0), 0.0)
 
 
 def test_a_paired_comparison_sees_that_the_oracle_beats_length():
     benchmark = random_benchmark(500)
-    difference = paired_bootstrap(benchmark, benchmark.strong - benchmark.weak, np.arange(500.0))
-    assert difference.apgr_ci[0] > 0
-    assert difference.share_above_zero == 1.0
+    apgr = compare_scores(benchmark, np.arange(500.0), benchmark.strong - benchmark.weak).metrics[0]
+    assert apgr.interval[0] > 0
+    assert apgr.share_b_better == 1.0
 
 
 @pytest.mark.parametrize("scores", [np.zeros(3), np.zeros((4, 1)), np.array([0.0, 1.0, np.nan, 2.0])])

@@ -100,6 +100,19 @@ def test_a_file_that_only_claims_to_be_gzip_is_an_error(tmp_path):
         rows_of(path)
 
 
+def test_a_number_of_thousands_of_digits_is_a_malformed_line_and_alone_an_error(tmp_path):
+    huge = f'{{"prompt": "hi", "seed": {"9" * 5000}}}'
+    path = tmp_path / "votes.jsonl"
+    path.write_text(f'{huge}\n{{"prompt": "bye"}}\n')
+    drops = Drops()
+    assert [row.values for row in read_rows(path, drops, "votes")] == [{"prompt": "bye"}]
+    assert drops.by_reason() == {"malformed JSON line": 1}
+    for name, text in (("votes.jsonl", huge), ("votes.json", f"[{huge}]")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DataError, match=r"not valid JSON \(a number with too many digits\)"):
+            rows_of(tmp_path / name)
+
+
 def test_a_damaged_parquet_file_is_an_error(tmp_path):
     path = tmp_path / "votes.parquet"
     path.write_bytes(b"PAR1 nothing PAR1")

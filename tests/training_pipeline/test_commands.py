@@ -9,11 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from router.scoring.curve import Promise
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
 from training.cli import COMMANDS
 from training.commands.shared import DISTILL_PACKAGES, TRAIN_PACKAGES, require_extra
+from training.tradeoff import measured_on
+from training.tuning import store
 
 HEAVY = ("sklearn", "lightgbm", "pandas", "torch", "sentence_transformers", "matplotlib", "datasets", "scipy")
 
@@ -142,8 +146,55 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
     shutil.copytree(sample_artifact, copy)
     words = ["--strong-share", "0.3", "--on", sample / "tryout.jsonl", "--artifact", copy, "--store", "mine"]
     train_router("tune-threshold", *words)
-    train_router("report", copy)
-    assert "| mine (strong share on 40 other prompts) |" in (copy / "MODEL_CARD.md").read_text(encoding="utf-8")
+    point = Scorer.load(copy).manifest.operating_points["mine"]
+    note = (
+        "promised: at most 30 % of the calls go to the strong model, at 95 % confidence, "
+        f"on 40 prompts of tryout.jsonl, {point.date}; the quality is by the curve of the artifact"
+    )
+    card, page = ((copy / name).read_text(encoding="utf-8") for name in ("MODEL_CARD.md", "report.html"))
+    (line,) = [line for line in card.splitlines() if line.startswith("| mine")]
+    assert line.startswith(f"| mine ({note}) |")
+    assert line.endswith("| - |")
+    assert note in page
+    assert "balanced sends" in page
+    assert "mine sends" not in page
+
+
+def test_a_promise_on_as_many_prompts_as_the_curve_is_not_taken_for_one_of_its_points(
+    sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(sample_artifact, copy)
+    curve = Scorer.load(copy).manifest.operating_points["balanced"]
+    promise = Promise(kind="weak_failures", target=0.105, confidence=0.9)
+    store(copy, "liked", replace(curve, promise=promise, date="2026-01-31", file="ledger.jsonl"))
+    card = (copy / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "| liked (promised: at most 10.5 % of the answers that the weak model gives are rated bad" in card
+    assert f"on {curve.n:,} rated answers of the weak model of ledger.jsonl, 2026-01-31" in card
+    without_interval = [line.split()[1] for line in card.splitlines() if line.endswith("% | - |")]
+    assert without_interval == ["liked"]
+
+
+def test_a_promise_on_more_prompts_than_the_curve_does_not_change_what_that_was_measured_on(
+    sample_scorer: Scorer,
+) -> None:
+    manifest = sample_scorer.manifest
+    points = manifest.operating_points
+    promise = Promise(kind="quality", target=0.5, confidence=0.9)
+    later = replace(points["balanced"], n=10**6, promise=promise)
+    for name in ("mine", "best"):
+        assert measured_on(replace(manifest, operating_points={**points, name: later})) == measured_on(manifest)
+
+
+def test_a_name_of_the_curve_is_not_given_to_another_point(
+    sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(sample_artifact, copy)
+    before = (copy / "manifest.json").read_bytes()
+    words = ["tune-threshold", "--strong-share", "0.6", "--artifact", copy, "--store", "balanced"]
+    assert "choose another name than cheap, balanced, best" in train_router_fails(*words)
+    assert (copy / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -162,6 +213,11 @@ def test_the_card_says_of_a_point_that_was_kept_later_what_it_was_measured_on(
             "pass a folder that `train-router distill`",
         ),
         (["bake"], "bake"),
+        (["--classifier", "mlp", "--seed", "99999999999"], "99999999999 is not in the range"),
+        (["--classifier", "knn", "--seed", "-1"], "-1 is not in the range"),
+        (["refit", "--seed", "-1"], "-1 is not in the range"),
+        (["classifiers", "--seed", "-1"], "-1 is not in the range"),
+        (["learning-curve", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
 def test_a_wrong_word_is_answered_in_a_sentence(words: list[str], said: str, train_router_fails: TrainRouter) -> None:

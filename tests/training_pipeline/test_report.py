@@ -206,6 +206,21 @@ def test_documents_can_be_written_elsewhere_and_the_artifact_stays_as_it_is(
     assert {path.name: path.read_bytes() for path in sample_artifact.iterdir()} == before
 
 
+def test_figures_of_an_earlier_report_do_not_stay_and_other_files_do(
+    sample_artifact: Path, learning_curve: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    train_router("report", sample_artifact, "--out", out, "--learning-curve", learning_curve)
+    (out / "mine.png").write_bytes(b"mine")
+    bare = manifest_with(sample_artifact, tmp_path / "bare", benchmarks=[])
+    train_router("report", bare, "--out", out)
+    assert {path.name for path in out.glob("*.png")} == {"curve.png", "reliability.png", "mine.png"}
+    other.mkdir()
+    (other / "benchmarks.png").write_bytes(b"mine")
+    train_router("report", bare, "--out", other)
+    assert (other / "benchmarks.png").read_bytes() == b"mine"
+
+
 def test_a_place_that_cannot_be_written_is_named_with_the_remedy(
     sample_artifact: Path, tmp_path: Path, train_router_fails: TrainRouter
 ) -> None:
@@ -223,6 +238,21 @@ def test_learning_curves_are_drawn_where_they_are_given(
     assert (out / "learning-curve.png").is_file()
     assert "MMLU from 0.550 with 0 labels to 0.632 with 1,500" in page_of(out)
     assert "+0.082 (standard error 0.010)" in page_of(out)
+
+
+def test_every_learning_curve_is_drawn_and_can_be_told_from_the_others(
+    sample_artifact: Path, learning_curve: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    words: list[object] = []
+    for number in range(6):
+        path = tmp_path / f"{number}.json"
+        told = {"artifact": f"mine/{number}", "labels": "weak-only" if number % 2 else "pairs"}
+        path.write_text(json.dumps(json.loads(learning_curve.read_text()) | told), encoding="utf-8")
+        words += ["--learning-curve", path]
+    train_router("report", sample_artifact, "--out", tmp_path / "out", *words)
+    (figure,) = re.findall(r'<svg[^>]*aria-label="What labels add.*?</svg>', page_of(tmp_path / "out"), re.DOTALL)
+    legend = re.findall(r">\s*(MMLU, [^<]*?)\s*</text>", figure)
+    assert legend == [f"MMLU, {'weak-only' if number % 2 else 'pairs'}, mine/{number}" for number in range(6)]
 
 
 @pytest.mark.parametrize("body", ["not json", '{"steps": []}', '{"benchmark": "mmlu", "steps": []}'])
@@ -246,6 +276,9 @@ def test_a_refit_tells_of_its_prior_and_its_labels(sample: Path, tmp_path: Path,
     assert re.search(r"<b>default/\d+</b> refitted on 40 labels of one's own: only the weak model was graded", text)
     assert "so that order stays and only the win rates are recalibrated" in text
     assert "A refit is not measured on benchmarks" in text
+    card = (tmp_path / "mine" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "each scored by a classifier that was fitted without it" in card
+    assert "fitted and calibrated" not in card
 
 
 def test_a_figure_is_the_same_bytes_each_time_and_its_words_are_escaped() -> None:

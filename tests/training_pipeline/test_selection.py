@@ -19,6 +19,7 @@ from training.selection.clear_cut import ClearCut, read_clear_cut
 from training.selection.contenders import LENGTH, RANDOM, Contenders, Prompts
 from training.selection.figures import figures
 from training.selection.held_out import Trial, held_out
+from training.selection.table import table
 
 DIM = 4
 WIDTH = DIM + len(FEATURE_NAMES)
@@ -62,15 +63,30 @@ def test_a_classifier_that_sees_the_reason_is_told_from_a_random_order_and_from_
     clear = [ClearCut("x", "mine", bool(row[0] > 0)) for row in trial.clear_cut.raw]
     found = held_out(trial)
     rows = {name: figures(name, found[name], found[LENGTH], trial.labelled, clear, ()) for name in found}
+    votes = {name: row.votes for name, row in rows.items() if row.votes is not None}
     assert rows["ridge"].exam > 0.7
-    assert rows["ridge"].votes.auc > 0.9
-    assert rows["ridge"].votes.log_loss < rows["ridge"].votes.prior_log_loss
+    assert votes["ridge"].auc > 0.9
+    assert votes["ridge"].log_loss < votes["ridge"].prior_log_loss
     assert rows["ridge"].clear_cut["mine"] > 0.9
-    assert rows["ridge"].votes.auc_over_length_ci[0] > 0.3
+    assert votes["ridge"].auc_over_length_ci[0] > 0.3
     for name in (RANDOM, LENGTH):
         assert abs(rows[name].exam) < 0.2
-        assert rows[name].votes.auc == pytest.approx(0.5, abs=0.1)
-    assert rows[LENGTH].votes.auc_over_length == 0.0
+        assert votes[name].auc == pytest.approx(0.5, abs=0.1)
+    assert votes[LENGTH].auc_over_length == 0.0
+
+
+def test_one_exam_alone_is_compared_in_folds_without_a_word_on_other_exams_or_votes() -> None:
+    raw = np.random.default_rng(0).normal(size=(400, WIDTH)).astype(np.float32)
+    labelled = _labelled(400, "exam", "exam a", raw[:, 0] > 0)
+    prompts = Prompts([row.prompt for row in labelled], raw)
+    found = held_out(Trial(Contenders(("ridge",), DIM, seed=0), labelled, prompts, prompts.only(np.arange(5))))
+    clear = [ClearCut("x", "mine", bool(row[0] > 0)) for row in raw[:5]]
+    rows = [figures(name, found[name], found[LENGTH], labelled, clear, ()) for name in found]
+    assert [(row.exams, row.votes) for row in rows] == [({}, None)] * 3
+    assert not any("nan" in line for line in table(rows))
+    ridge = table(rows)[3]
+    assert ridge.split()[0] == "ridge"
+    assert f"{rows[2].calibration['exam'].error:.3f}" in ridge
 
 
 def test_a_held_out_exam_is_in_no_row_of_its_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
 )
 from training.plan import Plan
@@ -41,7 +42,7 @@ CLEAR_CUT = (SAMPLE / "tryout.jsonl", SAMPLE / "languages.jsonl")
     "[default: tryout.jsonl and languages.jsonl of data/sample]",
 )
 @folder_option("--encoder", help="Folder of a static encoder.  [default: that of the shipped artifact]")
-@click.option("--seed", default=0, show_default=True, help="Fixes whatever is drawn.")
+@seed_option("Fixes whatever is drawn.")
 @json_option()
 @quiet_option()
 def command(

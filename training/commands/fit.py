@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
     written,
 )
@@ -60,7 +61,7 @@ MODELS = Path("models")
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the artifact.  [default: models/NAME/VERSION]",
 )
-@click.option("--seed", default=0, show_default=True, help="Fixes the split into slices and whatever is drawn.")
+@seed_option("Fixes the split into slices and whatever is drawn.")
 @click.option(
     "--commercial-only/--all-licences",
     default=True,

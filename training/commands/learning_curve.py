@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
 )
 
@@ -45,7 +46,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, value: str) -> tu
 )
 @click.option("--without", multiple=True, metavar="MODEL", help="A model of the table to leave out. Repeatable.")
 @click.option("--repeats", default=5, show_default=True, type=click.IntRange(min=1), help="Random draws.")
-@click.option("--seed", default=0, show_default=True, help="Of the first draw.")
+@seed_option("Of the first draw.")
 @json_option()
 @quiet_option()
 def command(
@@ -73,7 +74,8 @@ def command(
     from training.refit.learning_curve import folded, learning_curve, traffic_of, traffic_of_table
 
     say = speaker(wanted=not (quiet or as_json))
-    prior = load_artifact(artifact if artifact is not None else default_artifact_path()).chain
+    loaded = load_artifact(artifact if artifact is not None else default_artifact_path())
+    prior, manifest = loaded.chain, loaded.manifest
     benchmark = Benchmark.load(name, data)
     raw = raw_rows(prior.inputs, benchmark.prompts)
     if table is not None:
@@ -93,4 +95,12 @@ def command(
             f"corrected in {step.corrected} of {step.repeats * (folds or 1)} fits"
         )
     if as_json:
-        print_json({"benchmark": name, "steps": measured})
+        labels = _labels(table, weak_only=weak_only)
+        print_json({"benchmark": name, "artifact": manifest.label, "labels": labels, "steps": measured})
+
+
+def _labels(table: Path | None, *, weak_only: bool) -> str:
+    """What was labelled, in words."""
+    if table is not None:
+        return f"table {table.name}"
+    return "weak-only" if weak_only else "pairs"

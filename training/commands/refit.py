@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
     written,
 )
@@ -35,7 +36,7 @@ from training.plan import name_and_version
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the new artifact.  [default: models/NAME/VERSION]",
 )
-@click.option("--seed", default=0, show_default=True, help="Fixes folds and landmarks.")
+@seed_option("Fixes folds and landmarks.")
 @json_option()
 @quiet_option()
 def command(

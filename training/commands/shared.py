@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TRAIN_PACKAGES = ("sklearn", "scipy", "lightgbm", "threadpoolctl", "matplotlib", "jinja2", "tqdm")
 DISTILL_PACKAGES = (*TRAIN_PACKAGES, "sentence_transformers", "torch")
 
+LARGEST_SEED = 2**30
+"""Within 32 bits, with room for the seeds that are counted up from it."""
+
 Say = Callable[[str], None]
 
 
@@ -63,6 +66,12 @@ def folder_option(*names: str, **settings: Any) -> Callable[..., Any]:
 def artifact_option() -> Callable[..., Any]:
     """``--artifact DIR``, the shipped one by default."""
     return folder_option("--artifact", help="Folder of the artifact.  [default: the shipped one]")
+
+
+def seed_option(what: str) -> Callable[..., Any]:
+    """``--seed``, within what every library that draws takes; ``what`` is its help."""
+    kind = click.IntRange(0, LARGEST_SEED)
+    return click.option("--seed", type=kind, default=0, show_default=True, help=what)
 
 
 def json_option() -> Callable[..., Any]:

@@ -73,7 +73,7 @@ def _plain_name(_context: click.Context, _parameter: click.Parameter, name: str 
     "name",
     metavar="NAME",
     callback=_plain_name,
-    help="Keep the threshold in the artifact under this name (needs --artifact).",
+    help="Keep the threshold in the artifact under this name, and in its documents (needs --artifact).",
 )
 @artifact_option()
 @json_option()
@@ -112,13 +112,15 @@ def command(
         raise click.UsageError("--requests needs --strong-share and --on: the others are promised of all such traffic")
     if name is not None and artifact is None:
         raise click.UsageError("--store needs --artifact: the shipped artifact stays as it is")
-    if file is not None:
+    if file is not None or name is not None:
         require_extra("train", TRAIN_PACKAGES)
     from router.scoring.curve import Promise
     from router.scoring.scorer import Scorer
     from training.promise.terms import ESTIMATE, figures
-    from training.tuning import estimated, store
+    from training.tuning import check_storable, estimated, store
 
+    if name is not None:
+        check_storable(name)
     speaker(wanted=not (quiet or as_json))
     scorer = Scorer.load(artifact)
     ((kind, target),) = targets
@@ -130,7 +132,7 @@ def command(
     if name is not None and artifact is not None:
         store(artifact, name, point)
     if as_json:
-        print_json(asdict(point))
+        print_json({**asdict(point), "terms": lines})
     else:
         click.echo("\n".join([figures(point), *lines]))
 
@@ -145,7 +147,7 @@ def _promised(scorer: Scorer, file: Path, promise: Promise) -> tuple[OperatingPo
     if promise.kind == "weak_failures":
         ratings = read_ratings(file, scorer, when_unfamiliar=promise.unfamiliar)
         point = promised_by_ratings(scorer, ratings, promise, file=file.name, date=today)
-        return point, terms(promise, ratings.routed, file.name, scorer.version)
+        return point, terms(promise, ratings.routed, file.name, scorer.version, ratings=point.n)
     graded = promise.kind == "quality"
     rows = read_promise_rows(file, scorer, graded=graded, when_unfamiliar=promise.unfamiliar)
     point = promised(scorer, rows, promise, file=file.name, date=today)

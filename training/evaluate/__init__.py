@@ -2,7 +2,6 @@
 
 from training.evaluate.baselines import length_result, oracle_result, random_result
 from training.evaluate.benchmarks import BENCHMARKS, Benchmark
-from training.evaluate.bootstrap import PairedDifference, paired_bootstrap
 from training.evaluate.measured import measured_json
 from training.evaluate.protocol import apgr, call_performance_threshold, curve
 from training.evaluate.report import report_json
@@ -12,7 +11,6 @@ __all__ = [
     "BENCHMARKS",
     "Benchmark",
     "BenchmarkResult",
-    "PairedDifference",
     "apgr",
     "call_performance_threshold",
     "curve",
@@ -20,7 +18,6 @@ __all__ = [
     "length_result",
     "measured_json",
     "oracle_result",
-    "paired_bootstrap",
     "random_result",
     "report_json",
 ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from training.evaluate.benchmarks import Benchmark
@@ -18,10 +17,7 @@ from training.evaluate.protocol import (
     FloatArray,
     IntArray,
     apgr,
-    as_scores,
     call_performance_threshold,
-    curve,
-    ranking,
     weak_counts,
 )
 
@@ -29,18 +25,6 @@ CONFIDENCE = 95.0
 """Percent of the resamples that an interval holds."""
 
 RESAMPLES = 2000
-
-
-class PairedDifference(Struct, frozen=True, kw_only=True):
-    """How much better router a is than router b on the same prompts.
-
-    ``apgr`` is a's APGR minus b's, ``apgr_ci`` its 95 % interval, ``share_above_zero`` the share of resamples, 0..1, in
-    which a was better.
-    """
-
-    apgr: float
-    apgr_ci: tuple[float, float]
-    share_above_zero: float
 
 
 def resampled_metrics(
@@ -82,31 +66,6 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     tail = (100.0 - CONFIDENCE) / 2
     low, high = np.nanpercentile(values, [tail, 100.0 - tail])
     return float(low), float(high)
-
-
-def paired_bootstrap(
-    benchmark: Benchmark, scores_a: FloatArray, scores_b: FloatArray, *, resamples: int = RESAMPLES, seed: int = 0
-) -> PairedDifference:
-    """Compare two routers on the same resamples of the prompts.
-
-    Args:
-        benchmark: the prompts.
-        scores_a: float64[N], router a's scores, higher meaning stronger.
-        scores_b: float64[N], router b's.
-        resamples: how often the prompts are drawn again.
-        seed: fixes the draws.
-    """
-    n = len(benchmark)
-    both = [as_scores(scores, n) for scores in (scores_a, scores_b)]
-    first, second = (apgr(*curve(scores, benchmark.weak, benchmark.strong, benchmark.prompts)) for scores in both)
-    orders = [ranking(scores, benchmark.prompts) for scores in both]
-    resampled = resampled_metrics(benchmark, orders, resamples=resamples, seed=seed)[:, :, 0]
-    differences = resampled[:, 0] - resampled[:, 1]
-    return PairedDifference(
-        apgr=first - second,
-        apgr_ci=interval(differences),
-        share_above_zero=float(np.mean(differences[np.isfinite(differences)] > 0)),
-    )
 
 
 def _drawn(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.intp]]:

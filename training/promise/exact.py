@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from itertools import count
 
 
 def most_cases(rows: int, share: float, *, level: float) -> int:
@@ -48,9 +47,26 @@ def fewest_rows(share: float, *, level: float) -> int:
 
 
 def fewest_rows_before(share: float, *, later: int | None, level: float) -> int:
-    """The same of ``later`` more rows, or, where that is None, of as many more as are needed."""
-    return next(
-        rows
-        for rows in count(1)
-        if most_cases_before(rows, share, later=rows if later is None else later, level=level) >= 0
-    )
+    """About how many, of ``later`` more rows or, where that is None, of as many more as are needed.
+
+    The chance falls with the rows but for small steps up where ``share`` of as many more is a whole number, so the
+    least number that is found by halving may be a little above the very least.
+    """
+
+    def shown(rows: int) -> bool:
+        return _chance_of_none(rows, share, later=rows if later is None else later) <= level
+
+    most = 1
+    while not shown(most):
+        most *= 2
+    least = most // 2
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if shown(middle) else (middle, most)
+    return most
+
+
+def _chance_of_none(rows: int, share: float, *, later: int) -> float:
+    """That none of ``rows`` is a case although more than ``share`` of ``later`` more rows are (hypergeometric)."""
+    fewer, more = sorted((rows, math.floor(share * later) + 1))
+    return math.prod((rows + later - more - place) / (rows + later - place) for place in range(fewer))

@@ -27,7 +27,8 @@ from training.promise.exact import fewest_rows, most_cases
 from training.promise.rows import Rows, of_requests, routed_requests
 from training.records import Drops
 from training.tables import Row
-from training.text import number
+from training.text import number, percent
+from training.tradeoff import read_off_curve
 
 FloatArray = NDArray[np.float64]
 
@@ -78,9 +79,12 @@ def read_ratings(path: Path, scorer: Scorer, *, when_unfamiliar: WhenUnfamiliar)
 
 
 def candidates_of(scorer: Scorer) -> list[float]:
-    """The thresholds that may be promised, highest first: what the artifact knew before these rows."""
+    """The thresholds that may be promised, highest first: what the artifact knew before these rows.
+
+    Points that were promised later are left out: these very rows may have chosen them.
+    """
     manifest: Manifest = scorer.manifest
-    known = {point.threshold for point in manifest.operating_points.values()}
+    known = {point.threshold for point in read_off_curve(manifest.operating_points).values()}
     return sorted(known | {round(scorer.curve.threshold_for_strong_share(share), 6) for share in SHARES}, reverse=True)
 
 
@@ -98,9 +102,9 @@ def threshold_for_weak_failures(ratings: Ratings, candidates: Sequence[float], p
     needed = fewest_rows(promise.target, level=level)
     raise DataError(
         f"{len(ratings):,} ratings, {ratings.bad.mean():.1%} of them bad, do not show of any of {len(candidates)} "
-        f"thresholds that at most {promise.target:.1%} of the weak model's answers are bad, at "
-        f"{promise.confidence:.0%} confidence. It takes at least {needed:,} good ones below a threshold, and more with "
-        "every bad one."
+        f"thresholds that at most {percent(promise.target)} of the weak model's answers are bad, at "
+        f"{percent(promise.confidence)} confidence. It takes at least {needed:,} good ones below a threshold, and "
+        "more with every bad one."
     )
 
 

@@ -17,7 +17,7 @@ from router.scoring.scorer import Scorer
 from router.types import WhenUnfamiliar
 from training.promise.effective import effective, is_unfamiliar, scored
 from training.records import Drops
-from training.refit.labels import WEAK, Label, read_labels
+from training.refit.labels import Label, read_labels
 from training.tables import Row, read_rows
 from training.text import clean, number
 
@@ -26,7 +26,6 @@ FloatArray = NDArray[np.float64]
 Form = Literal["pairs", "weak-only", "prompts", "ledger"]
 """Grades of both models; of the weak one alone; prompts without grades; rows of the ledger, which hold no prompts."""
 
-LABEL_COLUMNS = ("winner", "weak_correct", WEAK, "scores")
 LEDGER_COLUMN = "win_rate"
 UNFAMILIARITY_COLUMN = "unfamiliarity"
 
@@ -86,7 +85,7 @@ def read_promise_rows(path: Path, scorer: Scorer, *, graded: bool, when_unfamili
                 f"{path}: rows of the ledger do not tell the quality; give labels, or ask for --strong-share"
             )
         return _of_ledger(path, scorer.version, when_unfamiliar)
-    if not graded and not columns.intersection(LABEL_COLUMNS):
+    if not graded:
         return _of_prompts(path, scorer, when_unfamiliar)
     found = read_labels(path)
     return of_labels(found.labels, scorer, when_unfamiliar=when_unfamiliar, left_out=found.drops.by_reason())

@@ -11,6 +11,7 @@ from router.scoring.curve import Promise
 from training.promise.exact import fewest_rows_before
 from training.promise.rows import Rows
 from training.promise.threshold import promised_threshold, saves
+from training.text import percent
 
 STEP = 0.05
 """Lower qualities are tried in steps of this size."""
@@ -31,8 +32,8 @@ def shortfall(rows: Rows, promise: Promise) -> str:
     if promise.kind == "strong_share":
         return _of_share(rows, promise)
     asked = (
-        f"{len(rows):,} labels do not show, at {promise.confidence:.0%} confidence, that anything cheaper than always "
-        f"asking the strong model recovers {promise.target:.0%} of the gap."
+        f"{len(rows):,} labels do not show, at {percent(promise.confidence)} confidence, that anything cheaper than "
+        f"always asking the strong model recovers {percent(promise.target)} of the gap."
     )
     supported = _highest_quality(rows, promise)
     if supported is None:
@@ -46,14 +47,14 @@ def _of_share(rows: Rows, promise: Promise) -> str:
     needed = fewest_rows_before(promise.target, later=promise.requests, level=1.0 - promise.confidence)
     if len(rows) < needed:
         return (
-            f"{len(rows):,} rows cannot show, at {promise.confidence:.0%} confidence, that at most "
-            f"{promise.target:.0%} of the calls are strong: even none among {needed - 1:,} would not. "
-            f"Give {needed:,} rows at the very least, better ten times as many."
+            f"{len(rows):,} rows cannot show, at {percent(promise.confidence)} confidence, that at most "
+            f"{percent(promise.target)} of the calls are strong: even none of them would not. "
+            f"Give about {needed:,} rows at the very least, better ten times as many."
         )
     return (
         f"no threshold sends a few of these {len(rows):,} rows to the strong model, and so few that at most "
-        f"{promise.target:.0%} of the calls are strong at {promise.confidence:.0%} confidence. Give more rows, or a "
-        "higher --strong-share."
+        f"{percent(promise.target)} of the calls are strong at {percent(promise.confidence)} confidence. Give "
+        "more rows, or a higher --strong-share."
     )
 
 

@@ -45,17 +45,20 @@ def figures(point: OperatingPoint) -> str:
     return f"threshold {point.threshold} ({where}: strong share {point.strong_share:.3g}, {quality})"
 
 
-def terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
-    """What is promised of which traffic, and what it rests on, a line each."""
-    if promise.requests is None:
-        span = f"it speaks of all traffic like {file}, and of stretches as long; a shorter one has luck of its own"
-    else:
-        span = f"it speaks of the next {promise.requests:,} requests like {file}, neither of fewer nor of more"
-    left_out = "".join(f"; {count:,} left out ({reason})" for reason, count in rows.left_out.items())
+def terms(promise: Promise, rows: Rows, file: str, artifact: str, *, ratings: int | None = None) -> list[str]:
+    """What is promised of which traffic, and what it rests on, a line each.
+
+    Args:
+        promise: what is kept.
+        rows: of the file, as they were scored.
+        file: name of the file.
+        artifact: what scored them.
+        ratings: how many rated answers a promise of ``weak_failures`` was shown by.
+    """
     lines = [
         f"promise: {SAID[promise.kind].format(f'{promise.target:.4g}')}, at {promise.confidence:.4g} confidence",
-        span,
-        f"it rests on {len(rows):,} rows of {file}{left_out}, scored by {artifact}, as independent draws from it",
+        _span(promise, file),
+        _rests_on(rows, file, artifact, ratings),
         TRUSTED[rows.form],
     ]
     if rows.unfamiliar:
@@ -68,3 +71,20 @@ def terms(promise: Promise, rows: Rows, file: str, artifact: str) -> list[str]:
             "where one request was labelled twice"
         )
     return lines
+
+
+def _span(promise: Promise, file: str) -> str:
+    """Of which traffic it speaks."""
+    if promise.kind == "weak_failures":
+        return f"it speaks of all traffic like {file} taken together; any one stretch of it has luck of its own"
+    if promise.requests is not None:
+        return f"it speaks of the next {promise.requests:,} requests like {file}, neither of fewer nor of more"
+    return f"it speaks of all traffic like {file}, and of stretches as long; a shorter one has luck of its own"
+
+
+def _rests_on(rows: Rows, file: str, artifact: str, ratings: int | None) -> str:
+    left_out = "".join(f"; {count:,} left out ({reason})" for reason, count in rows.left_out.items())
+    what = f"{len(rows):,} rows of {file}"
+    if ratings is not None:
+        what = f"{ratings:,} rated answers below the threshold, among {what}"
+    return f"it rests on {what}{left_out}, scored by {artifact}, as independent draws from it"

@@ -12,13 +12,12 @@ from msgspec import Struct
 
 from router.errors import DataError
 from training.forms import TEST_SET_COLUMN
+from training.graded.forms import STRONG, WEAK
 from training.labels import tiers_of
 from training.records import Drops, Graded, Labelled
 from training.splits import group_of
 from training.tables import Row, read_rows
 from training.text import clean, number
-
-WEAK, STRONG = "weak", "strong"
 
 GRADES_OF_WINNER = {WEAK: (1.0, 0.0), STRONG: (0.0, 1.0), "tie": (1.0, 1.0), "both_bad": (0.0, 0.0)}
 """What a vote says about the two answers, as grades."""

@@ -3,6 +3,6 @@
 All are made from the manifest alone, so they can be made again at any time; learning curves are files of their own.
 """
 
-from training.report.write import write_report
+from training.report.write import has_report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["has_report", "write_report"]

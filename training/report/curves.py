@@ -22,7 +22,7 @@ from training.report.drawing import (
     percent_axes,
 )
 from training.report.words import benchmark_name
-from training.tradeoff import by_share
+from training.tradeoff import by_share, read_off_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +50,8 @@ BASELINE_LINES: Mapping[str, dict[str, Any]] = {
 
 
 def held_out_figure(manifest: Manifest) -> Drawing:
-    """The curve that serving reads, its band, the baselines, and the operating points."""
-    points = by_share(manifest.operating_points)
+    """The curve that serving reads, its band, the baselines, and the operating points that were read off it."""
+    points = by_share(read_off_curve(manifest.operating_points))
     said = ", ".join(
         f"{name} sends {point.strong_share:.0%} to the strong model and recovers {point.quality:.0%} of the gap"
         for name, point in points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 LEARNING = "learning-curve"
 INCHES = (7.6, 4.4)
 COLOURS = (ROUTER, STRONG, BASELINE, PUBLISHED)
+LINES = ("-", "-.")
+"""Curves beyond the last colour take the colours again, with another line."""
 
 ERRORS_95 = 1.96
 """Standard errors on either side that make a 95 % interval."""
@@ -39,10 +42,17 @@ class LearningStep(Struct, frozen=True, kw_only=True):
 
 
 class Learning(Struct, frozen=True, kw_only=True):
-    """One learning curve."""
+    """One learning curve; ``artifact`` and ``labels`` are "" in files that do not say them."""
 
     benchmark: str
     steps: list[LearningStep]
+    artifact: str = ""
+    labels: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tells it from other curves: the traffic, what was labelled, and the artifact that was refitted."""
+        return ", ".join(part for part in (benchmark_name(self.benchmark), self.labels, self.artifact) if part)
 
 
 def read_learning_curve(path: Path) -> Learning:
@@ -68,7 +78,7 @@ def learning_figure(curves: Sequence[Learning]) -> Drawing | None:
         return None
     sizes = sorted({step.labels for curve in curves for step in curve.steps})
     said = ", ".join(
-        f"{benchmark_name(curve.benchmark)} from {curve.steps[0].apgr:.3f} with "
+        f"{curve.title} from {curve.steps[0].apgr:.3f} with "
         f"{curve.steps[0].labels:,} labels to {curve.steps[-1].apgr:.3f} with "
         f"{curve.steps[-1].labels:,}"
         for curve in curves
@@ -76,7 +86,7 @@ def learning_figure(curves: Sequence[Learning]) -> Drawing | None:
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        for number, (curve, colour) in enumerate(zip(curves, COLOURS, strict=False)):
+        for number, (curve, colour) in enumerate(zip(curves, cycle(COLOURS), strict=False)):
             steps = curve.steps
             places = [sizes.index(step.labels) + DODGE * number for step in steps]
             axes.errorbar(
@@ -87,7 +97,8 @@ def learning_figure(curves: Sequence[Learning]) -> Drawing | None:
                 marker="o",
                 linewidth=2,
                 capsize=3,
-                label=benchmark_name(curve.benchmark),
+                label=curve.title,
+                linestyle=LINES[number // len(COLOURS) % len(LINES)],
             )
             axes.axhline(steps[0].apgr - steps[0].over_prior, color=colour, linewidth=1, linestyle="--")
         axes.set_xticks(range(len(sizes)), [f"{size:,}" for size in sizes])

@@ -7,15 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from router.scoring.curve import OperatingPoint
+from router.scoring.curve import OperatingPoint, PromiseKind
 from router.scoring.manifest import Manifest
 from training.evaluate.measured import ALL
 from training.evaluate.published import PublishedRouter, published_for
-from training.report.words import benchmark_name, percent, percent_interval
-from training.tradeoff import USUAL_POINT, by_share, measured_on
+from training.promise.terms import SAID
+from training.report.words import benchmark_name, exact_percent, one_line, percent, percent_interval
+from training.tradeoff import USUAL_POINT, by_share
 
 ROUTER_LABELS = {"length": "length of the prompt", "random": "random", "oracle": "oracle"}
 """Baselines in the order of the tables."""
+
+
+ROWS_OF: dict[PromiseKind, str] = {
+    "quality": "labels",
+    "strong_share": "prompts",
+    "weak_failures": "rated answers of the weak model",
+}
+"""What a promise was made on."""
 
 
 def sums_up(manifest: Manifest) -> str:
@@ -38,13 +47,12 @@ def sums_up(manifest: Manifest) -> str:
 
 def point_rows(manifest: Manifest) -> list[dict[str, Any]]:
     """Operating points by share: ``point``, ``interval`` of its quality where one was measured, ``note`` if any."""
-    n = measured_on(manifest)
     return [
         {
             "name": name,
             "point": point,
-            "interval": _interval_at(manifest, point.strong_share) if point.n == n else None,
-            "note": _note(point, n),
+            "interval": _interval_at(manifest, point.strong_share) if point.promise is None else None,
+            "note": _note(point),
         }
         for name, point in by_share(manifest.operating_points)
     ]
@@ -54,7 +62,7 @@ def traffic_rows(manifest: Manifest) -> list[dict[str, Any]]:
     """What the usual operating point gives on each kind of traffic that was measured, held-out prompts first."""
     point = manifest.operating_points.get(USUAL_POINT)
     rows = []
-    if point is not None:
+    if point is not None and point.promise is None:
         rows.append(
             _traffic("held-out prompts", point.n, point.strong_share, point.quality)
             | {"interval": _interval_at(manifest, point.strong_share)}
@@ -142,8 +150,15 @@ def _interval_at(manifest: Manifest, share: float) -> tuple[float, float] | None
     return low, high
 
 
-def _note(point: OperatingPoint, n: int) -> str:
-    """What a point that was stored later, from prompts of one's own, was measured on; "" for one of the curve."""
-    if point.n == n:
+def _note(point: OperatingPoint) -> str:
+    """What is promised of a point that was stored later, and what that rests on; "" for one read off the curve."""
+    promise = point.promise
+    if promise is None:
         return ""
-    return f"{'strong share' if point.quality_from == 'curve' else 'measured'} on {point.n:,} other prompts"
+    requests = "" if promise.requests is None else f" of the next {promise.requests:,} requests"
+    by_curve = "; the quality is by the curve of the artifact" if point.quality_from == "curve" else ""
+    return (
+        f"promised{requests}: {SAID[promise.kind].format(exact_percent(promise.target))}, at "
+        f"{exact_percent(promise.confidence)} confidence, on {point.n:,} {ROWS_OF[promise.kind]} of "
+        f"{one_line(point.file)}, {point.date}{by_curve}"
+    )

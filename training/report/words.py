@@ -24,6 +24,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100.0 * share:.{digits}f} %"
 
 
+def exact_percent(share: float) -> str:
+    """A share of 1 in percent, never rounded to none or all: ``0.01 %``, ``99.5 %``."""
+    return f"{100.0 * share:.10g} %"
+
+
 def percent_interval(bounds: Sequence[float]) -> str:
     """An interval of shares in percent: ``51 to 66 %``."""
     low, high = bounds

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from router.errors import DataError
 from router.scoring.manifest import Manifest, read_manifest
-from training.report.charts import categories_figure, reliability_figure
-from training.report.curves import benchmarks_figure, held_out_figure
+from training.report.charts import CATEGORIES, RELIABILITY, categories_figure, reliability_figure
+from training.report.curves import BENCHMARK_CURVES, CURVE, benchmarks_figure, held_out_figure
 from training.report.drawing import Drawing
-from training.report.learning import Learning, learning_figure, read_learning_curve
+from training.report.learning import LEARNING, Learning, learning_figure, read_learning_curve
 from training.report.page import render
 
 CARD_FILE = "MODEL_CARD.md"
@@ -18,8 +18,17 @@ PAGE_FILE = "report.html"
 TEMPLATES = {CARD_FILE: "MODEL_CARD.md.j2", PAGE_FILE: "report.html.j2"}
 
 
+FIGURES = (CURVE, BENCHMARK_CURVES, CATEGORIES, RELIABILITY, LEARNING)
+"""Every figure that a report may have, by the name of its drawing."""
+
+
+def has_report(folder: Path) -> bool:
+    """Whether documents of an artifact were written to ``folder``."""
+    return any((folder / name).is_file() for name in TEMPLATES)
+
+
 def write_report(artifact: Path, out: Path | None = None, learning_curves: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """Write the documents; the same manifest and files give the same bytes.
+    """Write the documents, in place of those of an earlier run; the same manifest and files give the same bytes.
 
     Args:
         artifact: folder of which the manifest alone is read.
@@ -56,9 +65,18 @@ def _drawings(manifest: Manifest, curves: Sequence[Learning]) -> list[Drawing]:
 def _written(folder: Path, documents: dict[str, bytes]) -> tuple[Path, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if has_report(folder):
+            _remove_figures(folder, but=documents)
         for name, content in documents.items():
             (folder / name).write_bytes(content)
     except OSError as error:
         place = error.filename or folder
         raise DataError(f"{place}: {error.strerror}; name another folder with --out") from error
     return tuple(folder / name for name in documents)
+
+
+def _remove_figures(folder: Path, *, but: Collection[str]) -> None:
+    """Remove the figures of an earlier report that are not written again: they show what is no longer so."""
+    for path in (folder / f"{name}.png" for name in FIGURES):
+        if path.name not in but:
+            path.unlink(missing_ok=True)

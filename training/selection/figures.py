@@ -45,16 +45,16 @@ class Figures(Struct, frozen=True, kw_only=True):
     """One contender.
 
     ``exam``: mean over held-out exams of Spearman's correlation between score and target, ``exam_se`` its standard
-    error, ``exams`` each of them. ``clear_cut``: by set, the chance that a hard prompt scores above an easy one.
-    ``calibration``: by family and over all labelled prompts. ``fit_seconds``: mean CPU time of a fit, None for
-    baselines.
+    error, ``exams`` each of them. ``votes``: None where nobody voted. ``clear_cut``: by set, the chance that a hard
+    prompt scores above an easy one. ``calibration``: by family and over all labelled prompts. ``fit_seconds``: mean CPU
+    time of a fit, None for baselines.
     """
 
     name: str
     exam: float
     exam_se: float
     exams: dict[str, float]
-    votes: Votes
+    votes: Votes | None
     clear_cut: dict[str, float]
     calibration: dict[str, CalibrationError]
     fit_seconds: float | None
@@ -99,8 +99,10 @@ def _exams(found: HeldOut, labelled: Sequence[Labelled]) -> dict[str, float]:
     return {source: rank_correlation(scores, targets[source]) for source, scores in found.exams.items()}
 
 
-def _votes(found: HeldOut, length: HeldOut, labelled: Sequence[Labelled]) -> Votes:
+def _votes(found: HeldOut, length: HeldOut, labelled: Sequence[Labelled]) -> Votes | None:
     votes = [place for place, row in enumerate(labelled) if row.family == "chat"]
+    if not votes:
+        return None
     known = [place for place in votes if labelled[place].strong_wins is not None]
     target = np.array([labelled[place].target for place in votes], np.float64)
     wins = np.array([labelled[place].strong_wins for place in known], np.float64)

@@ -112,10 +112,10 @@ def _cross_fitted(trial: Trial) -> dict[str, FloatArray]:
 
 
 def _exam_parts(labelled: Sequence[Labelled]) -> Iterator[tuple[str, Places, Places]]:
-    """Each exam that is large enough: its name, where the rest stands, where it stands itself."""
+    """Each exam that is large enough and not all there is: its name, where the rest stands, where it stands itself."""
     places = _Places(labelled)
     for source, rest, here in leave_one_source_out(labelled):
-        if here[0].family == "exam" and len(here) >= FEWEST_HELD_OUT:
+        if rest and here[0].family == "exam" and len(here) >= FEWEST_HELD_OUT:
             yield source, places.of(rest), places.of(here)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from training.calibration_error import CalibrationError
-from training.selection.figures import ALL, Figures
+from training.selection.figures import ALL, Figures, Votes
 
 LEGEND = (
     "exams: rank correlation of score and difficulty, each source held out in turn (standard error). votes: the same, "
@@ -29,20 +29,27 @@ def table(rows: Sequence[Figures]) -> list[str]:
 
 
 def _cells(row: Figures, sets: Sequence[str]) -> list[str]:
-    votes = row.votes
-    low, high = votes.auc_over_length_ci
     return [
         row.name,
-        f"{row.exam:+.3f} ({row.exam_se:.3f})",
-        f"{votes.rank_correlation:+.3f}",
-        f"{votes.auc:.3f}",
-        f"{votes.auc_over_length:+.3f} [{low:+.3f}, {high:+.3f}]",
-        f"{votes.log_loss - votes.prior_log_loss:+.4f}",
+        f"{row.exam:+.3f} ({row.exam_se:.3f})" if row.exams else "",
+        *_vote_cells(row.votes),
         *(f"{row.clear_cut[name]:.3f}" for name in sets),
         _with_interval(row.calibration.get(ALL)),
         _alone(row.calibration.get("chat")),
         _alone(row.calibration.get("exam")),
         "" if row.fit_seconds is None else f"{row.fit_seconds:.1f}",
+    ]
+
+
+def _vote_cells(votes: Votes | None) -> list[str]:
+    if votes is None:
+        return ["", "", "", ""]
+    low, high = votes.auc_over_length_ci
+    return [
+        f"{votes.rank_correlation:+.3f}",
+        f"{votes.auc:.3f}",
+        f"{votes.auc_over_length:+.3f} [{low:+.3f}, {high:+.3f}]",
+        f"{votes.log_loss - votes.prior_log_loss:+.4f}",
     ]
 
 

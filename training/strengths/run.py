@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.errors import DataError
-from router.scoring.artifact import Artifact, Facts, load_artifact, write_artifact
+from router.scoring.artifact import Artifact, Facts, default_artifact_path, load_artifact, write_artifact
 from router.scoring.chain import Chain
 from router.scoring.manifest import Manifest
 from router.scoring.scorer import Scorer
@@ -41,13 +41,14 @@ class PairPlan(Struct, frozen=True, kw_only=True):
     version: str
     tie_margin: float = TIE_MARGIN
 
-    @property
-    def command(self) -> str:
-        """The command that repeats this run, without the paths of one machine."""
+    def command(self, prior: str) -> str:
+        """The command that repeats this run from the artifact called ``prior``, without the paths of one machine."""
+        shipped = self.artifact.resolve() == default_artifact_path().resolve()
+        start = "" if shipped else f" --artifact {prior}"
         ties = f" --tie-margin {self.tie_margin:g}" if self.scale == "elo" else ""
         return (
             f"train-router pair --weak-strength {self.weak_strength:g} --strong-strength {self.strong_strength:g} "
-            f"--scale {self.scale}{ties} --name {self.name}/{self.version}"
+            f"--scale {self.scale}{ties}{start} --name {self.name}/{self.version}"
         )
 
 
@@ -83,7 +84,7 @@ def _export(plan: PairPlan, prior: Artifact, rate: float, shift: float) -> Manif
     facts = Facts(
         name=plan.name,
         version=plan.version,
-        command=plan.command,
+        command=plan.command(prior.manifest.label),
         description=f"{prior.manifest.label} with win rates for another pair of models, by their strengths",
         operating_points=operating_points(curve, measured_on(prior.manifest)),
         reference=None if reference is None else shifted_reference(reference, shift),
