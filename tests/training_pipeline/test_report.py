@@ -14,6 +14,7 @@ import pytest
 from router.scoring.manifest import read_manifest, write_manifest
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
+from training.decisions import sample_decisions
 from training.report.drawing import draw
 from training.report.views import verdict
 
@@ -279,6 +280,34 @@ def test_a_refit_tells_of_its_prior_and_its_labels(sample: Path, tmp_path: Path,
     card = (tmp_path / "mine" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "each scored by a classifier that was fitted without it" in card
     assert "fitted and calibrated" not in card
+
+
+def test_decisions_go_where_the_server_sends_them_and_unfamiliar_ones_are_marked(
+    sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    scorer = Scorer.load()
+    decisions = sample_decisions(scorer, ["....", "!!!!!!!!", "Hi"])
+    threshold = scorer.manifest.operating_points["balanced"].threshold
+    assert all(row["win_rate"] < threshold for row in decisions)
+    assert [(row["route"], row["unfamiliar"]) for row in decisions] == [("strong", True)] * 2 + [("weak", False)]
+    out = manifest_with(sample_artifact, tmp_path / "out", decisions=decisions)
+    train_router("report", out)
+    assert page_of(out).count("(unfamiliar)") == 2
+
+
+def test_the_documents_say_how_many_prompts_are_unfamiliar_and_that_figures_leave_that_out(
+    sample_artifact: Path, tmp_path: Path, train_router: TrainRouter
+) -> None:
+    reference = read_manifest(sample_artifact).reference
+    assert reference is not None
+    card = (sample_artifact / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"Unfamiliar prompts: {100 * reference.unfamiliar_share:.1f} % of its own" in card
+    assert f"{100 * reference.unfamiliar_share:.1f} % of its own prompts are unlike" in page_of(sample_artifact)
+    shutil.copytree(sample_artifact, tmp_path / "old")
+    manifest = msgspec.structs.replace(read_manifest(sample_artifact), reference=None)
+    write_manifest(tmp_path / "old", manifest)
+    train_router("report", tmp_path / "old")
+    assert "nfamiliar prompts" not in page_of(tmp_path / "old")
 
 
 def test_a_figure_is_the_same_bytes_each_time_and_its_words_are_escaped() -> None:

@@ -85,6 +85,7 @@ def _measured(manifest: Manifest) -> dict[str, Any]:
         "weak_spots": [WEAK_SPOTS.get(name, name) for name in worse],
         "published_source": SOURCE,
         "decisions": manifest.measured.get("decisions", []),
+        "unfamiliar_share": None if manifest.reference is None else manifest.reference.unfamiliar_share,
     }
 
 
