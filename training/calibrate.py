@@ -107,13 +107,6 @@ def decided(labelled: Sequence[Labelled]) -> list[int]:
     return votes if len(votes) >= ENOUGH_VOTES else known
 
 
-def expected_calibration_error(win_rates: FloatArray, wins: FloatArray, *, bins: int = 10) -> float:
-    """Mean distance between win rate and share of wins over bins of equally many prompts, 0..1."""
-    order = np.argsort(win_rates, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    return sum(len(part) * abs(float((win_rates[part] - wins[part]).mean())) for part in parts) / len(order)
-
-
 def log_loss(win_rates: FloatArray, wins: FloatArray) -> float:
     """Mean negative logarithm of the chance, 0..1, that was given to what happened; both float64 [N]."""
     bounded = np.clip(win_rates, SURE, 1.0 - SURE)

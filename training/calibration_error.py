@@ -11,11 +11,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from training.evaluate.bootstrap import interval
+
 FloatArray = NDArray[np.float64]
 
 BINS = 10
 RESAMPLES = 200
-CONFIDENCE = 95.0
 
 
 class CalibrationError(Struct, frozen=True, kw_only=True):
@@ -38,18 +39,26 @@ def calibration_error(win_rates: FloatArray, wins: FloatArray, *, seed: int = 0)
     ranked, won = win_rates[order], wins[order]
     random = np.random.default_rng(seed)
     draws = (np.sort(random.integers(0, len(order), len(order))) for _ in range(RESAMPLES))
-    errors = [_debiased(ranked[draw], won[draw]) for draw in draws]
-    tail = (100.0 - CONFIDENCE) / 2
-    low, high = np.percentile(errors, [tail, 100.0 - tail])
-    return CalibrationError(n=len(order), error=_debiased(ranked, won), ci=(float(low), float(high)))
+    # A resample has the luck of the sample, and its own.
+    errors = [_root(_squared_error(ranked[draw], won[draw], lucks=2)) for draw in draws]
+    return CalibrationError(n=len(order), error=debiased_error(win_rates, wins), ci=interval(np.array(errors)))
 
 
-def _debiased(ranked: FloatArray, won: FloatArray) -> float:
-    """Mean over bins of equally many prompts, ``ranked`` by win rate, of the gap without its sampling variance."""
+def debiased_error(win_rates: FloatArray, wins: FloatArray) -> float:
+    """Root mean square of win rate less share of wins over ``BINS`` equally full bins, what chance adds taken off."""
+    order = np.argsort(win_rates, kind="stable")
+    return _root(_squared_error(win_rates[order], wins[order], lucks=1))
+
+
+def _squared_error(ranked: FloatArray, won: FloatArray, *, lucks: int) -> float:
+    """Mean squared gap over bins of prompts ``ranked`` by win rate, less its sampling variance ``lucks`` times."""
     total = 0.0
     for rates, wins in zip(np.array_split(ranked, BINS), np.array_split(won, BINS), strict=True):
         if len(wins) > 1:
             gap = float((rates - wins).mean())
-            chance = float(wins.var(ddof=1)) / len(wins)
-            total += len(wins) * float(np.sqrt(max(gap * gap - chance, 0.0)))
+            total += len(wins) * (gap * gap - lucks * float(wins.var(ddof=1)) / len(wins))
     return total / len(ranked)
+
+
+def _root(squared_error: float) -> float:
+    return float(np.sqrt(max(squared_error, 0.0)))

@@ -141,11 +141,18 @@ def widen(prior: Familiarity, prompts: Prompts) -> Fitted:
             shape[place] = known.shape(prompts.standard[place])
     limits = FamiliarityLimits(
         mean_surprise=prior.limits.mean_surprise,
-        surprise=max(prior.limits.surprise, _rounded_up(float(np.quantile(surprise, 1 - LABELS_ALARMS)))),
-        shape=max(prior.limits.shape, _rounded_up(float(np.quantile(shape, 1 - LABELS_ALARMS)))),
+        surprise=max(prior.limits.surprise, _all_but_the_oddest(surprise)),
+        shape=max(prior.limits.shape, _all_but_the_oddest(shape)),
     )
     held_out = np.maximum(surprise / limits.surprise, shape / limits.shape)
     return Fitted(_with_labels(before, _Sums.of(prompts, everywhere)).familiarity(limits), prompts, held_out)
+
+
+def _all_but_the_oddest(values: FloatArray) -> float:
+    """The limit that ``LABELS_ALARMS`` of the values exceed, and one of them at least: a stray label opens no door."""
+    ranked = np.sort(values)
+    above = max(1, int(LABELS_ALARMS * len(ranked)))
+    return _rounded_up(float(ranked[-1 - above])) if len(ranked) > above else 0.0
 
 
 def _with_labels(before: _Sums, labels: _Sums) -> _Sums:
@@ -191,6 +198,7 @@ def _folds(labelled: Sequence[Labelled], places: NDArray[np.intp]) -> Iterator[N
 def _limit(values: FloatArray, prompts: Prompts) -> float:
     """The least limit that keeps to ``FALSE_ALARMS``, over votes and as the mean over sources."""
     latin = prompts.raw[:, _NON_LATIN] < OTHER_SCRIPT
+    latin |= not latin.any()
     sources = np.array([row.source for row in prompts.labelled])
     chat = np.array([row.family == "chat" for row in prompts.labelled])
     by_source = [values[latin & (sources == source)] for source in np.unique(sources[latin])]

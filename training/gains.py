@@ -14,7 +14,7 @@ from statistics import fmean
 
 from training.bradley_terry import fit_strengths
 from training.corpus import Corpus
-from training.labels import CLEAR_GAP, tiers_of
+from training.labels import CLEAR_GAP, strength_gap, tiers_of
 from training.records import Battle, Graded
 
 Key = tuple[str, str]
@@ -38,7 +38,7 @@ def _of_battles(battles: list[Battle]) -> Iterator[tuple[Key, float]]:
 
 
 def _battle_gain(battle: Battle, strengths: Mapping[str, float]) -> float | None:
-    gap = strengths[battle.model_a] - strengths[battle.model_b]
+    gap = strength_gap(battle, strengths)
     if battle.winner == "both_bad" or abs(gap) < CLEAR_GAP:
         return None
     if battle.winner == "tie":

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import to_builtins
 from numpy.typing import NDArray
 
-from training.calibrate import expected_calibration_error
+from training.calibration_error import debiased_error
 from training.evaluate import Benchmark
 from training.evaluate.comparison import compare_scores
 from training.evaluate.measured import measured_curves, plain_curve
@@ -57,7 +57,7 @@ def held_out_figures(win_rates: FloatArray, wins: FloatArray) -> dict[str, Any]:
         "n": len(wins),
         "mean_win_rate": round(float(win_rates.mean()), DECIMALS),
         "share_of_wins": round(float(wins.mean()), DECIMALS),
-        "calibration_error": round(expected_calibration_error(win_rates, wins), DECIMALS),
+        "calibration_error": round(debiased_error(win_rates, wins), DECIMALS),
         "reliability": [_bin(win_rates[part], wins[part]) for part in parts],
     }
 

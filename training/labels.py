@@ -72,6 +72,16 @@ def label_battles(battles: Sequence[Battle]) -> list[Labelled]:
     ]
 
 
+def strength_gap(battle: Battle, strengths: Mapping[str, float]) -> float:
+    """Strength of model_a less that of model_b. Models called weak and strong are what they are called, clearly."""
+    gap = strengths[battle.model_a] - strengths[battle.model_b]
+    if (battle.model_a, battle.model_b) == (STRONG, WEAK):
+        return max(gap, CLEAR_GAP)
+    if (battle.model_a, battle.model_b) == (WEAK, STRONG):
+        return min(gap, -CLEAR_GAP)
+    return gap
+
+
 def battle_target(battle: Battle, strengths: Mapping[str, float]) -> float:
     """How hard a vote says its prompt is, 0..1.
 
@@ -83,7 +93,7 @@ def battle_target(battle: Battle, strengths: Mapping[str, float]) -> float:
         return 1.0
     if battle.winner == "tie":
         return 0.0
-    gap = _gap(battle, strengths)
+    gap = strength_gap(battle, strengths)
     toward_a = 1.0 if battle.winner == "model_a" else -1.0
     # tanh(gap / 2) = P(stronger wins) - P(weaker wins), with the sign of the gap
     return 0.5 + 0.5 * toward_a * battle.degree * tanh(gap / 2)
@@ -91,21 +101,11 @@ def battle_target(battle: Battle, strengths: Mapping[str, float]) -> float:
 
 def battle_outcome(battle: Battle, strengths: Mapping[str, float]) -> float | None:
     """1 where the clearly stronger model won, 0 where the weaker one sufficed, None where the vote cannot say."""
-    gap = _gap(battle, strengths)
+    gap = strength_gap(battle, strengths)
     if battle.winner == "both_bad" or abs(gap) < CLEAR_GAP:
         return None
     stronger = "model_a" if gap > 0 else "model_b"
     return 1.0 if battle.winner == stronger else 0.0
-
-
-def _gap(battle: Battle, strengths: Mapping[str, float]) -> float:
-    """Strength of model_a less that of model_b. Models called weak and strong are what they are called, clearly."""
-    gap = strengths[battle.model_a] - strengths[battle.model_b]
-    if (battle.model_a, battle.model_b) == (STRONG, WEAK):
-        return max(gap, CLEAR_GAP)
-    if (battle.model_a, battle.model_b) == (WEAK, STRONG):
-        return min(gap, -CLEAR_GAP)
-    return gap
 
 
 def label_graded(graded: Sequence[Graded]) -> list[Labelled]:

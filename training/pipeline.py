@@ -18,7 +18,7 @@ from router.scoring.encoder import StaticEncoder
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.inputs import Inputs
 from router.scoring.manifest import MANIFEST_FILE, Manifest
-from training.calibrate import Calibration, calibrate, decided
+from training.calibrate import Calibration, calibrate
 from training.corpus import Corpus
 from training.encoders import encoder_folder, load_encoder
 from training.evaluate import BENCHMARKS, Benchmark, measured_json
@@ -181,7 +181,7 @@ def _measure(
     fitted: Fitted,
 ) -> tuple[Curve, Measured]:
     """The curve over held-out win rates, how well these hold, and the benchmarks."""
-    families = {part.labelled[place].family for place in decided(part.labelled)}
+    families = {"chat"} if calibration.family == "chat" else {"chat", "exam"}
     known = [n for n, row in enumerate(part.labelled) if row.family in families and _key(row) in gain_of]
     gain = np.array([gain_of[_key(part.labelled[place])] for place in known])
     tradeoff = measure_curve(win_rates[known], gain)

@@ -113,7 +113,9 @@ def test_a_refit_carries_the_reference_over_and_adds_the_labels_to_what_is_famil
             "prompt": f"; {word} .x{number:02d} @{number * 7919 % 997:03d} #{{}}[]~ {word}^{number}",
             "weak_correct": number % 2,
         }
-        for number, word in enumerate(["zqv", "xkj", "qqp", "vbz", "jjx"] * 12)
+        for number, word in enumerate(
+            ["zqv", "xkj", "qqp", "vbz", "jjx", "wqx", "kzq", "xvq", "zzj", "qkx", "jqv", "vxz"] * 5
+        )
     ]
     out = tmp_path / "out"
     refit_command("--labels", write(tmp_path / "mine.jsonl", rows), "--name", "mine/2", "--out", out)
@@ -217,6 +219,26 @@ def test_too_few_labels_are_refused_in_a_sentence(tmp_path: Path) -> None:
     assert "8 labels are too few" in result.output
 
 
+@pytest.mark.parametrize("kinds", [1, 2, 9])
+def test_labels_of_few_different_prompts_are_refused_in_a_sentence(kinds: int, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"Sort ticket {'abcdefghi'[number % kinds]} {number}", "weak_correct": int(number % 3 > 0)}
+        for number in range(150)
+    ]
+    labels = write(tmp_path / "mine.jsonl", rows)
+    result = CliRunner().invoke(main, ["refit", "--labels", str(labels), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert f"only {kinds} differ in more than digits and punctuation" in result.output
+
+
+def test_labels_of_which_most_are_one_prompt_can_be_refitted_on(tmp_path: Path) -> None:
+    same = [{"prompt": f"Sort ticket {number}", "weak_correct": int(number % 3 > 0)} for number in range(110)]
+    others = [{"prompt": row["prompt"], "weak_correct": row["weak_correct"]} for row in learnable_rows(12)]
+    labels = write(tmp_path / "mine.jsonl", [*same, *others])
+    refit_command("--labels", labels, "--out", tmp_path / "out", "-q")
+    assert Scorer.load(tmp_path / "out").manifest.measured["calibration"]["n"] == 122
+
+
 def test_noise_is_left_to_the_prior_and_signal_is_not() -> None:
     draw = np.random.default_rng(0)
     basis = draw.normal(size=(400, 5))
@@ -235,6 +257,22 @@ def test_labels_score_themselves_by_fits_that_have_not_seen_them() -> None:
     learned = cross_fitted(recipe, rows, prior, rows[:, 3] + 0.3 * noise, fold)
     assert np.corrcoef(learned, rows[:, 3])[0, 1] > 0.9
     assert np.corrcoef(cross_fitted(recipe, rows, prior, noise, fold), noise)[0, 1] < 0.15
+
+
+def test_held_out_scores_do_not_run_against_what_they_are_held_against() -> None:
+    draw = np.random.default_rng(7)
+    rows = draw.normal(size=(200, 6)).astype(np.float32)
+    prior, fold = draw.normal(size=200), np.arange(200) % 5
+    gain = np.array([1.0, 0.0, 0.2, 0.9, 0.4])[fold] + 0.01 * draw.normal(size=200)
+    scores = cross_fitted(Recipe((Slopes("slopes", np.ones(6)),), 2, 0), rows, prior, gain, fold)
+    assert abs(np.corrcoef(scores, gain)[0, 1]) < 0.3
+
+
+def test_below_a_hundred_labels_the_refit_is_held_out_as_good_as_its_prior(tmp_path: Path) -> None:
+    labels = write(tmp_path / "few.jsonl", learnable_rows(60))
+    refit_command("--labels", labels, "--out", tmp_path / "out", "-q")
+    found = Scorer.load(tmp_path / "out").manifest.measured["held_out_curve"]["prior"]
+    assert (found["difference"], found["interval"]) == (0, [0, 0])
 
 
 def test_the_prior_is_never_turned_round() -> None:

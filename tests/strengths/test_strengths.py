@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from router.errors import DataError
 from router.scoring.artifact import default_artifact_path, load_artifact
 from router.scoring.scorer import Scorer
+from training.calibration_error import debiased_error
 from training.cli import main
 from training.records import Battle, Graded
-from training.strengths.check import debiased_error
 from training.strengths.derive import fit_overlap, fit_tie_margin
 from training.strengths.rates import OVERLAP, TIE_MARGIN, base_rate, right_where_wrong
 from training.strengths.shift import shift_to, shifted_curve

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from router.errors import DataError
-from training.calibrate import calibrate, decided, expected_calibration_error
+from training.calibrate import calibrate, decided
+from training.calibration_error import calibration_error, debiased_error
 from training.corpus import Corpus
 from training.gains import gains
 from training.records import Battle, Drops, Family, Graded, Labelled
@@ -70,8 +71,8 @@ def test_the_calibration_error_of_true_chances_is_small_and_of_false_ones_large(
     generator = np.random.default_rng(0)
     chances = generator.random(20_000)
     wins = (generator.random(20_000) < chances).astype(float)
-    assert expected_calibration_error(chances, wins) < 0.02
-    assert expected_calibration_error(1 - chances, wins) > 0.3
+    assert debiased_error(chances, wins) < 0.02
+    assert debiased_error(1 - chances, wins) > 0.3
 
 
 def test_an_oracle_recovers_everything_with_the_share_of_prompts_that_gain() -> None:
@@ -125,3 +126,23 @@ def test_the_gain_on_a_graded_question_is_the_difference_of_the_tiers() -> None:
     found = gains(Corpus(battles=[], graded=grades, drops=Drops(), sources=()))
     assert found["exam", "q0"] == 0.0
     assert found["exam", "q5"] == 1.0
+
+
+@pytest.mark.parametrize(("true", "least"), [(0.0, 0.9), (0.05, 0.85)])
+def test_the_interval_of_a_calibration_error_holds_the_true_one_about_as_often_as_it_says(
+    true: float, least: float
+) -> None:
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(60):
+        chances = rng.uniform(0.2, 0.8, 2_000)
+        found = calibration_error(chances + true, (rng.random(2_000) < chances).astype(np.float64))
+        held.append(found.ci[0] - 1e-9 <= true <= found.ci[1])
+    assert np.mean(held) >= least
+
+
+def test_a_calibration_error_is_neither_inflated_nor_shrunk_by_chance() -> None:
+    rng = np.random.default_rng(4)
+    chances = rng.uniform(0.2, 0.8, 2_000)
+    errors = [debiased_error(chances + 0.05, (rng.random(2_000) < chances).astype(np.float64)) for _ in range(100)]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(0.05, abs=0.004)

@@ -101,12 +101,19 @@ def fit_additions(recipe: Recipe, rows: Matrix, prior: FloatArray, gain: FloatAr
 
 
 def cross_fitted(recipe: Recipe, rows: Matrix, prior: FloatArray, gain: FloatArray, fold: IntArray) -> FloatArray:
-    """Predictions float64 [N], each by additions that were fitted on the labels of the other folds, int [N]."""
+    """Predictions float64 [N], each by additions that were fitted on the labels of the other folds, int [N].
+
+    Every fold's predictions are moved to the mean gain of all labels: the more a fold's own labels gain, the less those
+    of the others do, so their mean alone would rank the folds the wrong way round. Without parts the labels decide
+    nothing about the order of prompts, so there is nothing to hold out.
+    """
+    if not recipe.parts:
+        return fit_additions(recipe, rows, prior, gain).predict(rows, prior)
     predictions = np.empty(len(gain))
     for number in np.unique(fold):
         here = fold == number
         fitted = fit_additions(recipe, rows[~here], prior[~here], gain[~here])
-        predictions[here] = fitted.predict(rows[here], prior[here])
+        predictions[here] = fitted.predict(rows[here], prior[here]) - gain[~here].mean() + gain.mean()
     return predictions
 
 

@@ -1,7 +1,7 @@
 """One refit, stage by stage: read -> score with the prior -> correct -> calibrate -> measure -> export -> report.
 
 Calibration, curve and operating points are taken from cross-fitted scores: every label is scored by a chain that was
-fitted on the other folds.
+fitted on the other folds (below ``FEWEST_LABELS`` by the prior, which has seen none of them).
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ FEWEST_LABELS = 100
 (``training/LOG.md``)."""
 
 FOLDS = 5
+FEWEST_GROUPS = 10
+"""Groups of prompts (``training.splits``) that are due, so that folds can be held out from fits on other prompts."""
+
 DECIMALS = 10
 LEAST_SPREAD = 1e-9
 
@@ -127,7 +130,7 @@ def fit_chain(prior: Chain, labelled: list[Labelled], raw: Matrix, seed: int) ->
         seed: fixes folds and landmarks.
 
     Raises:
-        DataError: fewer labels than calibration needs.
+        DataError: fewer labels than calibration needs, or too few different ones.
     """
     if len(labelled) < FEWEST_ROWS:
         raise DataError(f"{len(labelled)} labels are too few, at least {FEWEST_ROWS} are due; label more prompts")
@@ -153,11 +156,15 @@ def _folds(labelled: list[Labelled], seed: int) -> NDArray[np.intp]:
     """The fold of each prompt, int [N]; prompts of one group share it.
 
     Raises:
-        DataError: there is only one group.
+        DataError: there are too few groups, or one fold has them all.
     """
-    if len({row.group for row in labelled}) == 1:
-        raise DataError("the labels' prompts are all but the same, so none can be held out; label different prompts")
+    groups = len({row.group for row in labelled})
     dealt = split_by_group(labelled, {str(fold): 1.0 / FOLDS for fold in range(FOLDS)}, seed=seed)
+    if groups < FEWEST_GROUPS or sum(bool(rows) for rows in dealt.values()) < 2:
+        raise DataError(
+            f"of the labels' prompts only {groups} differ in more than digits and punctuation, so none can be held out "
+            f"from the rest; label at least {FEWEST_GROUPS} different prompts"
+        )
     fold_of = {row.group: int(fold) for fold, rows in dealt.items() for row in rows}
     return np.array([fold_of[row.group] for row in labelled], np.intp)
 

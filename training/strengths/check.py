@@ -16,6 +16,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from router.scoring.artifact import Artifact
+from training.calibration_error import debiased_error
 from training.pipeline import raw_rows
 from training.records import Battle, Graded
 from training.strengths.derive import grades_of
@@ -25,7 +26,6 @@ from training.strengths.shift import shift_to, shifted_calibrator
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-BINS = 10
 RESAMPLES = 500
 FEWEST_ROWS = 100
 """Prompts in each half."""
@@ -82,20 +82,6 @@ def check(artifact: Artifact, prompts: Sequence[str], pairs: Sequence[KnownPair]
         after_interval=_interval(shares, np.array(after)),
         rate_alone=round(float(np.mean(alone)), 4),
     )
-
-
-def debiased_error(win_rates: FloatArray, wins: FloatArray) -> float:
-    """Root mean square of win rate less share of wins over equally full bins, what chance adds to it taken off.
-
-    Source: Kumar, Liang and Ma, Verified Uncertainty Calibration (2019).
-    """
-    order = np.argsort(win_rates, kind="stable")
-    total = 0.0
-    for part in np.array_split(order, BINS):
-        share = float(wins[part].mean())
-        gap = float(win_rates[part].mean()) - share
-        total += len(part) * (gap**2 - share * (1.0 - share) / max(1, len(part) - 1))
-    return float(np.sqrt(max(0.0, total / len(order))))
 
 
 def judged_pairs(
