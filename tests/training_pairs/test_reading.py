@@ -9,6 +9,7 @@ import pytest
 
 from router.errors import DataError
 from tests.training_pairs.conftest import write_lines
+from training.pairs.derived import derived_pairs
 from training.pairs.edits import EDITS, edited_traps
 from training.pairs.read import linked, read_own_pairs, read_qqp
 from training.pairs.records import RequestPair
@@ -84,3 +85,17 @@ def test_traps_by_rule_come_from_rewordings_and_stay_in_their_group(made_pairs: 
         assert not trap.same_answer
         assert trap.a == of_group[trap.group].a
         assert trap.b != of_group[trap.group].b
+
+
+def test_what_holds_of_a_request_holds_of_its_rewordings() -> None:
+    group = [
+        RequestPair("a", "b", True, "questions", "1", "typo"),
+        RequestPair("a", "c", True, "questions", "1", "polite"),
+        RequestPair("a", "t", False, "questions", "1", "number"),
+    ]
+    other = [RequestPair("x", "y", True, "questions", "2", "typo")]
+    assert derived_pairs(group + other) == [
+        RequestPair("b", "c", True, "questions", "1", "polite"),
+        RequestPair("b", "t", False, "questions", "1", "number"),
+        RequestPair("c", "t", False, "questions", "1", "number"),
+    ]

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from training.pairs.cross_encoder import CrossEncoder
+from training.pairs.derived import derived_pairs
 from training.pairs.edits import edited_traps
+from training.pairs.parts import is_conversation
 from training.pairs.records import RequestPair
 
 GENERAL_RATE = 1e-4
@@ -20,8 +22,8 @@ OWN_EDITS = 1000
 REPLAYED = 1500
 """Quora's pairs that are shown again beside ours, so that what they taught is not lost."""
 
-TIMES = {"questions": 3, "conversations": 2}
-"""How often each of our pairs is seen."""
+DERIVED_TALKS = 1.0
+"""Derived pairs of conversations for each of ours: they are long, and all would take most of the time."""
 
 Say = Callable[[str], None]
 
@@ -38,10 +40,15 @@ def fit_general(teacher: Path, quora: Sequence[RequestPair], *, seed: int, say: 
 def fit_own(
     general: CrossEncoder, own: Sequence[RequestPair], quora: Sequence[RequestPair], *, seed: int, say: Say
 ) -> CrossEncoder:
-    """The second stage: a copy of ``general`` goes on with our pairs."""
+    """The second stage: a copy of ``general`` goes on with our pairs, and with those derived from them."""
     encoder = general.copy()
-    shown = [pair for source, times in TIMES.items() for pair in own if pair.source == source for _ in range(times)]
+    rng = random.Random(seed)  # noqa: S311 (no secret)
+    derived = derived_pairs(own)
+    talks = [pair for pair in derived if is_conversation(pair)]
+    wanted = round(DERIVED_TALKS * sum(is_conversation(pair) for pair in own))
+    shown = [*own, *(pair for pair in derived if not is_conversation(pair))]
+    shown += rng.sample(talks, min(wanted, len(talks)))
     shown += edited_traps(own, most=OWN_EDITS, seed=seed)
-    shown += random.Random(seed).sample(quora, min(REPLAYED, len(quora)))  # noqa: S311 (no secret)
+    shown += rng.sample(quora, min(REPLAYED, len(quora)))
     encoder.fit(shown, rate=OWN_RATE, seed=seed, say=say)
     return encoder
