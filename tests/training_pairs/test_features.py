@@ -11,9 +11,8 @@ from training.pairs import alignment, lexical
 from training.pairs.alignment import Tokens, alignment_features
 from training.pairs.design import NAMES, design
 from training.pairs.lexical import lexical_features
-from training.pairs.parts import last_turn
 from training.pairs.readers import static_reader
-from training.pairs.records import RequestPair, Turn, transcript
+from training.pairs.records import RequestPair
 
 
 def words_of(first: str, second: str) -> dict[str, float]:
@@ -23,7 +22,7 @@ def words_of(first: str, second: str) -> dict[str, float]:
 def tokens(*rows: tuple[float, float]) -> Tokens:
     vectors = np.array(rows, np.float32).reshape(len(rows), 2)
     kinds = np.zeros(len(rows), bool)
-    return Tokens(vectors, np.ones(len(rows), np.float32), kinds, kinds, np.arange(len(rows)))
+    return Tokens(vectors, np.ones(len(rows), np.float32), kinds, kinds)
 
 
 def aligned(a: Tokens, b: Tokens) -> dict[str, float]:
@@ -76,21 +75,8 @@ def test_a_side_without_tokens_has_no_figures() -> None:
     assert all(np.isnan(alignment_features(tokens(), tokens((1, 0)))))
 
 
-def test_the_last_message_begins_after_the_last_role() -> None:
-    text = transcript([Turn("user", "one"), Turn("assistant", "two"), Turn("user", "three")])
-    assert text[last_turn(text) :] == "three"
-    assert last_turn("just a question") == 0
-
-
-def test_parts_are_compared_in_conversations_only(repository: Path) -> None:
-    talk = transcript([Turn("user", "We have 3 days"), Turn("assistant", "Good"), Turn("user", "Where to?")])
-    other = transcript([Turn("user", "We have 2 days"), Turn("assistant", "Good"), Turn("user", "Where to?")])
-    pairs = [
-        RequestPair("Where to?", "Where from?", False, "questions", "1"),
-        RequestPair(talk, other, False, "conversations", "2"),
-    ]
-    question, conversation = design(pairs, static_reader(repository / "models" / "default" / "1"))
-    assert np.isnan(question[NAMES.index("last_overlap")])
-    assert conversation[NAMES.index("last_numbers_left")] == 0
-    assert conversation[NAMES.index("earlier_numbers_left")] == 2
-    assert conversation[NAMES.index("last_cosine")] == pytest.approx(1)
+def test_a_row_has_the_figures_of_its_names(repository: Path) -> None:
+    pair = RequestPair("Where to?", "Where from?", False, "questions", "1")
+    (row,) = design([pair], static_reader(repository / "models" / "default" / "1"))
+    assert row[NAMES.index("direction_left")] == 2
+    assert 0 < row[NAMES.index("cosine")] < 1

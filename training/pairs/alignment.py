@@ -28,21 +28,13 @@ class Tokens(NamedTuple):
     """The T tokens of a text.
 
     ``vectors`` float32 [T, D], unit; ``weights`` float32 [T], how rare each is; ``numbers`` and ``capitals`` bool [T]:
-    what it is part of; ``starts`` int [T]: place in the text.
+    what it begins.
     """
 
     vectors: Vectors
     weights: NDArray[np.float32]
     numbers: NDArray[np.bool_]
     capitals: NDArray[np.bool_]
-    starts: NDArray[np.int64]
-
-    def cut(self, first: int, last: int) -> Tokens:
-        """The tokens that start at ``first`` or later, and before ``last``."""
-        inside = (self.starts >= first) & (self.starts < last)
-        return Tokens(
-            self.vectors[inside], self.weights[inside], self.numbers[inside], self.capitals[inside], self.starts[inside]
-        )
 
 
 def alignment_features(a: Tokens, b: Tokens) -> list[float]:

@@ -1,4 +1,7 @@
-"""The kinds of verifier that are compared: each is fitted on some pairs and scores others."""
+"""The kinds of verifier that are compared: each is fitted on some pairs and scores others.
+
+Pairs are units here: single requests, and turns of conversations, which are scored and never fitted on.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def rules(pairs: Sequence[RequestPair]) -> Contender:
 
 def cosine(features: Matrix) -> Contender:
     """The cosine of mean token vectors, as semantic caches use it."""
-    column = NAMES.index("whole_cosine")
+    column = NAMES.index("cosine")
     return lambda fold: features[fold.test, column].astype(np.float64)
 
 

@@ -41,12 +41,12 @@ def edited_traps(pairs: Sequence[RequestPair], *, most: int, seed: int) -> list[
     """Up to ``most`` traps made from the pairs with the same answer, each of the group of its pair.
 
     Args:
-        pairs: where they are made from; those of conversations are left alone.
+        pairs: where they are made from.
         most: traps wanted; fewer come out where no rule applies.
         seed: fixes what is drawn.
     """
     rng = random.Random(seed)  # noqa: S311 (no secret)
-    sources = [pair for pair in pairs if pair.same_answer and pair.source != "conversations"]
+    sources = [pair for pair in pairs if pair.same_answer]
     names = sorted({name for pair in sources for name in _NAME.findall(pair.b)})
     made: list[RequestPair] = []
     for pair in rng.sample(sources, len(sources)):

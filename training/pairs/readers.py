@@ -91,7 +91,6 @@ def _with_kinds(
             weights=rarity[encoding.ids],
             numbers=np.array([piece[:1].isdigit() for piece in pieces], bool),
             capitals=np.array([piece[:1].isupper() for piece in pieces], bool),
-            starts=np.array([first for first, _ in encoding.offsets], np.int64),
         )
     return found
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from training.pairs.cross_encoder import CrossEncoder
 from training.pairs.derived import derived_pairs
 from training.pairs.edits import edited_traps
-from training.pairs.parts import is_conversation
 from training.pairs.records import RequestPair
 
 GENERAL_RATE = 1e-4
@@ -21,9 +20,6 @@ OWN_RATE = 8e-5
 OWN_EDITS = 1000
 REPLAYED = 1500
 """Quora's pairs that are shown again beside ours, so that what they taught is not lost."""
-
-DERIVED_TALKS = 1.0
-"""Derived pairs of conversations for each of ours: they are long, and all would take most of the time."""
 
 Say = Callable[[str], None]
 
@@ -43,11 +39,7 @@ def fit_own(
     """The second stage: a copy of ``general`` goes on with our pairs, and with those derived from them."""
     encoder = general.copy()
     rng = random.Random(seed)  # noqa: S311 (no secret)
-    derived = derived_pairs(own)
-    talks = [pair for pair in derived if is_conversation(pair)]
-    wanted = round(DERIVED_TALKS * sum(is_conversation(pair) for pair in own))
-    shown = [*own, *(pair for pair in derived if not is_conversation(pair))]
-    shown += rng.sample(talks, min(wanted, len(talks)))
+    shown = [*own, *derived_pairs(own)]
     shown += edited_traps(own, most=OWN_EDITS, seed=seed)
     shown += rng.sample(quora, min(REPLAYED, len(quora)))
     encoder.fit(shown, rate=OWN_RATE, seed=seed, say=say)

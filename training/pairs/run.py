@@ -16,6 +16,7 @@ from training.pairs.folds import Fold, folds
 from training.pairs.read import read_own_pairs, read_qqp
 from training.pairs.readers import static_reader, teacher_reader
 from training.pairs.records import SOURCES, RequestPair
+from training.pairs.turns import Units
 
 Say = Callable[[str], None]
 
@@ -47,10 +48,13 @@ def compare_verifiers(plan: Comparison, say: Say) -> list[Figures]:
     for source in SOURCES:
         say(f"{source}: {sum(pair.source == source for pair in pairs):,} pairs")
     dealt = list(folds(pairs, plan.folds))
+    units = Units.of_pairs(pairs)
+    unit_folds = [units.fold(fold) for fold in dealt]
     found: list[Figures] = []
-    for name, contender in _contenders(pairs, dealt, plan, say).items():
+    for name, contender in _contenders(units.pairs, unit_folds, plan, say).items():
         say(f"{name}: fitting and scoring {plan.folds} folds")
-        found += figures(name, out_of_fold(contender, dealt, len(pairs)), pairs, dealt)
+        scores = units.gathered(out_of_fold(contender, unit_folds, len(units.pairs)))
+        found += figures(name, scores, pairs, dealt)
     return found
 
 
