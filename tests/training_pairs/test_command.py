@@ -60,7 +60,7 @@ def test_a_pair_encoder_is_fitted_in_every_fold_and_its_scores_are_kept(
         tmp_path / "kept",
     )
     rows = json.loads(verifier(*words, "--json"))
-    assert {"teacher trees", "pair encoder", "encoder + static trees"} <= {row["contender"] for row in rows}
+    assert {"teacher trees", "pair encoder", "encoder + both trees"} <= {row["contender"] for row in rows}
     assert len(list((tmp_path / "kept").iterdir())) == 2
     assert json.loads(verifier(*words, "--json")) == rows
 

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from training.pairs import lexical
 from training.pairs.contenders import Contender, bags, cosine, pair_encoder_logits, rules, stacked, trees
 from training.pairs.design import design
 from training.pairs.figures import Figures, figures
@@ -80,12 +81,13 @@ def _contenders(
     if plan.teacher is not None:
         say("features with the teacher's token vectors")
         deep = design(pairs, teacher_reader(plan.teacher))
+        both = np.column_stack([deep, features[:, len(lexical.NAMES) :]])
         logits = pair_encoder_logits(pairs, dealt, plan.teacher, plan.keep, seed=plan.seed, say=say)
         found |= {
             "teacher cosine": cosine(deep),
             "teacher trees": trees(pairs, deep, seed=plan.seed),
+            "both trees": trees(pairs, both, seed=plan.seed),
             "pair encoder": lambda fold: logits[fold.test].mean(axis=1),
-            "encoder + static trees": stacked(pairs, features, logits, seed=plan.seed),
-            "encoder + teacher trees": stacked(pairs, deep, logits, seed=plan.seed),
+            "encoder + both trees": stacked(pairs, both, logits, seed=plan.seed),
         }
     return found
