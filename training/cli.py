@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "tune-threshold": "training.commands.tune",
     "report": "training.commands.report",
     "classifiers": "training.commands.classifiers",
+    "verifier": "training.commands.verifier",
     "learning-curve": "training.commands.learning_curve",
     "strengths": "training.commands.strengths",
 }

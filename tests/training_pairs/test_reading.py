@@ -1,0 +1,101 @@
+"""Pairs as they are read, and traps that are made from them by rule."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from router.errors import DataError
+from tests.training_pairs.conftest import write_lines
+from training.pairs.derived import derived_pairs
+from training.pairs.edits import EDITS, edited_traps
+from training.pairs.read import linked, read_own_pairs, read_qqp
+from training.pairs.records import RequestPair
+
+
+def test_a_conversation_becomes_its_transcript(pair_folders: tuple[Path, Path]) -> None:
+    pairs = read_own_pairs(pair_folders[0])
+    talk = next(pair for pair in pairs if pair.source == "conversations")
+    assert talk.a.splitlines()[:2] == ["user: We have 3 days.", "assistant: Take the train."]
+    assert talk.a.splitlines()[2].startswith("user: How do I get from Paris")
+
+
+def test_groups_of_questions_and_of_conversations_are_not_mistaken_for_one_another(
+    pair_folders: tuple[Path, Path],
+) -> None:
+    pairs = read_own_pairs(pair_folders[0])
+    assert len({pair.group for pair in pairs}) == 32
+
+
+@pytest.mark.parametrize(
+    "row", [{"group": 1, "a": "x"}, {"group": 1, "a": "x", "b": 3, "same_answer": True, "family": ""}]
+)
+def test_a_row_that_is_no_pair_is_refused_by_line(row: dict[str, object], tmp_path: Path) -> None:
+    write_lines(tmp_path / "questions.jsonl", [row])
+    with pytest.raises(DataError, match=r"questions\.jsonl:1: not a pair"):
+        read_own_pairs(tmp_path)
+
+
+def test_questions_that_are_linked_over_others_are_one_group() -> None:
+    assert linked([("a", "b"), ("c", "d"), ("b", "c"), ("e", "f")]) == [0, 0, 0, 1]
+
+
+def test_fewer_of_quoras_pairs_leave_the_groups_as_they_are(pair_folders: tuple[Path, Path]) -> None:
+    everything = {(pair.a, pair.b): pair.group for pair in read_qqp(pair_folders[1], most=99, seed=0)}
+    some = read_qqp(pair_folders[1], most=5, seed=0)
+    assert len(some) == 5
+    assert all(everything[pair.a, pair.b] == pair.group for pair in some)
+
+
+def test_a_data_folder_without_quoras_pairs_gives_none(tmp_path: Path) -> None:
+    assert read_qqp(tmp_path, most=5, seed=0) == []
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "kept"),
+    [
+        ("other_number", "List 48 books", "books"),
+        ("other_name", "how far is Rome", "how far is"),
+        ("sides_exchanged", "fly from Rome to Paris now", "fly from Paris to Rome now"),
+        ("negated", "Should I not go", "Should I go"),
+        ("negated", "Should I go", "Should I not go"),
+        ("opposite", "Best way to pay", "Worst way to pay"),
+    ],
+)
+def test_each_rule_changes_one_detail(family: str, text: str, kept: str) -> None:
+    edited = EDITS[family](text, random.Random(0), ["Athens", "Oslo"])
+    if edited is None or edited == text:
+        edited = EDITS[family](text, random.Random(1), ["Athens", "Oslo"])
+    assert edited is not None
+    assert edited != text
+    assert kept in edited
+
+
+def test_a_rule_that_finds_nothing_makes_nothing() -> None:
+    assert all(rule("hello there", random.Random(0), ["Oslo"]) is None for rule in EDITS.values())
+
+
+def test_traps_by_rule_come_from_rewordings_and_stay_in_their_group(made_pairs: list[RequestPair]) -> None:
+    made = edited_traps(made_pairs, most=10, seed=0)
+    of_group = {pair.group: pair for pair in made_pairs if pair.same_answer}
+    assert len(made) == 10
+    for trap in made:
+        assert not trap.same_answer
+        assert trap.a == of_group[trap.group].a
+        assert trap.b != of_group[trap.group].b
+
+
+def test_what_holds_of_a_request_holds_of_its_rewordings() -> None:
+    group = [
+        RequestPair("a", "b", True, "questions", "1", "typo"),
+        RequestPair("a", "c", True, "questions", "1", "polite"),
+        RequestPair("a", "t", False, "questions", "1", "number"),
+    ]
+    other = [RequestPair("x", "y", True, "questions", "2", "typo")]
+    assert derived_pairs(group + other) == [
+        RequestPair("b", "c", True, "questions", "1", "polite"),
+        RequestPair("b", "t", False, "questions", "1", "number"),
+        RequestPair("c", "t", False, "questions", "1", "number"),
+    ]

@@ -1,0 +1,54 @@
+"""Conversations are compared turn by turn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.pairs.folds import folds
+from training.pairs.records import RequestPair, Turn, transcript
+from training.pairs.turns import ALWAYS, NEVER, Units, changed_turns, turns_of
+
+TALK = [
+    Turn("system", "Be brief."),
+    Turn("user", "We have 3 days\nin all."),
+    Turn("assistant", "Good"),
+    Turn("user", "Where?"),
+]
+
+
+def conversation(other: list[Turn]) -> RequestPair:
+    return RequestPair(transcript(TALK), transcript(other), False, "conversations", "conversations-1", "history_number")
+
+
+def test_a_transcript_can_be_taken_apart_again() -> None:
+    assert turns_of(transcript(TALK)) == TALK
+
+
+def test_only_turns_that_differ_are_compared() -> None:
+    other = [*TALK[:1], Turn("user", "We have 2 days"), *TALK[2:]]
+    (changed,) = changed_turns(conversation(other)) or []
+    assert (changed.a, changed.b) == (TALK[1].content, "We have 2 days")
+
+
+@pytest.mark.parametrize(
+    "other", [[Turn("system", "Be long."), *TALK[1:]], TALK[1:], [*TALK[:2], Turn("user", "Good"), TALK[3]]]
+)
+def test_other_roles_or_another_system_prompt_are_never_served(other: list[Turn]) -> None:
+    assert changed_turns(conversation(other)) is None
+    assert Units.of_pairs([conversation(other)]).gathered(np.empty(0)).tolist() == [NEVER]
+
+
+def test_a_conversation_is_as_good_as_its_least_alike_turn() -> None:
+    single = RequestPair("a", "b", True, "questions", "questions-1")
+    two = conversation([TALK[0], Turn("user", "2 days"), TALK[2], Turn("user", "Where to?")])
+    units = Units.of_pairs([single, two, conversation(TALK)])
+    assert units.gathered(np.array([0.5, -1.0, 3.0])).tolist() == [0.5, -1.0, ALWAYS]
+
+
+def test_turns_are_measured_and_never_fitted_on(made_pairs: list[RequestPair]) -> None:
+    pairs = [*made_pairs, conversation([*TALK[:3], Turn("user", "Where to?")])]
+    units = Units.of_pairs(pairs)
+    dealt = [units.fold(fold) for fold in folds(pairs, 2)]
+    assert sorted(place for fold in dealt for place in fold.test) == list(range(len(units.pairs)))
+    assert all(units.pairs[place].source == "questions" for fold in dealt for place in fold.train)

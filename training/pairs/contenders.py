@@ -1,0 +1,133 @@
+"""The kinds of verifier that are compared: each is fitted on some pairs and scores others.
+
+Pairs are units here: single requests, and turns of conversations, which are scored and never fitted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.scoring.pair import pair_score
+from training.pairs.baselines import bag_scores, second_alone, words_changed
+from training.pairs.design import NAMES
+from training.pairs.folds import Fold
+from training.pairs.kept import kept_or_made
+from training.pairs.records import RequestPair
+from training.pairs.trees import fit_trees
+
+if TYPE_CHECKING:
+    from training.pairs.cross_encoder import CrossEncoder
+
+Scores = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+Say = Callable[[str], None]
+Contender = Callable[[Fold], Scores]
+"""Scores float64 of a fold's test pairs; higher is more surely the same answer."""
+
+QUORA_WEIGHT = 0.2
+"""Of one of Quora's pairs beside one of ours: its raters are laxer than an exact answer allows."""
+
+STACKED_ROUNDS = 100
+"""Fewer than for features alone: there are fewer pairs, and most is said already."""
+
+
+def rules(pairs: Sequence[RequestPair]) -> Contender:
+    """What serving does without a fitted verifier: equal normal forms."""
+    return lambda fold: np.array([pair_score(pairs[place].a, pairs[place].b) for place in fold.test])
+
+
+def cosine(features: Matrix) -> Contender:
+    """The cosine of mean token vectors, as semantic caches use it."""
+    column = NAMES.index("cosine")
+    return lambda fold: features[fold.test, column].astype(np.float64)
+
+
+def bag(pairs: Sequence[RequestPair], text_of: Callable[[RequestPair], str]) -> Contender:
+    """A bag of words that cannot compare; our pairs alone, which is where a style of writing could show."""
+
+    def scores(fold: Fold) -> Scores:
+        train = [pairs[place] for place in fold.train if pairs[place].source != "qqp"]
+        return bag_scores(train, [pairs[place] for place in fold.test], text_of)
+
+    return scores
+
+
+def bags(pairs: Sequence[RequestPair]) -> dict[str, Contender]:
+    """The baselines that are to be beaten: what they find is how traps are written, not what they ask."""
+    return {"second alone": bag(pairs, second_alone), "words changed": bag(pairs, words_changed)}
+
+
+def trees(pairs: Sequence[RequestPair], features: Matrix, *, seed: int) -> Contender:
+    """Boosted trees on features float32 [N, D]."""
+    same = np.array([pair.same_answer for pair in pairs])
+    weight = np.array([QUORA_WEIGHT if pair.source == "qqp" else 1.0 for pair in pairs])
+
+    def scores(fold: Fold) -> Scores:
+        train = np.array(fold.train)
+        return fit_trees(features[train], same[train], weight[train], seed=seed)(features[fold.test])
+
+    return scores
+
+
+def stacked(pairs: Sequence[RequestPair], features: Matrix, logits: Scores, *, seed: int) -> Contender:
+    """Boosted trees that see what the pair encoder said, too; fitted on our pairs alone.
+
+    Args:
+        pairs: the N pairs.
+        features: float32 [N, D].
+        logits: float64 [N, 2], each pair's by a fit that did not know it; NaN where there is none.
+        seed: fixes what each tree sees.
+    """
+    same = np.array([pair.same_answer for pair in pairs])
+    both = np.column_stack([features, logits.mean(axis=1), logits.min(axis=1)]).astype(np.float32)
+    told = np.array([pair.source != "qqp" for pair in pairs]) & ~np.isnan(logits).any(axis=1)
+
+    def scores(fold: Fold) -> Scores:
+        train = np.array([place for place in fold.train if told[place]])
+        weight = np.ones(len(train))
+        found = fit_trees(both[train], same[train], weight, seed=seed, rounds=STACKED_ROUNDS)(both[fold.test])
+        found[np.isnan(logits[fold.test]).any(axis=1)] = np.nan
+        return found
+
+    return scores
+
+
+def pair_encoder_logits(
+    pairs: Sequence[RequestPair], dealt: Sequence[Fold], teacher: Path, keep: Path | None, *, seed: int, say: Say
+) -> Scores:
+    """Logits float64 [N, 2] of each pair, both ways round, by a fit that did not know it; NaN where none was made.
+
+    Args:
+        pairs: the N pairs.
+        dealt: their folds; Quora's pairs to fit on are the same in all.
+        teacher: folder of a sentence encoder.
+        keep: where logits are kept, fold by fold; nowhere where None.
+        seed: fixes the fits.
+        say: is told how they go.
+    """
+    from training.pairs.recipe import fit_general, fit_own
+
+    @cache
+    def general() -> CrossEncoder:
+        return fit_general(teacher, _of(pairs, dealt[0].train, quora=True), seed=seed, say=say)
+
+    def fitted_and_read(fold: Fold) -> Scores:
+        say(f"pair encoder: fold {fold.number + 1} of {len(dealt)}")
+        own, quora = (_of(pairs, fold.train, quora=which) for which in (False, True))
+        encoder = fit_own(general(), own, quora, seed=seed + fold.number, say=say)
+        return encoder.logits([pairs[place] for place in fold.test])
+
+    logits = np.full((len(pairs), 2), np.nan)
+    for fold in dealt:
+        logits[fold.test] = kept_or_made(keep, fold, pairs, seed, partial(fitted_and_read, fold))
+    return logits
+
+
+def _of(pairs: Sequence[RequestPair], places: Sequence[int], *, quora: bool) -> list[RequestPair]:
+    return [pairs[place] for place in places if (pairs[place].source == "qqp") == quora]

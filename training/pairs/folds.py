@@ -1,0 +1,61 @@
+"""Folds in which the groups of the test pairs, and some families of traps, are new to what was fitted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+from msgspec import Struct
+
+from training.pairs.records import RequestPair
+
+
+class Fold(Struct, frozen=True):
+    """Places of the pairs to fit on and of those to measure on, and the families of traps that the fit never saw."""
+
+    number: int
+    train: list[int]
+    test: list[int]
+    unseen: frozenset[str]
+
+
+def folds(pairs: Sequence[RequestPair], count: int) -> Iterator[Fold]:
+    """Deal groups and families of traps into ``count`` folds; a fold's fit knows neither its groups nor its families.
+
+    Every pair of ours is in one test part. A trap whose family is dealt to another fold is in the test part too: what
+    it measures is a new request, not a new kind of trap. Quora's pairs, many and less exact, are split once: those of
+    the first fold's groups are fitted on by none, and measured in the first fold.
+    """
+    families = family_folds(pairs, count)
+    dealt = [group_fold(pair.group, count) for pair in pairs]
+    for number in range(count):
+        unseen = frozenset(family for family, fold in families.items() if fold == number)
+        test = [place for place, pair in enumerate(pairs) if _tested(pair, dealt[place], number)]
+        train = [
+            place
+            for place, pair in enumerate(pairs)
+            if dealt[place] != (0 if pair.source == "qqp" else number)
+            and (pair.same_answer or pair.family not in unseen)
+        ]
+        yield Fold(number, train, test, unseen)
+
+
+def _tested(pair: RequestPair, dealt: int, number: int) -> bool:
+    return dealt == number and (pair.source != "qqp" or number == 0)
+
+
+def group_fold(group: str, count: int) -> int:
+    """The fold of a group; it depends on the group's name alone, so that more data moves nothing."""
+    return int.from_bytes(blake2b(group.encode(), digest_size=8).digest()) % count
+
+
+def family_folds(pairs: Sequence[RequestPair], count: int) -> dict[str, int]:
+    """The fold of each family of traps, such that folds hold about equally many traps of each source."""
+    traps = Counter((pair.source, pair.family) for pair in pairs if pair.family and not pair.same_answer)
+    load = Counter[tuple[str, int]]()
+    dealt: dict[str, int] = {}
+    for (source, family), size in sorted(traps.items(), key=lambda item: (-item[1], item[0])):
+        fold = dealt.setdefault(family, min(range(count), key=lambda number: (load[source, number], number)))
+        load[source, fold] += size
+    return dealt

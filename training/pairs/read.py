@@ -1,0 +1,104 @@
+"""Reading pairs: our own of data/cache, and Quora's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from router.errors import DataError
+from training.pairs.records import RequestPair, Source, Turn, transcript
+from training.records import Drops
+from training.tables import Row, read_rows
+
+QUESTIONS_FILE = "questions.jsonl"
+CONVERSATIONS_FILE = "conversations.jsonl"
+QQP_FILE = Path("qqp") / "pairs.jsonl.gz"
+
+
+def read_own_pairs(folder: Path) -> list[RequestPair]:
+    """Our pairs, questions first; ``folder`` holds ``questions.jsonl`` and ``conversations.jsonl``.
+
+    Raises:
+        DataError: a file is missing, or a row is not a pair.
+    """
+    return [
+        *_pairs(folder / QUESTIONS_FILE, "questions"),
+        *_pairs(folder / CONVERSATIONS_FILE, "conversations"),
+    ]
+
+
+def read_qqp(data: Path, *, most: int, seed: int) -> list[RequestPair]:
+    """Some of Quora's pairs; questions that are linked by pairs, however far, are one group.
+
+    Args:
+        data: folder of data sets; none are given where it has no ``qqp``.
+        most: how many pairs are drawn; groups are linked by all pairs of the file.
+        seed: fixes which.
+
+    Raises:
+        DataError: a row is not a pair.
+    """
+    path = data / QQP_FILE
+    if not path.is_file():
+        return []
+    rows = [_qqp_row(row) for row in _rows(path)]
+    groups = linked([(a, b) for a, b, _ in rows])
+    chosen = random.Random(seed).sample(range(len(rows)), min(most, len(rows)))  # noqa: S311 (no secret)
+    return [RequestPair(rows[i][0], rows[i][1], rows[i][2], "qqp", f"qqp-{groups[i]}") for i in sorted(chosen)]
+
+
+def linked(pairs: Sequence[tuple[str, str]]) -> list[int]:
+    """For each pair the number of its cluster: pairs that share a text, directly or through others, have the same."""
+    parent: dict[str, str] = {}
+
+    def root(text: str) -> str:
+        parent.setdefault(text, text)
+        while parent[text] != text:
+            parent[text] = parent[parent[text]]
+            text = parent[text]
+        return text
+
+    for a, b in pairs:
+        parent[root(a)] = root(b)
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(root(a), len(numbers)) for a, _ in pairs]
+
+
+def _pairs(path: Path, source: Source) -> list[RequestPair]:
+    pairs = []
+    for row in _rows(path):
+        try:
+            values = row.values
+            pairs.append(
+                RequestPair(
+                    a=_text(values["a"]),
+                    b=_text(values["b"]),
+                    same_answer=msgspec.convert(values["same_answer"], bool),
+                    source=source,
+                    group=f"{source}-{values['group']}",
+                    family=values["family"],
+                )
+            )
+        except (KeyError, msgspec.ValidationError) as error:
+            raise DataError(f"{row.place}: not a pair ({error}); data/README.md says what a row holds") from error
+    return pairs
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else transcript(msgspec.convert(value, list[Turn]))
+
+
+def _qqp_row(row: Row) -> tuple[str, str, bool]:
+    values = row.values
+    try:
+        return str(values["text_a"]), str(values["text_b"]), int(values["label"]) == 1
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{row.place}: not a pair ({error}); rows have text_a, text_b and label") from error
+
+
+def _rows(path: Path) -> list[Row]:
+    return list(read_rows(path, Drops(), path.name))
