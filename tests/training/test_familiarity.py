@@ -69,6 +69,21 @@ def test_labels_of_a_familiar_kind_leave_strange_prompts_unfamiliar(fitted: Fitt
     assert unfamiliar(wider, STRANGE) > 0.9
 
 
+def test_one_odd_label_does_not_open_the_limits(fitted: Fitted) -> None:
+    wider = widen(fitted.familiarity, described(prompts([*sentences(59, 6), STRANGE[0]])))
+    plain = widen(fitted.familiarity, described(prompts(sentences(59, 6))))
+    assert wider.familiarity.limits.surprise <= plain.familiarity.limits.surprise * 1.1
+    assert wider.familiarity.limits.shape <= plain.familiarity.limits.shape * 1.1
+
+
+def test_prompts_in_one_non_latin_script_alone_are_familiar_while_held_out() -> None:
+    words = "море рыба окно стол дом лес река вода город ветер книга небо".split()
+    draw = random.Random(8)
+    texts = [" ".join(draw.choices(words, k=draw.randint(5, 20))) for _ in range(400)]
+    russian = fit_familiarity(described(prompts(texts)))
+    assert np.mean(russian.held_out > UNFAMILIAR_ABOVE) <= 2 * FALSE_ALARMS
+
+
 def test_of_a_large_corpus_every_kth_prompt_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_PROMPTS", 100)
     thinned = described(prompts(sentences(250, 5)))
