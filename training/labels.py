@@ -3,7 +3,8 @@
 Two numbers, because they answer two questions. ``target`` teaches the score: how hard a prompt is for the weak tier. It
 ranks prompts, and everything that speaks of difficulty may inform it. ``strong_wins`` calibrates the win rate: it is 1
 only where a clearly stronger model gave the strictly better answer, so a tie is 0 and "both bad" says nothing; nor do
-two wrong answers to a question, which are the same thing.
+two wrong answers to a question, which are the same thing. (Labels of the very pair that serves, in ``training.refit``
+and ``training.strengths``, count two wrong answers as 0: a strong call would be wasted there.)
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from training.calibrate import calibrate, decided
 from training.calibration_error import calibration_error, debiased_error
 from training.corpus import Corpus
 from training.gains import gains
+from training.labels import label_battles
 from training.records import Battle, Drops, Family, Graded, Labelled
 from training.tradeoff import OPERATING_SHARE, measure_curve, operating_points
 
@@ -119,6 +120,18 @@ def test_a_win_of_the_stronger_model_gains_and_a_loss_costs() -> None:
     assert found["votes", "lost"] == -1.0
     assert found["votes", "drawn"] == 0.0
     assert ("votes", "hopeless") not in found
+
+
+@pytest.mark.parametrize("usual", ["strong", "weak"])
+def test_models_called_weak_and_strong_gain_by_their_names_as_they_are_labelled_by_them(usual: str) -> None:
+    mostly, seldom = ("model_b", "model_a") if usual == "strong" else ("model_a", "model_b")
+    votes = [
+        Battle(prompt=f"q{n}", model_a="weak", model_b="strong", winner=mostly if n % 3 else seldom, source="mine")
+        for n in range(30)
+    ]
+    found = gains(Corpus(battles=votes, graded=[], drops=Drops(), sources=()))
+    wins = {row.prompt: row.strong_wins for row in label_battles(votes)}
+    assert {prompt: gain > 0 for (_, prompt), gain in found.items()} == {p: win == 1 for p, win in wins.items()}
 
 
 def test_the_gain_on_a_graded_question_is_the_difference_of_the_tiers() -> None:

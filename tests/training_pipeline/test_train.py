@@ -40,6 +40,19 @@ def test_the_artifact_says_what_it_is_and_what_it_was_measured_to_give(sample_sc
     assert [report["benchmark"] for report in manifest.measured["benchmarks"]] == ["mt-bench", "mmlu", "gsm8k"]
 
 
+def test_the_curve_is_measured_on_the_kinds_of_prompt_that_calibrated(
+    sample: Path, train_router: TrainRouter, tmp_path: Path
+) -> None:
+    votes = (sample / "battles.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "few.jsonl").write_text("".join(votes[:140]), encoding="utf-8")
+    words = ["--battles", tmp_path / "few.jsonl", "--graded", sample / "graded.jsonl", "--out", tmp_path / "out", "-q"]
+    train_router("fit", *words)
+    manifest = Scorer.load(tmp_path / "out").manifest
+    assert manifest.measured["calibration"]["family"] == "all"
+    assert manifest.operating_points["balanced"].n > manifest.measured["held_out"]["exam"]["n"]
+    assert manifest.operating_points["balanced"].n > manifest.measured["held_out"]["chat"]["n"]
+
+
 def test_the_same_run_gives_the_same_bytes_in_another_process_with_other_threads_and_hash_seeds(
     sample: Path, repository: Path, tmp_path: Path
 ) -> None:

@@ -48,7 +48,11 @@ class Label(Struct, frozen=True, kw_only=True):
 
     @property
     def strong_wins(self) -> float:
-        """Whether the strong answer is strictly better; a share where the weak grade, alone, is one."""
+        """Whether the strong answer is strictly better; a share where the weak grade, alone, is one.
+
+        Two wrong answers count as the weak one sufficing, for a strong call would be wasted. ``training.labels`` leaves
+        them out: between models that do not serve they only tell that the question was hard.
+        """
         if self.strong is None:
             return 1.0 - self.weak
         return 1.0 if self.strong > self.weak else 0.0

@@ -57,7 +57,8 @@ LEAST_BELIEF = 0.005
 """Additions that the labels make less likely than this are not worth their heads."""
 
 ASSUMED = {
-    True: "both models were graded: the win rate is the chance that the strong answer is strictly better",
+    True: "both models were graded: the win rate is the chance that the strong answer is strictly better; "
+    "where both are wrong the weak one counts as sufficing",
     False: "only the weak model was graded: the strong one is taken to be right, so the win rate and the quality are "
     "those of an ideal strong model, and the true ones are lower where it fails too",
 }
