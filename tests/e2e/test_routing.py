@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from router.upstream.scripted import ScriptedServer, Turn
+from router.upstream.scripted import ScriptedServer
 from tests.live import EASY, HARD, LiveServer, routed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -18,26 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MESSAGES = [{"role": "user", "content": EASY}]
 SEEDS = itertools.count()
 """A seed of its own keeps each request out of the cache of the others."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def weak() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer(model="weak-model", turns=[Turn(reply="from the weak one")]) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def strong() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer(model="strong-model", turns=[Turn(reply="from the strong one")]) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(
-    tmp_path_factory: pytest.TempPathFactory, weak: ScriptedServer, strong: ScriptedServer
-) -> AsyncIterator[LiveServer]:
-    async with routed(tmp_path_factory.mktemp("home"), weak, strong) as running:
-        yield running
 
 
 async def ask(server: LiveServer, *, path: str = "/v1/chat/completions", **body: Any) -> Any:

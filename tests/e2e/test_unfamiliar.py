@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from click.testing import CliRunner
 
 from router.cli import main
@@ -24,26 +22,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 STRANGE = "9f3c0a77e1b2d4 5560ffae19 0x7fe2 c8d1e0aa93b7 44de01fc9b3a 77aa10ce5d2f"
 SEEDS = itertools.count()
 SAMPLE = re.compile(r"^(?P<name>[a-z_]+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def weak() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer(model="weak-model", turns=[Turn(reply="from the weak one")]) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def strong() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer(model="strong-model", turns=[Turn(reply="from the strong one")]) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(
-    tmp_path_factory: pytest.TempPathFactory, weak: ScriptedServer, strong: ScriptedServer
-) -> AsyncIterator[LiveServer]:
-    async with routed(tmp_path_factory.mktemp("home"), weak, strong) as running:
-        yield running
 
 
 async def ask(server: LiveServer, prompt: str, *, path: str = "/v1/chat/completions", **body: Any) -> Any:

@@ -14,6 +14,7 @@ from training.commands.shared import (
     print_json,
     quiet_option,
     require_extra,
+    seed_option,
     speaker,
 )
 
@@ -39,7 +40,7 @@ OWN_PAIRS = Path(__file__).resolve().parents[2] / "data" / "cache"
     "--folds", "count", type=click.IntRange(2), default=4, show_default=True, help="Parts to hold out in turn."
 )
 @click.option("--quora", type=click.IntRange(0), default=20_000, show_default=True, help="How many of Quora's pairs.")
-@click.option("--seed", default=0, show_default=True, help="Fixes whatever is drawn.")
+@seed_option("Fixes whatever is drawn.")
 @json_option()
 @quiet_option()
 def command(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.calibrate import log_loss
 from training.calibration_error import CalibrationError, calibration_error
+from training.evaluate.bootstrap import interval
 from training.records import Labelled
 from training.selection.clear_cut import ClearCut
 from training.selection.held_out import HeldOut
@@ -19,7 +20,6 @@ FloatArray = NDArray[np.float64]
 
 EVEN = 0.5
 RESAMPLES = 1000
-CONFIDENCE = 95.0
 ALL = "all"
 
 
@@ -124,9 +124,7 @@ def _difference_interval(first: FloatArray, second: FloatArray, wins: NDArray[np
     random = np.random.default_rng(0)
     draws = (random.integers(0, len(wins), len(wins)) for _ in range(RESAMPLES))
     differences = [auc(first[draw], wins[draw]) - auc(second[draw], wins[draw]) for draw in draws]
-    tail = (100.0 - CONFIDENCE) / 2
-    low, high = np.percentile(differences, [tail, 100.0 - tail])
-    return float(low), float(high)
+    return interval(np.array(differences))
 
 
 def _clear_cut(scores: FloatArray, prompts: Sequence[ClearCut]) -> dict[str, float]:

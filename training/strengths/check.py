@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from router.scoring.artifact import Artifact
 from training.calibration_error import debiased_error
+from training.evaluate.bootstrap import interval
 from training.pipeline import raw_rows
 from training.records import Battle, Graded
 from training.strengths.derive import grades_of
@@ -143,5 +144,5 @@ def _resampled(pairs: Sequence[KnownPair], seed: int) -> FloatArray:
 
 def _interval(counts: FloatArray, errors: FloatArray) -> tuple[float, float]:
     means = counts @ errors / np.maximum(counts.sum(axis=1), 1.0)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return round(float(low), 4), round(float(high), 4)
+    low, high = interval(means)
+    return round(low, 4), round(high, 4)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.bradley_terry import RIDGE
 from training.records import Battle, Graded
+from training.strengths.shift import sigmoid
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ def fit_tie_margin(battles: Sequence[Battle]) -> float:
     def loss(values: FloatArray) -> float:
         strengths, margin = values[:-1], float(np.exp(values[-1]))
         gap = strengths[a] - strengths[b]
-        wins, losses = _sigmoid(gap - margin), _sigmoid(-gap - margin)
+        wins, losses = sigmoid(gap - margin), sigmoid(-gap - margin)
         chance = np.choose(outcome, [wins, losses, 1.0 - wins - losses])
         return float(-np.log(np.maximum(chance, LEAST_CHANCE)).sum() + 0.5 * RIDGE * strengths @ strengths)
 
@@ -78,8 +79,3 @@ def _overlaps(rows: Sequence[Graded]) -> list[float]:
         if room >= LEAST_ROOM:
             found.append((float((one * other).mean()) - independent) / room)
     return found
-
-
-def _sigmoid(values: FloatArray) -> FloatArray:
-    chance: FloatArray = 1.0 / (1.0 + np.exp(-values))
-    return chance

@@ -32,7 +32,7 @@ def shift_to(curve: Curve, base_rate: float) -> float:
     low, high = -FARTHEST, FARTHEST
     for _ in range(BISECTIONS):
         middle = (low + high) / 2.0
-        if float(_sigmoid(logits + middle).mean()) < base_rate:
+        if float(sigmoid(logits + middle).mean()) < base_rate:
             low = middle
         else:
             high = middle
@@ -47,7 +47,7 @@ def shifted_calibrator(calibrator: Calibrator, shift: float) -> Calibrator:
 def shifted_curve(curve: Curve, shift: float) -> Curve:
     """The same shares and qualities at the shifted thresholds; points that rounding makes one are one."""
     inner = slice(1, -1)
-    moved = np.round(_sigmoid(_logit(curve.threshold[inner]) + shift), DECIMALS)
+    moved = np.round(sigmoid(_logit(curve.threshold[inner]) + shift), DECIMALS)
     thresholds, first = np.unique(moved, return_index=True)
     kept = (thresholds > 0.0) & (thresholds < 1.0)
     return Curve(
@@ -62,7 +62,7 @@ def shifted_curve(curve: Curve, shift: float) -> Curve:
 def shifted_reference(reference: Reference, shift: float) -> Reference:
     """The same shares of the prompts in bins of shifted win rates; bins that rounding makes empty are joined."""
     found = reference.win_rate
-    moved = np.round(_sigmoid(_logit(np.array(found.edges)) + shift), DECIMALS)
+    moved = np.round(sigmoid(_logit(np.array(found.edges)) + shift), DECIMALS)
     edges, first = np.unique(moved, return_index=True)
     shares = np.add.reduceat(np.array(found.shares), np.concatenate([[0], first + 1]))
     joined = Distribution(edges=edges.tolist(), shares=np.round(shares, DECIMALS).tolist())
@@ -86,6 +86,7 @@ def _logit(values: FloatArray) -> FloatArray:
     return odds
 
 
-def _sigmoid(values: FloatArray) -> FloatArray:
+def sigmoid(values: FloatArray) -> FloatArray:
+    """Log-odds to probabilities, float64 of the same shape."""
     chance: FloatArray = 1.0 / (1.0 + np.exp(-values))
     return chance
