@@ -9,7 +9,7 @@ import msgspec
 
 from router.cache.fingerprint import fingerprint
 from router.scoring.pair import pair_score
-from router.scoring.wording import Form, normal_form
+from router.scoring.wording import normal_form
 from router.types import ChatRequest
 
 Conversation = str | list[Mapping[str, Any]]
@@ -17,37 +17,41 @@ Conversation = str | list[Mapping[str, Any]]
 
 
 class Verifier(Protocol):
-    """Judges two questions of one partition.
+    """Judges two requests of one partition, turn by turn. Several threads may ask it at once.
 
-    ``prepare`` does the work that depends on one question alone; its result is kept beside the entry, so that a lookup
-    prepares only the new question.
+    ``prepare`` does the work that depends on one request alone; its result is kept beside the entry, so that a lookup
+    prepares only the new request.
     """
 
-    def prepare(self, question: str) -> Any:
-        """Whatever ``same`` needs of a question."""
+    def prepare(self, turns: tuple[str, ...]) -> Any:
+        """Whatever ``same`` needs of the turns' texts, the question last. It must cost next to nothing."""
         ...
 
     def same(self, cached: Any, new: Any) -> bool:
-        """Whether the answer to one question answers another, both prepared."""
+        """Whether the answer to one request may be served for another, both prepared: every turn must say the same."""
         ...
 
 
 class WordingVerifier:
-    """Says yes only where one question is the other in different clothes, by rule."""
+    """Says yes only where each turn is the other's in different clothes, by rule."""
 
-    def prepare(self, question: str) -> Form:
-        """The question's normal form."""
-        return normal_form(question)
+    def prepare(self, turns: tuple[str, ...]) -> tuple[str, ...]:
+        """The texts as they are: most are never compared."""
+        return turns
 
-    def same(self, cached: Form, new: Form) -> bool:
-        """Whether both are one question: just what ``pair_score`` puts at ``SERVED_FROM`` and above."""
-        return cached == new
+    def same(self, cached: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Whether both are one request: just what ``pair_score`` puts at ``SERVED_FROM`` and above, turn by turn."""
+        if len(cached) != len(new):
+            return False
+        turns = reversed(list(zip(cached, new, strict=True)))
+        return all(one == other or normal_form(one) == normal_form(other) for one, other in turns)
 
 
 def would_hit(cached: Conversation, new: Conversation) -> float:
     """How sure the cache is that the answer to one conversation may be served for another.
 
-    Two conversations that differ in anything but the wording of the last user message are never the same.
+    Two conversations that differ in anything but the wording of user and assistant are never the same; of several
+    turns that differ the one least alike decides.
 
     Args:
         cached: the question or messages whose answer is kept.
@@ -68,9 +72,10 @@ def would_hit(cached: Conversation, new: Conversation) -> float:
         fingerprint(tenant="", policy="", request=msgspec.convert(body, ChatRequest), body=body)
         for body in (old_body, new_body)
     )
-    if old.partition != now.partition or old.question is None or now.question is None:
+    if old.partition != now.partition or old.turns is None or now.turns is None:
         return 0.0
-    return pair_score(old.question, now.question)
+    turns = zip(old.turns, now.turns, strict=True)
+    return min((pair_score(one, other) for one, other in turns if one != other), default=1.0)
 
 
 def _body(conversation: Conversation) -> dict[str, Any]:
