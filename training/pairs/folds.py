@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
 
 from training.pairs.records import RequestPair
+
+FAMILY_SALT = "verifier"
+"""Deals families into four folds that hold about equally many traps of each source."""
 
 
 class Fold(Struct, frozen=True):
@@ -27,7 +29,7 @@ def folds(pairs: Sequence[RequestPair], count: int) -> Iterator[Fold]:
     it measures is a new request, not a new kind of trap. Quora's pairs, many and less exact, are split once: those of
     the first fold's groups are fitted on by none, and measured in the first fold.
     """
-    families = family_folds(pairs, count)
+    families = {pair.family: family_fold(pair.family, count) for pair in pairs if pair.family and not pair.same_answer}
     dealt = [group_fold(pair.group, count) for pair in pairs]
     for number in range(count):
         unseen = frozenset(family for family, fold in families.items() if fold == number)
@@ -50,12 +52,6 @@ def group_fold(group: str, count: int) -> int:
     return int.from_bytes(blake2b(group.encode(), digest_size=8).digest()) % count
 
 
-def family_folds(pairs: Sequence[RequestPair], count: int) -> dict[str, int]:
-    """The fold of each family of traps, such that folds hold about equally many traps of each source."""
-    traps = Counter((pair.source, pair.family) for pair in pairs if pair.family and not pair.same_answer)
-    load = Counter[tuple[str, int]]()
-    dealt: dict[str, int] = {}
-    for (source, family), size in sorted(traps.items(), key=lambda item: (-item[1], item[0])):
-        fold = dealt.setdefault(family, min(range(count), key=lambda number: (load[source, number], number)))
-        load[source, fold] += size
-    return dealt
+def family_fold(family: str, count: int) -> int:
+    """The fold of a family of traps; by its name alone, too."""
+    return group_fold(FAMILY_SALT + family, count)

@@ -73,6 +73,19 @@ def changed_turns(pair: RequestPair) -> list[RequestPair] | None:
     ]
 
 
+def teaching_turns(pairs: Sequence[RequestPair]) -> list[RequestPair]:
+    """Turns of conversations to learn from: of rewordings all that differ, of traps those that alone differ.
+
+    Which of several changed turns makes a trap nobody said.
+    """
+    found = []
+    for pair in pairs:
+        changed = changed_turns(pair) if pair.source == "conversations" else None
+        if changed and (pair.same_answer or len(changed) == 1):
+            found += changed
+    return found
+
+
 def turns_of(text: str) -> list[Turn]:
     """The messages of a transcript."""
     starts = list(_ROLE.finditer(text))
