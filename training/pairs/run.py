@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from router.scoring.verifier import lexical
+from router.scoring.verifier import alignment
 from training.pairs.contenders import Contender, bags, cosine, pair_encoder_logits, rules, stacked, trees
 from training.pairs.design import design
 from training.pairs.figures import Figures, figures
@@ -81,7 +81,7 @@ def _contenders(
     if plan.teacher is not None:
         say("features with the teacher's token vectors")
         deep = design(pairs, teacher_reader(plan.teacher))
-        both = np.column_stack([deep, features[:, len(lexical.NAMES) :]])
+        both = np.column_stack([deep, features[:, -len(alignment.NAMES) :]])
         logits = pair_encoder_logits(pairs, dealt, plan.teacher, plan.keep, seed=plan.seed, say=say)
         found |= {
             "teacher cosine": cosine(deep),
