@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from router.scoring.verifier.combination import Combination
 from training.pairs.cross_encoder import CrossEncoder
 from training.pairs.derived import derived_pairs
 from training.pairs.edits import edited_traps
@@ -28,6 +29,9 @@ OWN_TRAPS = 1500
 OWN_HARMLESS = 800
 REPLAYED = 1000
 """Quora's pairs that are shown again beside ours in each pass, so that what they taught is not lost."""
+
+COMBINATION = Combination(kind="sum", trees=1.0, encoder=0.75)
+"""How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve."""
 
 Near = Mapping[str, Sequence[str]]
 """For a word those that stand near it and mean something else (``training.pairs.near_words``)."""
@@ -60,7 +64,7 @@ def fit_own(
 
     Args:
         general: what the first stage made.
-        own: single requests and turns of conversations (``training.pairs.turns.teaching_turns``).
+        own: single requests, and turns of conversations that teach.
         quora: the pairs of the first stage.
         near: words that stand near others.
         seed: fixes what is drawn.
@@ -85,3 +89,8 @@ def own_passes(own: Sequence[RequestPair], quora: Sequence[RequestPair], near: N
         shown += harmless_rewordings(requests, most=OWN_HARMLESS, seed=drawn)
         shown += rng.sample(quora, min(REPLAYED, len(quora)))
     return shown
+
+
+def numbers() -> dict[str, float]:
+    """The recipe's constants by name, for people and for telling fits apart."""
+    return {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int | float)}
