@@ -24,6 +24,7 @@ from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.features import PairReader, ordered
 from router.scoring.verifier.manifest import VerifierManifest
 from training.pairs import recipe
+from training.pairs.card import write_card
 from training.pairs.contenders import QUORA_WEIGHT, Scores, pair_encoder_logits, trees
 from training.pairs.encoder_fits import EncoderFits
 from training.pairs.evidence import evidence_of
@@ -148,6 +149,7 @@ def assemble(
     say(f"trees: {plan.folds} folds")
     log_odds = out_of_fold(trees(units.pairs, material.rows, seed=plan.seed), material.unit_folds, len(units.pairs))
     scores = units.gathered(_summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1])))
+    found = figures(NAME, scores, pairs, material.dealt)
     say("trees: all pairs")
     about = VerifierManifest(
         version=plan.version,
@@ -160,7 +162,7 @@ def assemble(
         evidence=evidence_of(scores, pairs, material.dealt),
         settings=_settings(plan),
         training_data=_training_data(material),
-        measured={row.source: msgspec.to_builtins(row) for row in figures(NAME, scores, pairs, material.dealt)},
+        measured={row.source: msgspec.to_builtins(row) for row in found},
     )
     table = material.table
     fitted = Fitted(
@@ -172,7 +174,8 @@ def assemble(
         pair_encoder=network,
     )
     manifest = write_verifier(plan.out, fitted, about)
-    return manifest, figures(NAME, scores, pairs, material.dealt)
+    write_card(plan.out, manifest, found)
+    return manifest, found
 
 
 def _summed(log_odds: Scores, logits: Scores) -> Scores:
