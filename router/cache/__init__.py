@@ -9,7 +9,7 @@ from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.replay import replay
-from router.cache.verify import would_hit
+from router.cache.would_hit import would_hit
 
 __all__ = [
     "Accept",
