@@ -4,7 +4,7 @@ from router.cache.cache import SemanticCache
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.replay import replay
-from router.cache.verify import would_hit
+from router.cache.would_hit import would_hit
 
 __all__ = [
     "Accept",

@@ -2,77 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
-import msgspec
+from router.scoring.pair import SERVED_FROM, pair_score
+from router.scoring.verifier.conversation import Turns, least_score
+from router.scoring.verifier.evidence import MAX_WRONG, NEVER, probability
 
-from router.cache.fingerprint import fingerprint
-from router.scoring.pair import pair_score
-from router.scoring.wording import Form, normal_form
-from router.types import ChatRequest
-
-Conversation = str | list[Mapping[str, Any]]
-"""A question on its own, or a list of messages as OpenAI writes them."""
+if TYPE_CHECKING:
+    from router.scoring.verifier.verifier import PairVerifier
 
 
 class Verifier(Protocol):
-    """Judges two questions of one partition.
+    """Judges two requests of one partition, turn by turn. Several threads may ask it at once.
 
-    ``prepare`` does the work that depends on one question alone; its result is kept beside the entry, so that a lookup
-    prepares only the new question.
+    ``prepare`` costs next to nothing, and what it gives suits every verifier: it may be kept beside an entry, or made
+    again from the texts at any time.
     """
 
-    def prepare(self, question: str) -> Any:
-        """Whatever ``same`` needs of a question."""
+    @property
+    def threshold(self) -> float:
+        """Scores from here on are served."""
         ...
 
-    def same(self, cached: Any, new: Any) -> bool:
-        """Whether the answer to one question answers another, both prepared."""
+    def prepare(self, turns: Sequence[str] | str) -> Turns:
+        """What is kept of the turns' texts, the question last; a string is a question on its own."""
+        ...
+
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """How surely the answer to one request answers the other; higher is safer, the same both ways round.
+
+        ``ALWAYS`` for equal texts. A score below ``at_least`` may be found before the last turn is read: it then says
+        no more than "below".
+        """
+        ...
+
+    def probability(self, cached: Turns, new: Turns) -> float:
+        """The score as 0..1: ``SERVED_FROM`` and above exactly from ``threshold`` on; 1 for what is equal."""
+        ...
+
+    def same(self, cached: Turns, new: Turns) -> bool:
+        """Whether the answer to one request may be served for the other: every turn must say the same."""
         ...
 
 
 class WordingVerifier:
-    """Says yes only where one question is the other in different clothes, by rule."""
+    """Says yes only where each turn is the other's in different clothes, by rule. It needs no artifact."""
 
-    def prepare(self, question: str) -> Form:
-        """The question's normal form."""
-        return normal_form(question)
+    threshold = SERVED_FROM
 
-    def same(self, cached: Form, new: Form) -> bool:
-        """Whether both are one question: just what ``pair_score`` puts at ``SERVED_FROM`` and above."""
-        return cached == new
+    def prepare(self, turns: Sequence[str] | str) -> Turns:
+        """See ``Verifier``."""
+        return Turns(turns)
+
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """The least of :func:`~router.scoring.pair.pair_score` over the turns that differ, 0..1; see ``Verifier``."""
+        return least_score(
+            cached, new, lambda place: pair_score(cached.texts[place], new.texts[place]), at_least=at_least
+        )
+
+    def probability(self, cached: Turns, new: Turns) -> float:
+        """The score itself, 0..1."""
+        return min(1.0, max(0.0, self.score(cached, new)))
+
+    def same(self, cached: Turns, new: Turns) -> bool:
+        """See ``Verifier``."""
+        return self.score(cached, new, at_least=self.threshold) >= self.threshold
 
 
-def would_hit(cached: Conversation, new: Conversation) -> float:
-    """How sure the cache is that the answer to one conversation may be served for another.
-
-    Two conversations that differ in anything but the wording of the last user message are never the same.
+class LearnedVerifier:
+    """Says yes where a fitted verifier's score reaches the threshold that its evidence asks for.
 
     Args:
-        cached: the question or messages whose answer is kept.
-        new: the question or messages now asked.
-
-    Returns:
-        0..1; from 0.5 up the shipped setting serves the kept answer. An empty list never hits.
-
-    Raises:
-        msgspec.ValidationError: a list that is no list of chat messages.
+        pairs: the fitted verifier.
+        max_wrong: share of traps that may be answered wrongly, as an upper limit.
     """
-    old_body, new_body = _body(cached), _body(new)
-    if not old_body["messages"] or not new_body["messages"]:
-        return 0.0
-    if old_body == new_body:
-        return 1.0
-    old, now = (
-        fingerprint(tenant="", policy="", request=msgspec.convert(body, ChatRequest), body=body)
-        for body in (old_body, new_body)
-    )
-    if old.partition != now.partition or old.question is None or now.question is None:
-        return 0.0
-    return pair_score(old.question, now.question)
 
+    def __init__(self, pairs: PairVerifier, *, max_wrong: float = MAX_WRONG) -> None:
+        self.pairs = pairs
+        self.threshold = pairs.threshold(max_wrong)
 
-def _body(conversation: Conversation) -> dict[str, Any]:
-    messages = [{"role": "user", "content": conversation}] if isinstance(conversation, str) else conversation
-    return {"messages": [dict(message) for message in messages]}
+    def prepare(self, turns: Sequence[str] | str) -> Turns:
+        """See ``Verifier``."""
+        return Turns(turns)
+
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """See ``Verifier``; raises ``ArtifactError`` where the pair encoder was due and cannot be loaded."""
+        return self.pairs.conversation_score(cached, new, at_least=at_least)
+
+    def probability(self, cached: Turns, new: Turns) -> float:
+        """See ``Verifier``."""
+        return probability(self.score(cached, new), self.threshold)
+
+    def same(self, cached: Turns, new: Turns) -> bool:
+        """See ``Verifier``. With an infinite threshold only what is equal is the same."""
+        return self.score(cached, new, at_least=self.threshold) >= self.threshold

@@ -78,7 +78,7 @@ def load_artifact(folder: Path, *, verify: bool = True) -> Artifact:
     _check_features(folder, manifest)
     _check_listed(folder, manifest)
     if verify:
-        check_hashes(folder, manifest)
+        check_hashes(folder, manifest.files)
     try:
         chain = _read_chain(folder, manifest)
         curve = Curve(manifest.curve)

@@ -42,11 +42,8 @@ class StaticEncoder:
     """
 
     def __init__(self, tokenizer: Tokenizer, vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
-        _check_table(tokenizer, vectors, scales)
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        tokenizer.encode_special_tokens = True  # a user who types "[MASK]" means these six characters
-        self._tokenizer = tokenizer
+        check_table(tokenizer, vectors, scales)
+        self._tokenizer = plain_tokenizer(tokenizer)
         self._word_pieces = WordPieces.of(tokenizer)
         self._vectors = vectors
         self._scales = scales.astype(np.float64)
@@ -58,14 +55,7 @@ class StaticEncoder:
         Raises:
             ArtifactError: a file is missing, damaged or does not fit the others.
         """
-        path = folder / TOKENIZER_FILE
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the Rust side raises bare Exception
-            raise ArtifactError(f"{path}: not a tokenizer ({error}); fetch or refit the artifact.") from error
-        vectors = read_array(folder / VECTORS_FILE, np.dtype(np.int8), 2)
-        scales = read_array(folder / SCALES_FILE, np.dtype(np.float32), 1)
-        return cls(tokenizer, vectors, np.array(scales))
+        return cls(*read_table(folder))
 
     @property
     def dim(self) -> int:
@@ -107,6 +97,30 @@ class StaticEncoder:
         return rows
 
 
+def read_table(folder: Path) -> tuple[Tokenizer, NDArray[np.int8], NDArray[np.float32]]:
+    """Read ``ENCODER_FILES``: tokenizer, vectors int8 [V, dim], mapped, and scales float32 [V].
+
+    Raises:
+        ArtifactError: a file is missing or damaged. Whether they fit together is ``check_table``'s matter.
+    """
+    path = folder / TOKENIZER_FILE
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise ArtifactError(f"{path}: not a tokenizer ({error}); fetch or refit the artifact.") from error
+    vectors = read_array(folder / VECTORS_FILE, np.dtype(np.int8), 2)
+    scales = read_array(folder / SCALES_FILE, np.dtype(np.float32), 1)
+    return tokenizer, vectors, np.array(scales)
+
+
+def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer itself, set to give all tokens of a text and nothing else."""
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True  # a user who types "[MASK]" means these six characters
+    return tokenizer
+
+
 def write_encoder(
     folder: Path, tokenizer_json: str, vectors: NDArray[np.int8], scales: NDArray[np.float32]
 ) -> StaticEncoder:
@@ -140,7 +154,8 @@ def _head_and_tail(ids: list[int]) -> NDArray[np.int32]:
     return np.array(ids, np.int32)
 
 
-def _check_table(tokenizer: Tokenizer, vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+def check_table(tokenizer: Tokenizer, vectors: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+    """Check that a table, its scales and a tokenizer fit together; raises ``ArtifactError`` where they do not."""
     if vectors.dtype != np.int8 or vectors.ndim != 2 or not vectors.shape[1]:
         raise ArtifactError(f"{VECTORS_FILE}: int8 [V, dim] is due, found {vectors.dtype} {vectors.shape}.")
     if scales.dtype != np.float32 or scales.shape != vectors.shape[:1]:

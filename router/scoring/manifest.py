@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -91,11 +91,31 @@ class _Format(Struct):
     format: int
 
 
+Described = TypeVar("Described", bound=Struct)
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read and check ``manifest.json``.
 
     Raises:
         ArtifactError: missing, not valid, of a format that is newer than ours, or with a name that is not plain.
+    """
+    return read_manifest_as(folder, Manifest, FORMAT, _names)
+
+
+def read_manifest_as(
+    folder: Path, kind: type[Described], newest: int, names_in: Callable[[Described], Iterable[str]]
+) -> Described:
+    """Read and check the ``manifest.json`` of any kind of artifact.
+
+    Args:
+        folder: where it lies.
+        kind: what it holds, a ``format`` among it.
+        newest: the newest format that is read.
+        names_in: what must be plain names, such as files: none may lead out of the folder.
+
+    Raises:
+        ArtifactError: missing, not valid, of a newer format, or with a name that is not plain.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -104,14 +124,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     try:
         found = msgspec.json.decode(body, type=_Format).format
-        if found > FORMAT:
+        if found > newest:
             raise ArtifactError(
-                f"{path}: format {found} is newer than this version reads ({FORMAT}); upgrade underdog-router."
+                f"{path}: format {found} is newer than this version reads ({newest}); upgrade underdog-router."
             )
-        manifest = msgspec.json.decode(body, type=Manifest)
+        manifest = msgspec.json.decode(body, type=kind)
     except UNREADABLE_JSON as error:
         raise ArtifactError(f"{path}: not a valid manifest ({error}); {REMEDY}") from error
-    for name in _names(manifest):
+    for name in names_in(manifest):
         if not PLAIN_NAME.fullmatch(name):
             raise ArtifactError(f"{path}: {name[:100]!r} is no plain name ({PLAIN_NAME_RULE}); {REMEDY}")
     return manifest
@@ -126,7 +146,7 @@ def _names(manifest: Manifest) -> Iterator[str]:
         yield head.file
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: Struct) -> None:
     """Write ``manifest.json``: sorted keys, no time stamps, the same bytes for the same content."""
     body = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2)
     (folder / MANIFEST_FILE).write_bytes(body + b"\n")
@@ -144,8 +164,8 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_hashes(folder: Path, manifest: Manifest) -> None:
+def check_hashes(folder: Path, files: Mapping[str, str]) -> None:
     """Compare every listed file with its hash; raises ``ArtifactError`` naming the first that differs."""
-    for name, expected in sorted(manifest.files.items()):
+    for name, expected in sorted(files.items()):
         if file_sha256(folder / name) != expected:
             raise ArtifactError(f"{folder / name}: its SHA-256 is not the one in {MANIFEST_FILE}; {REMEDY}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from router.scoring.wording import Form, normal_form
@@ -15,6 +16,18 @@ NEGATIONS = frozenset(
     {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "unless", "except"}
 )
 _WORDS = re.compile(r"[^\W_]+")
+
+
+class Wording(NamedTuple):
+    """One question: its normal form, and its words as written, in lower case."""
+
+    form: Form
+    words: list[str]
+
+    @classmethod
+    def of(cls, text: str, form: Form | None = None) -> Wording:
+        """Read a question; ``form`` spares the work where its normal form is known."""
+        return cls(normal_form(text) if form is None else form, _WORDS.findall(text.lower()))
 
 
 class PairFeatures(NamedTuple):
@@ -33,18 +46,16 @@ class PairFeatures(NamedTuple):
     same_order: float
 
 
-def pair_features(first: str, second: str) -> PairFeatures:
+def pair_features(a: Wording, b: Wording) -> PairFeatures:
     """Compare two questions."""
-    form_a, form_b = normal_form(first), normal_form(second)
-    words_a, words_b = _words(first), _words(second)
-    shared = set(form_a) & set(form_b)
+    shared = set(a.form).intersection(b.form)
     return PairFeatures(
-        same_form=float(form_a == form_b),
-        overlap=_dice(words_a, words_b),
-        form_overlap=_dice(list(form_a), list(form_b)),
-        same_numbers=float(_numbers(words_a) == _numbers(words_b)),
-        same_negations=float(_picked(form_a, NEGATIONS) == _picked(form_b, NEGATIONS)),
-        same_order=float([t for t in form_a if t in shared] == [t for t in form_b if t in shared]),
+        same_form=float(a.form == b.form),
+        overlap=_dice(a.words, b.words),
+        form_overlap=_dice(a.form, b.form),
+        same_numbers=float(_numbers(a.words) == _numbers(b.words)),
+        same_negations=float(_negations(a.form) == _negations(b.form)),
+        same_order=float([t for t in a.form if t in shared] == [t for t in b.form if t in shared]),
     )
 
 
@@ -54,25 +65,21 @@ def pair_score(first: str, second: str) -> float:
     Below that the score ranks what is not served, by shared words, halved for every kind of difference that
     usually changes the answer.
     """
-    features = pair_features(first, second)
+    features = pair_features(Wording.of(first), Wording.of(second))
     if features.same_form:
         return SERVED_FROM + (1 - SERVED_FROM) * features.overlap
     doubts = (features.same_numbers, features.same_negations, features.same_order).count(0.0)
     return 0.99 * SERVED_FROM * max(features.overlap, features.form_overlap) * 0.5**doubts
 
 
-def _words(text: str) -> list[str]:
-    return _WORDS.findall(text.lower())
+def _numbers(words: list[str]) -> list[str]:
+    return sorted(word for word in words if any(char.isdigit() for char in word))
 
 
-def _numbers(words: list[str]) -> Counter[str]:
-    return Counter(word for word in words if any(char.isdigit() for char in word))
+def _negations(form: Form) -> list[str]:
+    return sorted(token for token in form if token in NEGATIONS)
 
 
-def _picked(form: Form, wanted: frozenset[str]) -> Counter[str]:
-    return Counter(token for token in form if token in wanted)
-
-
-def _dice(first: list[str], second: list[str]) -> float:
+def _dice(first: Sequence[str], second: Sequence[str]) -> float:
     total = len(first) + len(second)
     return 2 * (Counter(first) & Counter(second)).total() / total if total else 1.0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from router.cache import would_hit
 from router.cache.verify import WordingVerifier
-from router.scoring.pair import SERVED_FROM, pair_features, pair_score
+from router.scoring.pair import SERVED_FROM, Wording, pair_features, pair_score
 from router.scoring.wording import normal_form
 from router.scoring.wording_names import PLAIN_NAMES
 from tests.cache.support import rows
@@ -124,7 +124,7 @@ def test_the_verdict_is_symmetric_and_a_fraction(one: str, two: str) -> None:
 @given(st.text(max_size=60))
 def test_every_text_means_what_it_means(text: str) -> None:
     assert pair_score(text, text) >= SERVED_FROM
-    assert all(0.0 <= feature <= 1.0 for feature in pair_features(text, text))
+    assert all(0.0 <= feature <= 1.0 for feature in pair_features(Wording.of(text), Wording.of(text)))
 
 
 WORDS = st.sampled_from("what is the capital of france how do i to reverse a list not 5 7 from paris rome".split())

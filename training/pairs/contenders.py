@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.scoring.pair import pair_score
+from router.scoring.verifier.features import NAMES
 from training.pairs.baselines import bag_scores, second_alone, words_changed
-from training.pairs.design import NAMES
 from training.pairs.folds import Fold
 from training.pairs.kept import kept_or_made
 from training.pairs.records import RequestPair

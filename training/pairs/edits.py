@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
+from router.scoring.verifier.words import OPPOSITES
 from training.pairs.records import RequestPair
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w])")
@@ -18,20 +19,6 @@ _TWO_SIDES = re.compile(r"\b(\w+) (to|than|over|into|versus|vs|before|after) (\w
 _AUXILIARY = re.compile(r"\b(is|are|can|should|do|does|did|will|would|could|was|were|must)\b(?! not\b)", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:not|never) |(?<=\w)n't\b")
 
-OPPOSITES = {
-    word: other
-    for pair in (
-        "increase/decrease open/close start/stop buy/sell best/worst good/bad before/after enable/disable "
-        "add/remove first/last more/less most/least highest/lowest ascending/descending win/lose gain/lose "
-        "largest/smallest always/never with/without import/export upload/download push/pull male/female "
-        "man/woman boy/girl men/women old/new hot/cold long/short high/low fast/slow rich/poor "
-        "cheap/expensive advantages/disadvantages love/hate possible/impossible legal/illegal safe/dangerous "
-        "encode/decode encrypt/decrypt lock/unlock install/uninstall maximum/minimum max/min left/right "
-        "up/down inside/outside above/below early/late easy/hard public/private send/receive "
-        "teach/learn borrow/lend rise/fall strong/weak positive/negative what/why how/why when/where"
-    ).split()
-    for word, other in (pair.split("/"), pair.split("/")[::-1])
-}
 _OPPOSITE = re.compile(rf"\b({'|'.join(OPPOSITES)})\b", re.IGNORECASE)
 
 Edit = Callable[[str, random.Random, Sequence[str]], str | None]

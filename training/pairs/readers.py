@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from router.scoring.encoder import TOKENIZER_FILE, StaticEncoder
-from training.pairs.alignment import Tokens, Vectors
+from router.scoring.encoder import TOKENIZER_FILE, read_table
+from router.scoring.verifier.alignment import Tokens, Vectors
+from router.scoring.verifier.tokens import TokenTable
 from training.progress import progress
 
 Reader = Callable[[Sequence[str]], dict[str, Tokens]]
@@ -26,16 +27,14 @@ TEXTS_AT_ONCE = 64
 
 def static_reader(folder: Path) -> Reader:
     """Vectors of the static encoder in ``folder``, the same wherever a token stands."""
-    encoder = StaticEncoder.load(folder)
-    tokenizer = _plain_tokenizer(folder / TOKENIZER_FILE)
+    tokenizer, vectors, scales = read_table(folder)
+    unweighted = TokenTable(tokenizer, vectors, scales, np.ones_like(scales))
 
     def read(texts: Sequence[str]) -> dict[str, Tokens]:
-        encodings = _encoded(tokenizer, texts)
-        table = np.zeros((tokenizer.get_vocab_size(), encoder.dim), np.float32)
-        for token in {token for encoding in encodings for token in encoding.ids}:
-            table[token] = encoder.encode_ids(np.array([token], np.int32))
-        vectors = (table[encoding.ids] for encoding in encodings)
-        return _with_kinds(texts, encodings, vectors, tokenizer.get_vocab_size())
+        found = {text: unweighted.ids(text) for text in texts}
+        weights = rarity((packed.array().tolist() for packed in found.values()), len(scales))
+        table = TokenTable(tokenizer, vectors, scales, weights)
+        return {text: table.tokens(packed) for text, packed in found.items()}
 
     return read
 
@@ -82,22 +81,22 @@ def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoding]:
 def _with_kinds(
     texts: Sequence[str], encodings: Sequence[Encoding], vectors: Iterable[Vectors], vocabulary: int
 ) -> dict[str, Tokens]:
-    rarity = _rarity(encodings, vocabulary)
+    weights = rarity((encoding.ids for encoding in encodings), vocabulary).astype(np.float64)
     found = {}
     for text, encoding, rows in zip(texts, encodings, vectors, strict=True):
         pieces = [text[first:last] for first, last in encoding.offsets]
-        found[text] = Tokens(
-            vectors=rows,
-            weights=rarity[encoding.ids],
+        found[text] = Tokens.of(
+            rows,
+            weights[encoding.ids],
             numbers=np.array([piece[:1].isdigit() for piece in pieces], bool),
             capitals=np.array([piece[:1].isupper() for piece in pieces], bool),
         )
     return found
 
 
-def _rarity(encodings: Sequence[Encoding], vocabulary: int) -> NDArray[np.float32]:
-    """float32 [V]: how little of the texts each token makes up, near 1 for rare ones."""
-    counts = Counter(token for encoding in encodings for token in encoding.ids)
+def rarity(texts: Iterable[Iterable[int]], vocabulary: int) -> NDArray[np.float32]:
+    """float32 [V]: how little of the texts, given as token ids, each token makes up, near 1 for rare ones."""
+    counts = Counter(token for text in texts for token in text)
     total = max(1, counts.total())
     shares = np.zeros(vocabulary, np.float32)
     for token, count in counts.items():

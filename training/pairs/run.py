@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from training.pairs import lexical
+from router.scoring.verifier import lexical
 from training.pairs.contenders import Contender, bags, cosine, pair_encoder_logits, rules, stacked, trees
 from training.pairs.design import design
 from training.pairs.figures import Figures, figures

@@ -1,0 +1,65 @@
+"""The cache's verdict on two conversations, for whoever wants to try or to measure it from outside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from router.cache.fingerprint import fingerprint
+from router.cache.shipped import load_or_rules
+from router.cache.verify import Verifier
+from router.types import ChatRequest
+
+Conversation = str | list[Mapping[str, Any]]
+"""A question on its own, or a list of messages as OpenAI writes them."""
+
+
+def would_hit(cached: Conversation, new: Conversation) -> float:
+    """How sure the cache is that the answer to one conversation may be served for another.
+
+    It says what the shipped setting does with a candidate that it has found: the verifier that comes with the package,
+    loaded when first asked, at ``cache.max_wrong`` 0.01. The same two always get the same figure, both ways round.
+
+    Args:
+        cached: the question or messages whose answer is kept.
+        new: the question or messages now asked.
+
+    Returns:
+        0..1, rising with the verifier's score; exactly from 0.5 up the kept answer is served. 1 for equal
+        conversations, 0 where anything differs but the wording of user and assistant, or a turn too long to be
+        compared does. An empty list never hits.
+
+    Raises:
+        msgspec.ValidationError: a list that is no list of chat messages.
+    """
+    return verdict(_shipped(), cached, new)
+
+
+def verdict(verifier: Verifier, cached: Conversation, new: Conversation) -> float:
+    """The same by another verifier."""
+    old_body, new_body = _body(cached), _body(new)
+    old_request, new_request = (msgspec.convert(body, ChatRequest) for body in (old_body, new_body))
+    if not old_request.messages or not new_request.messages:
+        return 0.0
+    if old_body == new_body:
+        return 1.0
+    old, now = (
+        fingerprint(tenant="", policy="", request=request, body=body)
+        for request, body in ((old_request, old_body), (new_request, new_body))
+    )
+    if old.partition != now.partition or old.question is None or now.question is None:
+        return 0.0
+    return verifier.probability(verifier.prepare(old.question), verifier.prepare(now.question))
+
+
+@functools.cache
+def _shipped() -> Verifier:
+    return load_or_rules()
+
+
+def _body(conversation: Conversation) -> dict[str, Any]:
+    messages = [{"role": "user", "content": conversation}] if isinstance(conversation, str) else conversation
+    return {"messages": [dict(message) for message in messages]}
