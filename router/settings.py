@@ -91,6 +91,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_semantic: Annotated[bool, Meta(description="Also answer reworded questions, where the verifier is sure.")] = (
         True
     )
+    cache_verifier: Annotated[
+        str | None,
+        Meta(description="Folder of the verifier that judges reworded questions; none takes the shipped one."),
+    ] = None
     cache_max_wrong: Annotated[
         MaxWrong,
         Meta(

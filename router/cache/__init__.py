@@ -4,18 +4,21 @@ from router.cache.cache import SemanticCache
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket
 from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
+from router.cache.judge import Answered, Judge
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
 __all__ = [
     "Accept",
     "AnswerFacts",
+    "Answered",
     "Cache",
     "CacheStats",
     "Embed",
     "Flight",
     "Flights",
     "Hit",
+    "Judge",
     "NullCache",
     "SemanticCache",
     "StreamFold",

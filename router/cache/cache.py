@@ -17,9 +17,9 @@ import numpy as np
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
 from router.cache.index import FloatArray, PartitionIndex
+from router.cache.judge import Judge, Verdict
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.store import Entry, MemoryStore, Store, entry_size
-from router.cache.verify import Verifier, WordingVerifier
 from router.types import CachedAnswer, ChatRequest
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class SemanticCache:
         max_temperature: requests above it are passed by.
         semantic: whether rewordings may hit at all.
         clock: monotonic seconds.
-        verifier: decides whether two texts ask for the same answer; it is used by several threads at once.
+        judge: decides whether two requests ask for the same answer; it is used by several threads at once.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class SemanticCache:
         max_temperature: float = 1.0,
         semantic: bool = True,
         clock: Callable[[], float] = time.monotonic,
-        verifier: Verifier | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._ttl_s = ttl_s
         self._max_temperature = max_temperature
         self._semantic = semantic
         self._clock = clock
-        self._verifier: Verifier = verifier or WordingVerifier()
+        self.judge = judge or Judge()
         self._verifying = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
         self._index = PartitionIndex()
         self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
@@ -127,6 +127,7 @@ class SemanticCache:
             max_age_s=control.max_age_s,
             only_if_cached=control.only_if_cached,
             question=question,
+            tenant=tenant,
         )
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
@@ -218,6 +219,17 @@ class SemanticCache:
         with self._lock:
             return self._entries.clear()
 
+    def evict(self, exact: bytes) -> bool:
+        """Let go of the answer under a key.
+
+        Returns:
+            False where there is none.
+        """
+        with self._lock:
+            present = self._entries.peek(exact) is not None
+            self._entries.remove(exact)
+        return present
+
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
         keys = ticket.keys
@@ -249,16 +261,22 @@ class SemanticCache:
         """The first candidate that the verifier passes and that still lives by then."""
         try:
             for entry, similarity in candidates:
-                if not self._verifier.same(entry.prepared, self._prepared(ticket)):
+                verdict = self._verdict(ticket, entry)
+                if verdict is None:
                     continue
                 with self._lock:
                     hit = self._hit(ticket, entry.exact, "semantic", similarity)
                 # Another answer may stand there by now.
                 if hit is not None and (accept is None or accept(hit.answer)):
-                    return hit
+                    return msgspec.structs.replace(hit, entry=entry.exact, turns=entry.turns, verdict=verdict)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
         return None
+
+    def _verdict(self, ticket: Ticket, entry: Entry) -> Verdict | None:
+        if ticket.keys is None or self.judge.is_banned(entry.exact, ticket.keys.exact):
+            return None
+        return self.judge.verdict(ticket.tenant, entry.prepared, self._prepared(ticket))
 
     def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
         now = self._clock()
@@ -317,7 +335,7 @@ class SemanticCache:
 
     def _prepared(self, ticket: Ticket) -> Any:
         if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:
-            ticket.prepared = self._verifier.prepare(ticket.keys.turns)
+            ticket.prepared = self.judge.prepare(ticket.keys.turns)
         return ticket.prepared
 
     def _unindex(self, entry: Entry) -> None:

@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from router.cache.budget import Standing
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
+from router.cache.judge import Judge, Verdict
 from router.cache.rules import parse_cache_control
 from router.types import CachedAnswer, ChatRequest
 
@@ -37,6 +39,7 @@ class Ticket(msgspec.Struct):
     vector: FloatArray | None = None
     prepared: Any = None
     similarity: float = 0.0
+    tenant: str = ""
 
     @property
     def may_share(self) -> bool:
@@ -50,16 +53,25 @@ class Ticket(msgspec.Struct):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A kept answer that stands for this request. ``similarity``: 1.0 if exact, else the cosine of the questions."""
+    """A kept answer that stands for this request. ``similarity``: 1.0 if exact, else the cosine of the questions.
+
+    A semantic hit also says which entry answered (its exact key), for which turns, and by what verdict.
+    """
 
     kind: Literal["exact", "semantic"]
     similarity: float
     answer: CachedAnswer
     age_s: float
+    entry: bytes | None = None
+    turns: tuple[str, ...] | None = None
+    verdict: Verdict | None = None
 
 
 class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups."""
+    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups.
+
+    ``budget`` is the error budget of the tenant who asks.
+    """
 
     enabled: bool = True
     entries: int = 0
@@ -75,10 +87,13 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     errors: int = 0
     hit_rate: float = 0.0
+    budget: Standing | None = None
 
 
 class Cache(Protocol):
-    """What the gateway needs of a cache. No call raises."""
+    """What the gateway needs of a cache. No call raises. ``judge`` has the last word on rewordings."""
+
+    judge: Judge
 
     def ticket(
         self,
@@ -116,9 +131,16 @@ class Cache(Protocol):
         """Let go of every answer; gives how many there were."""
         ...
 
+    def evict(self, exact: bytes) -> bool:
+        """Let go of the answer under a key; False where there is none."""
+        ...
+
 
 class NullCache:
     """A cache that is off: every request passes it by."""
+
+    def __init__(self) -> None:
+        self.judge = Judge()
 
     def ticket(
         self,
@@ -156,3 +178,7 @@ class NullCache:
     def clear(self) -> int:
         """Nothing to let go of."""
         return 0
+
+    def evict(self, exact: bytes) -> bool:
+        """Nothing to let go of."""
+        return False

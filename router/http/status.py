@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
-from router.cache import CacheStats
+from router.cache import CacheStats, Judge
 from router.http.services import Services
 from router.ledger.reports import Stats
-from router.metrics import CONTENT_TYPE
+from router.metrics import CONTENT_TYPE, Family, render
 from router.upstream.base import State, Upstream
 
 
@@ -66,13 +67,30 @@ async def stats(request: Request[Any, Any, Any], services: NamedDependency[Servi
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
 async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
-    """Counters since the server started."""
-    services.doorman.admit(request.headers)
-    return services.gateway.cache.stats()
+    """Counters since the server started, and the error budget of the caller's tenant."""
+    principal = services.doorman.admit(request.headers)
+    cache = services.gateway.cache
+    return msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
 
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
-    return Response(services.gateway.metrics.render().encode(), headers={"content-type": CONTENT_TYPE})
+    gateway = services.gateway
+    text = gateway.metrics.render() + render(budget_families(gateway.cache.judge))
+    return Response(text.encode(), headers={"content-type": CONTENT_TYPE})
+
+
+def budget_families(judge: Judge) -> list[Family]:
+    """The cache's error budget. Tenants have no names here."""
+    shipped = judge.standing("")
+    gauges = {
+        "max_wrong": ("Share of lookalike questions that may be answered wrongly.", shipped.max_wrong),
+        "wrong_limit": ("Upper limit of that share by the verifier's evidence.", shipped.wrong_limit),
+        "evidence_traps": ("Lookalike questions that the evidence rests on.", shipped.traps),
+        "threshold": ("Verdict score from which rewordings are served.", judge.shipped),
+        "threshold_strictest": ("The highest one that reports have led to, of any tenant.", judge.strictest),
+        "reports": ("Rewordings reported wrong that count now, of all tenants.", judge.reports),
+    }
+    return [Family(f"underdog_cache_{name}", about, "gauge", [({}, value)]) for name, (about, value) in gauges.items()]

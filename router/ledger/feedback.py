@@ -38,6 +38,10 @@ _PAIRS = """
 """
 
 
+REWORDED_DAYS, REWORDED_MOST = 90.0, 50_000
+"""How far back answered rewordings are read when a server starts, and how many."""
+
+
 class Rated(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was rated: when it was asked, how the cache dealt with it, and what was said of it ``before``.
 
@@ -108,7 +112,9 @@ def rate(
     return Rated(at=moment(asked), **dict(zip(Rated.__struct_fields__[1:], rest, strict=True)))
 
 
-def read_reworded(path: Path, *, now: datetime, days: float, most: int) -> list[Reworded]:
+def read_reworded(
+    path: Path, *, now: datetime, days: float = REWORDED_DAYS, most: int = REWORDED_MOST
+) -> list[Reworded]:
     """The newest reworded questions that were answered from the cache, oldest first.
 
     Args:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.database import connect_reader, connect_writer, explain
-from router.ledger.feedback import Rated, rate
+from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.migrations import migrate
 from router.ledger.reports import Stats
@@ -125,6 +125,14 @@ class Ledger:
             LedgerError: it is not kept; the message says why.
         """
         return await asyncio.to_thread(self._rate_now, request_id, rating, tenant, pair)
+
+    def reworded(self) -> list[Reworded]:
+        """Reworded questions that the cache answered lately, oldest first; see ``feedback.read_reworded``.
+
+        Raises:
+            LedgerError: they cannot be read.
+        """
+        return read_reworded(self.path, now=datetime.now(UTC))
 
     async def aclose(self) -> None:
         """Write what waits, then close the file. Rows recorded later are refused. May be called twice."""
