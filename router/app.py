@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         metrics=Metrics(),
         fallback=settings.fallback,
         when_unfamiliar=settings.unfamiliar,
+        single_flight=settings.cache_single_flight,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(

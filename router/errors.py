@@ -16,7 +16,8 @@
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
         ├── MethodNotAllowed      405: the path exists, the method does not
-        ├── NotCached             404: only a cached answer was wanted, and there is none
+        ├── NotCached             404: the model was `cache`, and there is no cached answer
+        ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
         ├── BodyTimeout           408: the body stopped coming
         ├── BodyTooLarge          413
         ├── HeadersTooLarge       431
@@ -191,11 +192,19 @@ class BodyTooLarge(ApiError):
 
 
 class NotCached(ApiError):
-    """The caller asked for a cached answer only, and there is none."""
+    """The caller asked for the model ``cache``, and there is no cached answer."""
 
     status = 404
     type = "invalid_request_error"
     default_code = "not_cached"
+
+
+class OnlyIfCached(ApiError):
+    """The caller's ``cache-control`` allows only a cached answer, and there is none. The status is that of RFC 9111."""
+
+    status = 504
+    type = "invalid_request_error"
+    default_code = "only_if_cached"
 
 
 class NoUpstream(ApiError):

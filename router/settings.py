@@ -97,6 +97,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_max_temperature: Annotated[
         Annotated[float, Meta(ge=0, le=2)], Meta(description="Do not cache requests above this temperature.")
     ] = 1.0
+    cache_single_flight: Annotated[
+        bool, Meta(description="Let equal requests at the same moment wait for the answer to the first of them.")
+    ] = True
 
     home: Annotated[
         str | None, Meta(description="Folder for the ledger and the fetched LLM; none takes ~/.local/share/underdog.")

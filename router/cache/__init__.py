@@ -2,6 +2,7 @@
 
 from router.cache.cache import SemanticCache
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket
+from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
@@ -12,6 +13,8 @@ __all__ = [
     "Cache",
     "CacheStats",
     "Embed",
+    "Flight",
+    "Flights",
     "Hit",
     "NullCache",
     "SemanticCache",

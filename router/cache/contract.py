@@ -9,20 +9,22 @@ import msgspec
 
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
+from router.cache.rules import parse_cache_control
 from router.types import CachedAnswer, ChatRequest
 
 Embed = Callable[[str], FloatArray]
 """Text to a unit vector, float32 [dim]."""
 
 Accept = Callable[[CachedAnswer], bool]
-"""The caller's last word on a semantic candidate."""
+"""The caller's word on a semantic candidate; may be asked more than once, and from another thread."""
 
 
 class Ticket(msgspec.Struct):
     """One request at the cache. ``bypass`` names the rule for which the cache stands aside, if one does.
 
-    The question is embedded and prepared for the verifier at most once: ``vector`` and ``prepared`` are kept for the
-    store.
+    ``question`` is the text whose vector finds candidates, None where no rewording may hit. It is embedded at most
+    once, and its turns are prepared for the verifier at most once: ``vector`` and ``prepared`` are kept for the store.
+    ``similarity`` is the cosine, 0..1, of the nearest kept question, 0 as long as none was looked for.
     """
 
     keys: Fingerprint | None
@@ -30,13 +32,16 @@ class Ticket(msgspec.Struct):
     may_write: bool
     bypass: str | None = None
     max_age_s: float | None = None
-    vector: Any = None
+    only_if_cached: bool = False
+    question: str | None = None
+    vector: FloatArray | None = None
     prepared: Any = None
+    similarity: float = 0.0
 
     @property
-    def question(self) -> str | None:
-        """The text to embed, where a rewording of it may hit."""
-        return self.keys.question if self.keys is not None else None
+    def may_share(self) -> bool:
+        """Whether the answer that an equal request is just being given would do."""
+        return self.may_read and self.may_write and not self.only_if_cached and self.max_age_s != 0
 
     @property
     def outcome(self) -> Literal["miss", "bypass"]:
@@ -95,8 +100,8 @@ class Cache(Protocol):
         """The answer kept for this very request."""
         ...
 
-    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
-        """The answer kept for a rewording of this question; to be called where ``exact`` gave nothing."""
+    async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+        """The answer kept for a rewording of this request; to be called where ``exact`` gave nothing."""
         ...
 
     def store(self, ticket: Ticket, answer: CachedAnswer, embed: Embed) -> bool:
@@ -125,7 +130,8 @@ class NullCache:
         cache_control: str | None = None,
     ) -> Ticket:
         """A ticket that stands aside."""
-        return Ticket(None, may_read=False, may_write=False, bypass="cache-off")
+        control = parse_cache_control(cache_control)
+        return Ticket(None, may_read=False, may_write=False, bypass="cache-off", only_if_cached=control.only_if_cached)
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """Nothing."""
@@ -135,7 +141,7 @@ class NullCache:
         """Nothing."""
         return None
 
-    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+    async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """Nothing."""
         return None
 

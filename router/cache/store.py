@@ -18,13 +18,14 @@ ENTRY_OVERHEAD = 1024
 class Entry(msgspec.Struct, frozen=True):
     """One kept answer.
 
-    ``prepared`` is what the verifier keeps of ``question``; both are None where only the exact request can hit. Times
-    are seconds of the cache's clock; ``size`` is in bytes, overhead included.
+    ``turns`` are the texts that may be worded otherwise, the question last, and ``prepared`` is what the verifier keeps
+    of them; both are None where only the exact request can hit. Times are seconds of the cache's clock; ``size`` is in
+    bytes, overhead included.
     """
 
     exact: bytes
     partition: bytes
-    question: str | None
+    turns: tuple[str, ...] | None
     prepared: Any
     answer: CachedAnswer
     stored_at: float
@@ -155,7 +156,7 @@ class MemoryStore:
             self.counts.expired += 1
 
 
-def entry_size(*, question: str | None, answer: CachedAnswer, vector_bytes: int) -> int:
-    """Bytes that an entry takes: body, question, vector and overhead."""
-    text = sys.getsizeof(question) if question is not None else 0
+def entry_size(*, turns: tuple[str, ...] | None, answer: CachedAnswer, vector_bytes: int) -> int:
+    """Bytes that an entry takes: body, turns, vector and overhead."""
+    text = sum(map(sys.getsizeof, turns or ()))
     return len(memoryview(answer.body)) + text + vector_bytes + ENTRY_OVERHEAD

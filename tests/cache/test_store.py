@@ -14,7 +14,7 @@ from tests.cache.support import answer
 
 
 def entry(name: str, *, at: float = 0.0, ttl: float = 100.0, size: int = 10) -> Entry:
-    return Entry(name.encode(), b"p", name, None, answer(), at, at + ttl, size)
+    return Entry(name.encode(), b"p", (name,), None, answer(), at, at + ttl, size)
 
 
 @pytest.fixture
