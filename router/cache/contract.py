@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from router.cache.administration import Administration
+from router.cache.disk.file import FileStatus
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
 from router.cache.rules import parse_cache_control
@@ -37,6 +39,8 @@ class Ticket(msgspec.Struct):
     vector: FloatArray | None = None
     prepared: Any = None
     similarity: float = 0.0
+    tenant: str = ""
+    encoder: str = ""
 
     @property
     def may_share(self) -> bool:
@@ -59,7 +63,11 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups."""
+    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups.
+
+    ``departed`` counts entries that left, by reason (see ``Departure``); ``evictions`` and ``expired`` are two of them.
+    ``saved_usd`` is what the hits saved, as far as prices are known.
+    """
 
     enabled: bool = True
     entries: int = 0
@@ -75,10 +83,26 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     errors: int = 0
     hit_rate: float = 0.0
+    departed: dict[str, int] = {}
+    saved_usd: float = 0.0
+    file: FileStatus = FileStatus()
 
 
 class Cache(Protocol):
-    """What the gateway needs of a cache. No call raises."""
+    """What the gateway needs of a cache. No call of a request's raises.
+
+    ``administration`` is for whoever runs the server.
+    """
+
+    administration: Administration
+
+    def start(self) -> None:
+        """Begin what goes on in the background."""
+        ...
+
+    def close(self) -> None:
+        """Write down what is not yet. Blocks until then."""
+        ...
 
     def ticket(
         self,
@@ -88,6 +112,7 @@ class Cache(Protocol):
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """Make the keys of a request, and say what the cache may do with it."""
         ...
@@ -120,6 +145,15 @@ class Cache(Protocol):
 class NullCache:
     """A cache that is off: every request passes it by."""
 
+    def __init__(self) -> None:
+        self.administration = Administration.of_nothing()
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def close(self) -> None:
+        """Nothing to write."""
+
     def ticket(
         self,
         *,
@@ -128,6 +162,7 @@ class NullCache:
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """A ticket that stands aside."""
         control = parse_cache_control(cache_control)
