@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,11 +19,12 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.cache import Cache, Judge, NullCache, SemanticCache
+from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
+from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
 from router.http.feedback import feedback
@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings, ledger),
+        cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
         fallback=settings.fallback,
@@ -75,7 +75,21 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
-        route_handlers=[chat_completions, route, feedback, list_models, get_model, health, stats, cache_stats, metrics],
+        route_handlers=[
+            chat_completions,
+            route,
+            feedback,
+            list_models,
+            get_model,
+            health,
+            stats,
+            metrics,
+            cache_stats,
+            list_entries,
+            show_entry,
+            evict_entry,
+            evict_entries,
+        ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
@@ -92,7 +106,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings, ledger: Ledger) -> Cache:
+def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -101,8 +115,9 @@ def _cache(settings: Settings, ledger: Ledger) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
-        clock=time.monotonic,
         judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded())),
+        clock=elapsed_s,
+        file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
     )
 
 
@@ -112,6 +127,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     upstreams = _configured(gateway.upstreams)
     for upstream in upstreams:
         await upstream.start()
+    gateway.cache.start()
     warming = asyncio.create_task(_preload_prices(upstreams))
     _start_verifier(gateway.cache, settings)
     try:
@@ -120,6 +136,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         warming.cancel()
         for upstream in upstreams:
             await upstream.aclose()
+        await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
 

@@ -8,6 +8,7 @@
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
+    ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
         ├── Unauthenticated       401: no key, or one that we do not know
@@ -15,6 +16,7 @@
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
+        ├── UnknownEntry          404: the id names no cached answer of the caller's
         ├── MethodNotAllowed      405: the path exists, the method does not
         ├── NotCached             404: the model was `cache`, and there is no cached answer
         ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
@@ -66,6 +68,10 @@ class DataError(UnderdogError):
 
 class LedgerError(UnderdogError):
     """The ledger failed to open, read or write."""
+
+
+class CacheError(UnderdogError):
+    """The cache's file, or what is wanted of it, cannot be had; for commands. No request ever fails by it."""
 
 
 class ApiError(UnderdogError):
@@ -148,6 +154,14 @@ class UnknownRequest(ApiError):
     status = 404
     type = "invalid_request_error"
     default_code = "request_not_found"
+
+
+class UnknownEntry(ApiError):
+    """The id names no cached answer of the caller's, or more than one."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "entry_not_found"
 
 
 class MethodNotAllowed(ApiError):

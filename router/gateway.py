@@ -264,6 +264,7 @@ class Gateway:
             request=call.request,
             body=body,
             cache_control=call.cache_control,
+            encoder=in_use.scorer.manifest.encoder.sha256,
         )
         ticket.only_if_cached |= call.tuning.cache_only
         return ticket

@@ -245,6 +245,7 @@ class Settlement:
             threshold=decision.threshold,
             reason=decision.reason,
             pieces=self._fold.pieces if self._fold is not None else None,
+            cost_usd=self.cost.usd,
         )
         self._keep(answer)
 

@@ -14,7 +14,10 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from router.cache.administration import Administration
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
+from router.cache.disk.file import NoFile, Persistence
+from router.cache.disk.rows import Kept
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
 from router.cache.index import FloatArray, PartitionIndex
 from router.cache.judge import Judge, Verdict
@@ -60,12 +63,13 @@ class SemanticCache:
 
     Args:
         ttl_s: seconds that an answer lives, by ``clock``.
-        max_entries: answers kept at most; the least recently used go first.
+        max_entries: answers kept at most; those whose repeats save least per byte go first.
         max_bytes: bytes of answers, questions and vectors kept at most.
         max_temperature: requests above it are passed by.
         semantic: whether rewordings may hit at all.
         clock: monotonic seconds.
         judge: decides whether two requests ask for the same answer; it is used by several threads at once.
+        file: keeps answers across restarts, once ``start`` is called.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class SemanticCache:
         semantic: bool = True,
         clock: Callable[[], float] = time.monotonic,
         judge: Judge | None = None,
+        file: Persistence | None = None,
     ) -> None:
         self._ttl_s = ttl_s
         self._max_temperature = max_temperature
@@ -86,9 +91,19 @@ class SemanticCache:
         self.judge = judge or Judge()
         self._verifying = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
         self._index = PartitionIndex()
-        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
+        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
         self._tally = _Tally()
         self._lock = threading.RLock()
+        self._file: Persistence = file or NoFile()
+        self.administration = Administration(self._entries, self._file, self._lock, clock)
+
+    def start(self) -> None:
+        """Begin to take up what the file holds, and to write down what changes, in the background."""
+        self._file.start(self, self._clock)
+
+    def close(self) -> None:
+        """Write down what is not yet. Blocks until then."""
+        self._file.close()
 
     def ticket(
         self,
@@ -98,6 +113,7 @@ class SemanticCache:
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """Make the keys of a request and say what the cache may do with it.
 
@@ -107,6 +123,7 @@ class SemanticCache:
             request: the typed view of ``body``.
             body: the decoded raw body.
             cache_control: the request's ``cache-control`` header.
+            encoder: names what makes this request's vector.
         """
         control = parse_cache_control(cache_control)
         aside = Ticket(None, may_read=False, may_write=False, only_if_cached=control.only_if_cached)
@@ -128,6 +145,7 @@ class SemanticCache:
             only_if_cached=control.only_if_cached,
             question=question,
             tenant=tenant,
+            encoder=encoder,
         )
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
@@ -145,6 +163,8 @@ class SemanticCache:
         try:
             with self._lock:
                 hit = self._hit(ticket, ticket.keys.exact, "exact", 1.0)
+                if hit is not None:
+                    self._used(ticket.keys.exact)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("exact lookup", error)
             return None
@@ -200,6 +220,9 @@ class SemanticCache:
             partitions=self._index.partitions,
             evictions=self._entries.counts.evictions,
             expired=self._entries.counts.expired,
+            departed={str(reason): count for reason, count in self._entries.counts.departed.items()},
+            saved_usd=float(round(self._entries.counts.saved_usd, 9)),
+            file=self._file.status(),
             hit_rate=hits / lookups if lookups else 0.0,
             hits_exact=tally.hits_exact,
             hits_semantic=tally.hits_semantic,
@@ -217,17 +240,56 @@ class SemanticCache:
             how many there were.
         """
         with self._lock:
-            return self._entries.clear()
+            cleared = self._entries.clear()
+            self._file.wipe()
+        return cleared
+
+    def purge(self) -> int:
+        """Let go of what has expired.
+
+        Returns:
+            how many entries that were.
+        """
+        with self._lock:
+            return self._entries.purge(self._clock())
+
+    def restore(self, batch: list[Kept], outdated: Callable[[bytes], bool]) -> int:
+        """Take up entries of the file but for those that are here or ``outdated``.
+
+        Returns:
+            how many it got through: fewer than there are where there is no room for more.
+        """
+        with self._lock:
+            for number, kept in enumerate(batch):
+                exact = kept.entry.exact
+                if self._entries.peek(exact) is not None or outdated(exact):
+                    continue
+                if not self._entries.has_room(kept.entry.size):
+                    return number
+                self._take_up(kept)
+        return len(batch)
+
+    def _take_up(self, kept: Kept) -> None:
+        now = self._clock()
+        entry = kept.entry
+        # The time to live may have been longer when it was stored.
+        expires_at = min(entry.expires_at, min(entry.stored_at, now) + self._ttl_s)
+        if expires_at <= now:
+            return
+        entry = msgspec.structs.replace(entry, expires_at=expires_at)
+        if self._entries.put(entry, now, kept.hits) and self._semantic and kept.vector is not None:
+            self._add_vector(entry, kept.vector)
 
     def evict(self, exact: bytes) -> bool:
-        """Let go of the answer under a key.
+        """Let go of the answer under a key, which was reported to be wrong.
 
         Returns:
             False where there is none.
         """
         with self._lock:
-            present = self._entries.peek(exact) is not None
-            self._entries.remove(exact)
+            present = self._entries.remove(exact, "feedback")
+            # It may stand in the file alone, as long as that is being read.
+            self._file.forget(exact)
         return present
 
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
@@ -268,6 +330,7 @@ class SemanticCache:
                     hit = self._hit(ticket, entry.exact, "semantic", similarity)
                 # Another answer may stand there by now.
                 if hit is not None and (accept is None or accept(hit.answer)):
+                    self._used(entry.exact)
                     return msgspec.structs.replace(hit, entry=entry.exact, turns=entry.turns, verdict=verdict)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
@@ -276,7 +339,7 @@ class SemanticCache:
     def _verdict(self, ticket: Ticket, entry: Entry) -> Verdict | None:
         if ticket.keys is None or self.judge.is_banned(entry.exact, ticket.keys.exact):
             return None
-        return self.judge.verdict(ticket.tenant, entry.prepared, self._prepared(ticket))
+        return self.judge.verdict(ticket.tenant, self._prepared_again(entry), self._prepared(ticket))
 
     def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
         now = self._clock()
@@ -287,6 +350,20 @@ class SemanticCache:
         if ticket.max_age_s is not None and age_s > ticket.max_age_s:
             return None
         return Hit(kind, min(similarity, 1.0), entry.answer, age_s)
+
+    def _used(self, exact: bytes) -> None:
+        with self._lock:
+            if self._entries.peek(exact) is not None:
+                self._file.used(exact, self._entries.used(exact))
+
+    def _prepared_again(self, entry: Entry) -> Any:
+        """What the verifier keeps of an entry, made now where the entry came from the file."""
+        if entry.prepared is None and entry.turns is not None:
+            prepared = msgspec.structs.replace(entry, prepared=self.judge.prepare(entry.turns))
+            with self._lock:
+                self._entries.amend(entry, prepared)
+            return prepared.prepared
+        return entry.prepared
 
     def _counted(self, hit: Hit | None) -> Hit | None:
         if hit is not None:
@@ -310,11 +387,15 @@ class SemanticCache:
             stored_at=now,
             expires_at=now + self._ttl_s,
             size=entry_size(turns=turns, answer=answer, vector_bytes=vector.nbytes if vector is not None else 0),
+            tenant=ticket.tenant,
+            encoder=ticket.encoder,
         )
         with self._lock:
             kept = self._entries.put(entry, now)
             if kept and vector is not None:
                 self._add_vector(entry, vector)
+            if kept:
+                self._file.keep(entry, vector, self._entries.hits(entry.exact))
         return kept
 
     def _add_vector(self, entry: Entry, vector: FloatArray) -> None:
@@ -338,8 +419,9 @@ class SemanticCache:
             ticket.prepared = self.judge.prepare(ticket.keys.turns)
         return ticket.prepared
 
-    def _unindex(self, entry: Entry) -> None:
+    def _dropped(self, entry: Entry) -> None:
         self._index.remove(entry.partition, entry.exact)
+        self._file.forget(entry.exact)
 
     def _failed(self, step: str, error: Exception) -> None:
         # The kind of error and no more: its message may quote a prompt.

@@ -7,7 +7,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from router.cache.administration import Administration
 from router.cache.budget import Standing
+from router.cache.disk.file import FileStatus
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
 from router.cache.judge import Judge, Verdict
@@ -40,6 +42,7 @@ class Ticket(msgspec.Struct):
     prepared: Any = None
     similarity: float = 0.0
     tenant: str = ""
+    encoder: str = ""
 
     @property
     def may_share(self) -> bool:
@@ -71,6 +74,8 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups.
 
     ``budget`` is the error budget of the tenant who asks.
+    ``departed`` counts entries that left, by reason (see ``Departure``); ``evictions`` and ``expired`` are two of them.
+    ``saved_usd`` is what the hits saved, as far as prices are known.
     """
 
     enabled: bool = True
@@ -87,13 +92,28 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     errors: int = 0
     hit_rate: float = 0.0
+    departed: dict[str, int] = {}
+    saved_usd: float = 0.0
+    file: FileStatus = FileStatus()
     budget: Standing | None = None
 
 
 class Cache(Protocol):
-    """What the gateway needs of a cache. No call raises. ``judge`` has the last word on rewordings."""
+    """What the gateway needs of a cache. No call of a request's raises.
 
+    ``administration`` is for whoever runs the server; ``judge`` has the last word on rewordings.
+    """
+
+    administration: Administration
     judge: Judge
+
+    def start(self) -> None:
+        """Begin what goes on in the background."""
+        ...
+
+    def close(self) -> None:
+        """Write down what is not yet. Blocks until then."""
+        ...
 
     def ticket(
         self,
@@ -103,6 +123,7 @@ class Cache(Protocol):
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """Make the keys of a request, and say what the cache may do with it."""
         ...
@@ -141,6 +162,13 @@ class NullCache:
 
     def __init__(self) -> None:
         self.judge = Judge()
+        self.administration = Administration.of_nothing()
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def close(self) -> None:
+        """Nothing to write."""
 
     def ticket(
         self,
@@ -150,6 +178,7 @@ class NullCache:
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """A ticket that stands aside."""
         control = parse_cache_control(cache_control)

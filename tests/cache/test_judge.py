@@ -13,7 +13,8 @@ from router.cache.verify import WordingVerifier
 from router.scoring.verifier.conversation import Turns
 from router.scoring.verifier.evidence import ALWAYS, NEVER, Evidence
 
-ASKED, SAME, OTHER = Turns("Turn it on."), Turns("turn it on"), Turns("turn it off")
+ASKED, SAME = Turns("What is the capital of France?"), Turns("what is the capital of france")
+OTHER = Turns("What is the capital of Finland?")
 TRAPS = {"questions": Evidence(traps=2_000, tail=[4.0 - number / 100 for number in range(200)])}
 
 

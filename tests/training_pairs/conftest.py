@@ -20,9 +20,12 @@ def made_pairs() -> list[RequestPair]:
     for number, city in enumerate(CITIES):
         other = CITIES[number - 1]
         question, group = f"How do I get from {city} to {other} by train?", f"questions-{number}"
+        elsewhere = f"How do I get from {city} to Turin by train?"
         found += [
             RequestPair(question, f"train from {city} to {other}, how?", True, "questions", group, "keywords"),
-            RequestPair(question, f"How do I get from {city} to Turin by train?", False, "questions", group, "entity"),
+            RequestPair(
+                question, f"How do I get from {city} to Turin by train?", False, "questions", group, "location"
+            ),
             RequestPair(
                 question, f"How do I get from {other} to {city} by train?", False, "questions", group, "direction"
             ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.training_pairs.tiny import tiny_bert, tiny_encoder
 from training.cli import main
 
 
@@ -43,10 +44,11 @@ def test_our_pairs_and_quoras_are_read_whole(repository: Path, shared_data: Path
 
 
 @pytest.mark.distill
-def test_a_pair_encoder_is_fitted_in_every_fold_and_its_scores_are_kept(
+def test_a_pair_encoder_is_fitted_in_every_fold_and_its_fits_are_kept(
     pair_folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     own, data = pair_folders
+    bert = tiny_bert(tmp_path)
     words = (
         "--data",
         data,
@@ -55,27 +57,13 @@ def test_a_pair_encoder_is_fitted_in_every_fold_and_its_scores_are_kept(
         "--folds",
         2,
         "--teacher",
-        tiny_bert(tmp_path),
+        bert,
+        "--encoder",
+        tiny_encoder(tmp_path, bert),
         "--keep",
         tmp_path / "kept",
     )
     rows = json.loads(verifier(*words, "--json"))
     assert {"teacher trees", "pair encoder", "encoder + both trees"} <= {row["contender"] for row in rows}
-    assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert {path.name.rpartition("-")[0] for path in (tmp_path / "kept").iterdir()} == {"general", "fold-0", "fold-1"}
     assert json.loads(verifier(*words, "--json")) == rows
-
-
-def tiny_bert(folder: Path) -> Path:
-    """A BERT of one small layer with random weights and a vocabulary of letters."""
-    torch = pytest.importorskip("torch")
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    BertModel(config).save_pretrained(folder / "bert")
-    BertTokenizer(vocab={word: place for place, word in enumerate(words)}).save_pretrained(folder / "bert")
-    return folder / "bert"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from training.pairs.evidence import evidence_of
 from training.pairs.figures import figures
 from training.pairs.folds import folds
-from training.pairs.kept import kept_or_made
 from training.pairs.measure import best_served, bounded_threshold, served_from
 from training.pairs.records import RequestPair
+from training.pairs.turns import NEVER
 
 COUNT = 3
 
@@ -26,7 +25,7 @@ def test_a_fold_is_fitted_without_its_groups_and_its_families(made_pairs: list[R
 def test_every_pair_of_ours_is_measured_once_and_every_family_held_out_once(made_pairs: list[RequestPair]) -> None:
     dealt = list(folds(made_pairs, COUNT))
     assert sorted(place for fold in dealt for place in fold.test) == list(range(len(made_pairs)))
-    assert sorted(family for fold in dealt for family in fold.unseen) == ["direction", "entity"]
+    assert sorted(family for fold in dealt for family in fold.unseen) == ["direction", "location"]
 
 
 def test_quoras_pairs_are_split_once_for_all_folds() -> None:
@@ -74,16 +73,16 @@ def test_a_bound_for_one_fold_comes_from_the_others() -> None:
     assert found.auc == pytest.approx(1 - traps / (~same).sum())
 
 
-def test_scores_are_made_once_and_again_only_for_other_pairs(made_pairs: list[RequestPair], tmp_path: Path) -> None:
-    fold = next(iter(folds(made_pairs, COUNT)))
-    made = []
-
-    def make() -> np.ndarray:
-        made.append(1)
-        return np.full((len(fold.test), 2), float(len(made)))
-
-    first = kept_or_made(tmp_path / "kept", fold, made_pairs, 0, make)
-    assert np.array_equal(kept_or_made(tmp_path / "kept", fold, made_pairs, 0, make), first)
-    kept_or_made(tmp_path / "kept", fold, made_pairs[::-1], 0, make)
-    kept_or_made(tmp_path / "kept", fold, made_pairs, 1, make)
-    assert len(made) == 3
+def test_thresholds_rest_on_each_kind_of_traps() -> None:
+    pairs = [
+        RequestPair(f"open door {n}", f"{verb} door {n}", False, source, f"{source}-{n}", family)
+        for n in range(50)
+        for verb, source, family in (("open the", "questions", "entity"), ("why", "conversations", "negation"))
+    ]
+    scores = np.arange(100.0)
+    scores[1] = NEVER
+    found = evidence_of(scores, pairs, list(folds(pairs, COUNT)))
+    assert found["questions"].traps == found["small edits"].traps == 50
+    assert found["conversations"].traps == 49
+    assert found["questions"].tail == sorted(found["questions"].tail, reverse=True)
+    assert found["conversations"].tail[0] == 99.0

@@ -5,14 +5,24 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
 
 from router.errors import DataError
+from router.scoring.encoder import StaticEncoder
 from tests.training_pairs.conftest import write_lines
 from training.pairs.derived import derived_pairs
-from training.pairs.edits import EDITS, edited_traps
+from training.pairs.edits import EDITS, Vocabulary, edited_traps
+from training.pairs.harmless import harmless_rewordings
+from training.pairs.near_words import near_words
 from training.pairs.read import linked, read_own_pairs, read_qqp
 from training.pairs.records import RequestPair
+
+WORDS = Vocabulary(["Athens", "Oslo"], {"books": ["films"]})
 
 
 def test_a_conversation_becomes_its_transcript(pair_folders: tuple[Path, Path]) -> None:
@@ -88,19 +98,40 @@ def test_a_data_folder_without_quoras_pairs_gives_none(tmp_path: Path) -> None:
         ("negated", "Should I not go", "Should I go"),
         ("negated", "Should I go", "Should I not go"),
         ("opposite", "Best way to pay", "Worst way to pay"),
+        ("other_word", "List my books", "List my films"),
     ],
 )
 def test_each_rule_changes_one_detail(family: str, text: str, kept: str) -> None:
-    edited = EDITS[family](text, random.Random(0), ["Athens", "Oslo"])
+    edited = EDITS[family](text, random.Random(0), WORDS)
     if edited is None or edited == text:
-        edited = EDITS[family](text, random.Random(1), ["Athens", "Oslo"])
+        edited = EDITS[family](text, random.Random(1), WORDS)
     assert edited is not None
     assert edited != text
     assert kept in edited
 
 
 def test_a_rule_that_finds_nothing_makes_nothing() -> None:
-    assert all(rule("hello there", random.Random(0), ["Oslo"]) is None for rule in EDITS.values())
+    assert all(rule("hello there", random.Random(0), WORDS) is None for rule in EDITS.values())
+
+
+def test_rewordings_by_rule_keep_what_is_asked(made_pairs: list[RequestPair]) -> None:
+    made = harmless_rewordings(made_pairs, most=16, seed=0)
+    of_group = {pair.group: pair for pair in made_pairs if pair.same_answer}
+    assert made
+    for pair in made:
+        assert pair.same_answer
+        assert pair.a == of_group[pair.group].a
+        assert pair.b != pair.a
+
+
+def test_a_word_is_exchanged_for_one_that_stands_near_it() -> None:
+    vectors = np.zeros((4, 2), np.int8)
+    vectors[:3] = [[100, 0], [50, 87], [100, 5]]  # cosines to the first: 0.5 and nearly 1
+    vocabulary = {"oslo": 0, "rome": 1, "osloer": 2, "[UNK]": 3}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = Lowercase(), Whitespace()
+    encoder = StaticEncoder(tokenizer, vectors, np.ones(4, np.float32))
+    assert near_words(["Oslo Rome Osloer"] * 8, encoder)["oslo"] == ["Rome"]
 
 
 def test_traps_by_rule_come_from_rewordings_and_stay_in_their_group(made_pairs: list[RequestPair]) -> None:

@@ -46,9 +46,12 @@ def test_a_conversation_is_as_good_as_its_least_alike_turn() -> None:
     assert units.gathered(np.array([0.5, -1.0, 3.0])).tolist() == [0.5, -1.0, ALWAYS]
 
 
-def test_turns_are_measured_and_never_fitted_on(made_pairs: list[RequestPair]) -> None:
-    pairs = [*made_pairs, conversation([*TALK[:3], Turn("user", "Where to?")])]
+def test_a_turn_is_learned_from_where_its_label_is_sure(made_pairs: list[RequestPair]) -> None:
+    one = conversation([*TALK[:3], Turn("user", "Where to?")])
+    two = conversation([TALK[0], Turn("user", "2 days"), TALK[2], Turn("user", "Where to?")])
+    pairs = [*made_pairs, one, two]
     units = Units.of_pairs(pairs)
     dealt = [units.fold(fold) for fold in folds(pairs, 2)]
     assert sorted(place for fold in dealt for place in fold.test) == list(range(len(units.pairs)))
-    assert all(units.pairs[place].source == "questions" for fold in dealt for place in fold.train)
+    assert units.teaches == [True] * (len(made_pairs) + 1) + [False] * 2
+    assert all(units.teaches[place] for fold in dealt for place in fold.train)

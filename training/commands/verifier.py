@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from training.commands.shared import (
     DISTILL_PACKAGES,
     TRAIN_PACKAGES,
+    Say,
     folder_option,
     json_option,
     print_json,
@@ -17,6 +19,9 @@ from training.commands.shared import (
     seed_option,
     speaker,
 )
+
+if TYPE_CHECKING:
+    from training.pairs.figures import Figures
 
 OWN_PAIRS = Path(__file__).resolve().parents[2] / "data" / "cache"
 
@@ -34,7 +39,13 @@ OWN_PAIRS = Path(__file__).resolve().parents[2] / "data" / "cache"
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for what the pair encoder says, so that a run that was cut off goes on where it was.",
+    help="Folder for fits of the pair encoder, so that a run that was cut off goes on where it was.",
+)
+@click.option(
+    "--export",
+    "out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Fit the verifier that is served and write it into this folder, such as models/verifier/1; needs --teacher.",
 )
 @click.option(
     "--folds", "count", type=click.IntRange(2), default=4, show_default=True, help="Parts to hold out in turn."
@@ -50,36 +61,46 @@ def command(
     encoder: Path | None,
     teacher: Path | None,
     keep: Path | None,
+    out: Path | None,
     count: int,
     quora: int,
     seed: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compare verifiers on requests, and kinds of traps, that their fit did not know; writes no artifact.
+    """Compare verifiers on requests, and kinds of traps, that their fit did not know; or fit the one that is served.
 
     Each is fitted once for every fold, without the fold's groups of pairs and without its families of traps.
     """
+    if teacher is None and out is not None:
+        raise click.UsageError("--export needs --teacher: the pair encoder starts from a sentence encoder")
     if teacher is None:
         require_extra("train", TRAIN_PACKAGES)
     else:
         require_extra("distill", DISTILL_PACKAGES)
     from training.encoders import encoder_folder
-    from training.pairs.run import Comparison, compare_verifiers
     from training.pairs.table import table
 
-    plan = Comparison(
-        own=own,
-        data=data,
-        encoder=encoder_folder(encoder),
-        teacher=teacher,
-        keep=keep,
-        folds=count,
-        quora=quora,
-        seed=seed,
-    )
-    rows = compare_verifiers(plan, speaker(wanted=not (quiet or as_json)))
+    shared = {"own": own, "data": data, "encoder": encoder_folder(encoder), "keep": keep, "folds": count}
+    shared |= {"quora": quora, "seed": seed}
+    say = speaker(wanted=not (quiet or as_json))
+    rows = _compared(shared, teacher, say) if out is None or teacher is None else _fitted(shared, teacher, out, say)
     if as_json:
         print_json(rows)
     else:
         click.echo("\n".join(table(rows)))
+
+
+def _compared(shared: dict[str, Any], teacher: Path | None, say: Say) -> list[Figures]:
+    from training.pairs.run import Comparison, compare_verifiers
+
+    return compare_verifiers(Comparison(**shared, teacher=teacher), say)
+
+
+def _fitted(shared: dict[str, Any], teacher: Path, out: Path, say: Say) -> list[Figures]:
+    from training.pairs.fit import FitPlan, fit_verifier
+
+    command = f"train-router verifier --data DATA --teacher TEACHER --seed {shared['seed']} --export {out.name}"
+    plan = FitPlan(**shared, teacher=teacher, out=out, version=out.name, command=command)
+    _, rows = fit_verifier(plan, say)
+    return rows

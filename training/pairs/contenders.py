@@ -1,13 +1,11 @@
 """The kinds of verifier that are compared: each is fitted on some pairs and scores others.
 
-Pairs are units here: single requests, and turns of conversations, which are scored and never fitted on.
+Pairs are units here: single requests, and turns of conversations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +15,11 @@ from router.scoring.pair import pair_score
 from router.scoring.verifier.features import NAMES
 from training.pairs.baselines import bag_scores, second_alone, words_changed
 from training.pairs.folds import Fold
-from training.pairs.kept import kept_or_made
 from training.pairs.records import RequestPair
 from training.pairs.trees import fit_trees
 
 if TYPE_CHECKING:
-    from training.pairs.cross_encoder import CrossEncoder
+    from training.pairs.encoder_fits import EncoderFits
 
 Scores = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -98,36 +95,19 @@ def stacked(pairs: Sequence[RequestPair], features: Matrix, logits: Scores, *, s
     return scores
 
 
-def pair_encoder_logits(
-    pairs: Sequence[RequestPair], dealt: Sequence[Fold], teacher: Path, keep: Path | None, *, seed: int, say: Say
-) -> Scores:
-    """Logits float64 [N, 2] of each pair, both ways round, by a fit that did not know it; NaN where none was made.
+def pair_encoder_logits(fits: EncoderFits, pairs: Sequence[RequestPair], dealt: Sequence[Fold], *, say: Say) -> Scores:
+    """Logits float64 [N, 2] of each pair, both ways round, by a fit that did not know it; NaN where no fold tests it.
 
     Args:
+        fits: makes the pair encoders.
         pairs: the N pairs.
-        dealt: their folds; Quora's pairs to fit on are the same in all.
-        teacher: folder of a sentence encoder.
-        keep: where logits are kept, fold by fold; nowhere where None.
-        seed: fixes the fits.
+        dealt: their folds.
         say: is told how they go.
     """
-    from training.pairs.recipe import fit_general, fit_own
-
-    @cache
-    def general() -> CrossEncoder:
-        return fit_general(teacher, _of(pairs, dealt[0].train, quora=True), seed=seed, say=say)
-
-    def fitted_and_read(fold: Fold) -> Scores:
-        say(f"pair encoder: fold {fold.number + 1} of {len(dealt)}")
-        own, quora = (_of(pairs, fold.train, quora=which) for which in (False, True))
-        encoder = fit_own(general(), own, quora, seed=seed + fold.number, say=say)
-        return encoder.logits([pairs[place] for place in fold.test])
-
     logits = np.full((len(pairs), 2), np.nan)
     for fold in dealt:
-        logits[fold.test] = kept_or_made(keep, fold, pairs, seed, partial(fitted_and_read, fold))
+        say(f"pair encoder: fold {fold.number + 1} of {len(dealt)}")
+        own = [pairs[place] for place in fold.train if pairs[place].source != "qqp"]
+        encoder = fits.own(own, name=f"fold-{fold.number}", seed=fold.number)
+        logits[fold.test] = encoder.logits([pairs[place] for place in fold.test])
     return logits
-
-
-def _of(pairs: Sequence[RequestPair], places: Sequence[int], *, quora: bool) -> list[RequestPair]:
-    return [pairs[place] for place in places if (pairs[place].source == "qqp") == quora]

@@ -114,7 +114,7 @@ class CrossEncoder:
             target = torch.tensor([float(pair.same_answer) for pair in batch])
             head = torch.tensor([_head(pair) for pair in batch]).unsqueeze(1)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = self.network(*self._tensors([(pair.a, pair.b) for pair in batch]))
+                logits = self.network(*self.tensors([(pair.a, pair.b) for pair in batch]))
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.gather(1, head).squeeze(1), target)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -137,7 +137,7 @@ class CrossEncoder:
                 there = [(pairs[place].a, pairs[place].b) for place in places]
                 back = [(b, a) for a, b in there]
                 for column, texts in enumerate((there, back)):
-                    found[places, column] = self.network(*self._tensors(texts))[:, EVERYDAY].double().numpy()
+                    found[places, column] = self.network(*self.tensors(texts))[:, EVERYDAY].double().numpy()
         return found
 
     def _shuffled(self, pairs: Sequence[RequestPair], rng: random.Random) -> list[list[RequestPair]]:
@@ -162,7 +162,8 @@ class CrossEncoder:
         groups = [{"params": body, "lr": rate}, {"params": heads, "lr": 10 * rate}]
         return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
 
-    def _tensors(self, texts: Sequence[tuple[str, str]]) -> Batch:
+    def tensors(self, texts: Sequence[tuple[str, str]]) -> Batch:
+        """Int64 [N, T] ids, mask and token types of N pairs of texts, as the network reads them."""
         sides = self._tokenizer.encode_batch_fast([text for pair in texts for text in pair], add_special_tokens=False)
         rows = []
         for first, second in zip(sides[::2], sides[1::2], strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.scoring.verifier.alignment import alignment_features
+from router.scoring.verifier.details import Details, detail_features
 from router.scoring.verifier.features import NAMES
 from router.scoring.verifier.lexical import Words, lexical_features
 from router.scoring.wording import normal_form
@@ -24,5 +25,6 @@ def design(pairs: Sequence[RequestPair], reader: Reader) -> NDArray[np.float32]:
     rows = np.empty((len(pairs), len(NAMES)), np.float32)
     for row, pair in zip(rows, progress(pairs, label="features", unit="pairs"), strict=True):
         a, b = (Words.of(text, forms[text]) for text in (pair.a, pair.b))
-        row[:] = lexical_features(a, b) + alignment_features(tokens[pair.a], tokens[pair.b])
+        details = detail_features(Details.of(pair.a), Details.of(pair.b))
+        row[:] = lexical_features(a, b) + details + alignment_features(tokens[pair.a], tokens[pair.b])
     return rows

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
 
 from training.pairs.records import RequestPair
+
+QUORA_PARTS = 4
+
+FAMILY_SALT = "verifier"
+"""Deals families into four folds that hold about equally many traps of each source."""
 
 
 class Fold(Struct, frozen=True):
@@ -25,24 +29,30 @@ def folds(pairs: Sequence[RequestPair], count: int) -> Iterator[Fold]:
 
     Every pair of ours is in one test part. A trap whose family is dealt to another fold is in the test part too: what
     it measures is a new request, not a new kind of trap. Quora's pairs, many and less exact, are split once: those of
-    the first fold's groups are fitted on by none, and measured in the first fold.
+    :func:`only_measured` are measured in the first fold.
     """
-    families = family_folds(pairs, count)
-    dealt = [group_fold(pair.group, count) for pair in pairs]
+    families = {pair.family: family_fold(pair.family, count) for pair in pairs if pair.family and not pair.same_answer}
     for number in range(count):
         unseen = frozenset(family for family, fold in families.items() if fold == number)
-        test = [place for place, pair in enumerate(pairs) if _tested(pair, dealt[place], number)]
+        held_out = [_held_out(pair, number, count) for pair in pairs]
+        test = [place for place, out in enumerate(held_out) if out]
         train = [
             place
             for place, pair in enumerate(pairs)
-            if dealt[place] != (0 if pair.source == "qqp" else number)
-            and (pair.same_answer or pair.family not in unseen)
+            if not held_out[place] and not only_measured(pair) and (pair.same_answer or pair.family not in unseen)
         ]
         yield Fold(number, train, test, unseen)
 
 
-def _tested(pair: RequestPair, dealt: int, number: int) -> bool:
-    return dealt == number and (pair.source != "qqp" or number == 0)
+def only_measured(pair: RequestPair) -> bool:
+    """Whether a pair is one of the quarter of Quora's that nothing is ever fitted on."""
+    return pair.source == "qqp" and group_fold(pair.group, QUORA_PARTS) == 0
+
+
+def _held_out(pair: RequestPair, number: int, count: int) -> bool:
+    if pair.source == "qqp":
+        return number == 0 and only_measured(pair)
+    return group_fold(pair.group, count) == number
 
 
 def group_fold(group: str, count: int) -> int:
@@ -50,12 +60,6 @@ def group_fold(group: str, count: int) -> int:
     return int.from_bytes(blake2b(group.encode(), digest_size=8).digest()) % count
 
 
-def family_folds(pairs: Sequence[RequestPair], count: int) -> dict[str, int]:
-    """The fold of each family of traps, such that folds hold about equally many traps of each source."""
-    traps = Counter((pair.source, pair.family) for pair in pairs if pair.family and not pair.same_answer)
-    load = Counter[tuple[str, int]]()
-    dealt: dict[str, int] = {}
-    for (source, family), size in sorted(traps.items(), key=lambda item: (-item[1], item[0])):
-        fold = dealt.setdefault(family, min(range(count), key=lambda number: (load[source, number], number)))
-        load[source, fold] += size
-    return dealt
+def family_fold(family: str, count: int) -> int:
+    """The fold of a family of traps; by its name alone, too."""
+    return group_fold(FAMILY_SALT + family, count)

@@ -52,12 +52,12 @@ def read_reported(path: Path) -> list[RequestPair]:
     return [replace(pair, group=f"reported-{group}") for pair, group in zip(pairs, groups, strict=True)]
 
 
-def read_qqp(data: Path, *, most: int, seed: int) -> list[RequestPair]:
+def read_qqp(data: Path, *, most: int | None, seed: int) -> list[RequestPair]:
     """Some of Quora's pairs; questions that are linked by pairs, however far, are one group.
 
     Args:
         data: folder of data sets; none are given where it has no ``qqp``.
-        most: how many pairs are drawn; groups are linked by all pairs of the file.
+        most: how many pairs are drawn, all where None; groups are linked by all pairs of the file.
         seed: fixes which.
 
     Raises:
@@ -68,7 +68,8 @@ def read_qqp(data: Path, *, most: int, seed: int) -> list[RequestPair]:
         return []
     rows = [_qqp_row(row) for row in _rows(path)]
     groups = linked([(a, b) for a, b, _ in rows])
-    chosen = random.Random(seed).sample(range(len(rows)), min(most, len(rows)))  # noqa: S311 (no secret)
+    count = len(rows) if most is None else min(most, len(rows))
+    chosen = random.Random(seed).sample(range(len(rows)), count)  # noqa: S311 (no secret)
     return [RequestPair(rows[i][0], rows[i][1], rows[i][2], "qqp", f"qqp-{groups[i]}") for i in sorted(chosen)]
 
 

@@ -1,4 +1,4 @@
-"""How the pair encoder is fitted: Quora's pairs first, then ours, with traps by rule in both.
+"""How the pair encoder is fitted: Quora's pairs first, then ours, with traps and rewordings by rule in both.
 
 The first stage takes most of the time and knows none of our pairs, so all folds go on from the same one.
 """
@@ -6,41 +6,91 @@ The first stage takes most of the time and knows none of our pairs, so all folds
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from router.scoring.verifier.combination import Combination
 from training.pairs.cross_encoder import CrossEncoder
 from training.pairs.derived import derived_pairs
 from training.pairs.edits import edited_traps
+from training.pairs.harmless import harmless_rewordings
 from training.pairs.records import RequestPair
 
-GENERAL_RATE = 1e-4
-GENERAL_EDITS = 3500
-OWN_RATE = 8e-5
-OWN_EDITS = 1000
-REPLAYED = 1500
-"""Quora's pairs that are shown again beside ours, so that what they taught is not lost."""
+GENERAL_RATE = 2e-4
+GENERAL_TRAPS = 16_000
+GENERAL_HARMLESS = 10_000
+
+OWN_RATE = 1e-4
+PASSES = 3
+DERIVED_SHARE = 0.5
+"""Of the pairs derived within groups, drawn anew for each pass: there are more of them than of those written."""
+
+OWN_TRAPS = 1500
+OWN_HARMLESS = 800
+REPLAYED = 1000
+"""Quora's pairs that are shown again beside ours in each pass, so that what they taught is not lost."""
+
+COMBINATION = Combination(kind="sum", trees=1.0, encoder=0.75)
+"""How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve."""
+
+Near = Mapping[str, Sequence[str]]
+"""For a word those that stand near it and mean something else (``training.pairs.near_words``)."""
 
 Say = Callable[[str], None]
 
 
-def fit_general(teacher: Path, quora: Sequence[RequestPair], *, seed: int, say: Say) -> CrossEncoder:
+def fit_general(teacher: Path, quora: Sequence[RequestPair], near: Near, *, seed: int, say: Say) -> CrossEncoder:
     """The first stage: from a sentence encoder in a folder to one that compares questions."""
     encoder = CrossEncoder.from_teacher(teacher, seed=seed)
-    shown = [*quora, *edited_traps(quora, most=GENERAL_EDITS, seed=seed)]
+    shown = [
+        *quora,
+        *edited_traps(quora, most=GENERAL_TRAPS, seed=seed, near=near),
+        *harmless_rewordings(quora, most=GENERAL_HARMLESS, seed=seed),
+    ]
     encoder.fit(shown, rate=GENERAL_RATE, seed=seed, say=say)
-    encoder.share_head()
     return encoder
 
 
 def fit_own(
-    general: CrossEncoder, own: Sequence[RequestPair], quora: Sequence[RequestPair], *, seed: int, say: Say
+    general: CrossEncoder,
+    own: Sequence[RequestPair],
+    quora: Sequence[RequestPair],
+    near: Near,
+    *,
+    seed: int,
+    say: Say,
 ) -> CrossEncoder:
-    """The second stage: a copy of ``general`` goes on with our pairs, and with those derived from them."""
+    """The second stage: a copy of ``general`` goes on with our pairs, and with those derived from them.
+
+    Args:
+        general: what the first stage made.
+        own: single requests, and turns of conversations that teach.
+        quora: the pairs of the first stage.
+        near: words that stand near others.
+        seed: fixes what is drawn.
+        say: is told the loss now and then.
+    """
     encoder = general.copy()
-    rng = random.Random(seed)  # noqa: S311 (no secret)
-    shown = [*own, *derived_pairs(own)]
-    shown += edited_traps(own, most=OWN_EDITS, seed=seed)
-    shown += rng.sample(quora, min(REPLAYED, len(quora)))
-    encoder.fit(shown, rate=OWN_RATE, seed=seed, say=say)
+    encoder.share_head()
+    encoder.fit(own_passes(own, quora, near, seed=seed), rate=OWN_RATE, seed=seed, say=say)
     return encoder
+
+
+def own_passes(own: Sequence[RequestPair], quora: Sequence[RequestPair], near: Near, *, seed: int) -> list[RequestPair]:
+    """All that the second stage shows: ours once a pass, beside what is drawn and made by rule anew for each."""
+    rng = random.Random(seed)  # noqa: S311 (no secret)
+    requests = [pair for pair in own if pair.source == "questions"]
+    derived = derived_pairs(requests)
+    shown: list[RequestPair] = []
+    for _ in range(PASSES):
+        drawn = rng.randrange(2**31)
+        shown += [*own, *rng.sample(derived, round(DERIVED_SHARE * len(derived)))]
+        shown += edited_traps(requests, most=OWN_TRAPS, seed=drawn, near=near)
+        shown += harmless_rewordings(requests, most=OWN_HARMLESS, seed=drawn)
+        shown += rng.sample(quora, min(REPLAYED, len(quora)))
+    return shown
+
+
+def numbers() -> dict[str, float]:
+    """The recipe's constants by name, for people and for telling fits apart."""
+    return {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int | float)}

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from router.scoring.verifier import lexical
+from router.scoring.verifier import alignment
 from training.pairs.contenders import Contender, bags, cosine, pair_encoder_logits, rules, stacked, trees
 from training.pairs.design import design
 from training.pairs.figures import Figures, figures
@@ -26,7 +26,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """What is to be compared, on what.
 
     ``own`` holds our pairs, ``data`` Quora's; ``encoder`` is the folder of the static encoder, ``teacher`` of a
-    sentence encoder or None: no contender that needs one then. ``keep`` holds the pair encoder's scores.
+    sentence encoder or None: no contender that needs one then. ``keep`` holds the pair encoder's fits.
     """
 
     own: Path
@@ -79,10 +79,13 @@ def _contenders(
         "static trees": trees(pairs, features, seed=plan.seed),
     }
     if plan.teacher is not None:
+        from training.pairs.encoder_fits import EncoderFits
+
         say("features with the teacher's token vectors")
         deep = design(pairs, teacher_reader(plan.teacher))
-        both = np.column_stack([deep, features[:, len(lexical.NAMES) :]])
-        logits = pair_encoder_logits(pairs, dealt, plan.teacher, plan.keep, seed=plan.seed, say=say)
+        both = np.column_stack([deep, features[:, -len(alignment.NAMES) :]])
+        fits = EncoderFits.of_data(plan.data, plan.encoder, plan.teacher, keep=plan.keep, seed=plan.seed, say=say)
+        logits = pair_encoder_logits(fits, pairs, dealt, say=say)
         found |= {
             "teacher cosine": cosine(deep),
             "teacher trees": trees(pairs, deep, seed=plan.seed),

@@ -27,26 +27,30 @@ class Units:
     """What is compared: single requests as they are, of conversations the turns that differ.
 
     ``pairs`` [M] are the units; ``of`` [N] gives for each pair that they were made from the places of its units, None
-    for a pair that can never be served.
+    for a pair that can never be served. ``teaches`` [M]: whether a unit's label is sure, and can be learned from. Of
+    rewordings it is; of a trap only where a single turn differs: which of several makes the trap nobody said.
     """
 
     pairs: list[RequestPair]
     of: list[list[int] | None]
+    teaches: list[bool]
 
     @classmethod
     def of_pairs(cls, pairs: Sequence[RequestPair]) -> Units:
         """The units of N pairs."""
         units: list[RequestPair] = []
         of: list[list[int] | None] = []
+        teaches: list[bool] = []
         for pair in pairs:
             found = changed_turns(pair) if pair.source == "conversations" else [pair]
             of.append(None if found is None else list(range(len(units), len(units) + len(found))))
             units += found or []
-        return cls(units, of)
+            teaches += [pair.same_answer or len(found or []) == 1] * len(found or [])
+        return cls(units, of, teaches)
 
     def fold(self, fold: Fold) -> Fold:
-        """The same fold of units: single requests to fit on, and every unit of the pairs to measure on."""
-        train = [place for place in self._places(fold.train) if self.pairs[place].source != "conversations"]
+        """The same fold of units: those to learn from, and every unit of the pairs to measure on."""
+        train = [place for place in self._places(fold.train) if self.teaches[place]]
         return Fold(fold.number, train, self._places(fold.test), fold.unseen)
 
     def gathered(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A pair of texts as one row: what their words tell, and how their tokens align."""
+"""A pair of texts as one row: what their words tell, which details differ, and how their tokens align."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from router.scoring.verifier import alignment, lexical
+from router.scoring.verifier import alignment, details, lexical
 from router.scoring.verifier.alignment import Tokens, alignment_features
+from router.scoring.verifier.details import Details, detail_features
 from router.scoring.verifier.lexical import Words, lexical_features
 from router.scoring.verifier.tokens import TokenIds, TokenTable
 from router.scoring.wording import Form, normal_form
 
-NAMES: tuple[str, ...] = (*lexical.NAMES, *alignment.NAMES)
+NAMES: tuple[str, ...] = (*lexical.NAMES, *details.NAMES, *alignment.NAMES)
 """Columns of :meth:`PairReader.features`."""
 
 
@@ -40,6 +41,7 @@ class Side(Struct, frozen=True):
     """One text unpacked for a comparison: some 10 KB, not to be kept."""
 
     words: Words
+    details: Details
     tokens: Tokens
     ids: NDArray[np.int64]
 
@@ -62,11 +64,12 @@ class PairReader:
     def side(self, prepared: Prepared) -> Side:
         """Unpack a text."""
         words = Words.of(prepared.text, prepared.form)
-        return Side(words, self.table.tokens(prepared.tokens), prepared.tokens.array())
+        return Side(words, Details.of(prepared.text), self.table.tokens(prepared.tokens), prepared.tokens.array())
 
     def features(self, a: Side, b: Side) -> NDArray[np.float32]:
         """The figures of ``NAMES``, float32 [D]; the same both ways round."""
-        return np.array(lexical_features(a.words, b.words) + alignment_features(a.tokens, b.tokens), np.float32)
+        words = lexical_features(a.words, b.words) + detail_features(a.details, b.details)
+        return np.array(words + alignment_features(a.tokens, b.tokens), np.float32)
 
 
 def ordered(a: Side, b: Side) -> tuple[Side, Side]:

@@ -1,0 +1,104 @@
+"""Details that word pieces blur and that usually decide: names, quoted text, signs, dates, units, and who stands where.
+
+Every figure is symmetric in the two texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from router.scoring.verifier.detail_words import CALENDAR, LANGUAGES, OPPOSED, ROLES, SKIPPED, UNITS
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[<>=+*/%#$€£&|^~@°!-]")
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|„([^“”]+)[“”]|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
+_SIGN = re.compile(r"[<>=+*/%#$€£&|^~@°]")
+
+NAMES: tuple[str, ...] = (
+    "numbers_replaced", "names_left", "names_replaced", "shouted_left", "signs_left", "quoted_left", "quoted_same",
+    "calendar_replaced", "units_replaced", "languages_replaced", "opposed", "roles_same", "roles_other",
+    "bag_replaced", "marks_left",
+)  # fmt: skip
+"""Names of what :func:`detail_features` gives."""
+
+
+class Details(NamedTuple):
+    """What :func:`detail_features` looks at of one text; made by ``of``.
+
+    ``words``: all words in lower case. ``names``: those with a capital, the text's first aside. ``shouted``: words in
+    capitals alone. ``roles``: for a word the preposition that it stands behind.
+    """
+
+    words: Counter[str]
+    numbers: Counter[str]
+    names: frozenset[str]
+    shouted: frozenset[str]
+    signs: Counter[str]
+    quoted: frozenset[str]
+    calendar: frozenset[str]
+    units: frozenset[str]
+    languages: frozenset[str]
+    roles: dict[str, str]
+    marks: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Details:
+        """Read a text."""
+        found = _WORD.findall(text)
+        low = [word.lower().replace("’", "'") for word in found]
+        distinct = frozenset(low)
+        return cls(
+            words=Counter(low),
+            numbers=Counter(word.replace(",", "") for word in low if word[0].isdigit()),
+            names=frozenset(word.lower() for word in found[1:] if word[0].isupper() and word != "I"),
+            shouted=frozenset(word for word in found if len(word) > 1 and word.isupper()),
+            signs=Counter(_SIGN.findall(text)),
+            quoted=frozenset(next(filter(None, groups)).lower().strip(" .,!?") for groups in _QUOTED.findall(text)),
+            calendar=frozenset(CALENDAR[word] for word in distinct & CALENDAR.keys()),
+            units=frozenset(UNITS[word] for word in distinct & UNITS.keys()),
+            languages=distinct & LANGUAGES,
+            roles=_roles(low),
+            marks=("?" in text, "!" in text, ":" in text, "\n" in text),
+        )
+
+
+def detail_features(a: Details, b: Details) -> list[float]:
+    """The figures of ``NAMES`` for two texts."""
+    left_a, left_b = a.words - b.words, b.words - a.words
+    names_a, names_b = a.names - b.words.keys(), b.names - a.words.keys()
+    shared = a.roles.keys() & b.roles.keys()
+    same = sum(a.roles[word] == b.roles[word] for word in shared)
+    return [
+        _replaced((a.numbers - b.numbers).total(), (b.numbers - a.numbers).total()),
+        float(len(names_a) + len(names_b)),
+        _replaced(len(names_a), len(names_b)),
+        float(len(a.shouted ^ b.shouted)),
+        float(((a.signs - b.signs) | (b.signs - a.signs)).total()),
+        float(len(a.quoted ^ b.quoted)),
+        float(len(a.quoted & b.quoted)),
+        _replaced(len(a.calendar - b.calendar), len(b.calendar - a.calendar)),
+        _replaced(len(a.units - b.units), len(b.units - a.units)),
+        _replaced(len(a.languages - b.languages), len(b.languages - a.languages)),
+        float(sum(not OPPOSED.get(word, frozenset()).isdisjoint(left_b) for word in left_a)),
+        float(same),
+        float(len(shared) - same),
+        _replaced(left_a.total(), left_b.total()),
+        float(sum(one != other for one, other in zip(a.marks, b.marks, strict=True))),
+    ]
+
+
+def _replaced(left: int, right: int) -> float:
+    """How many on one side may stand for as many on the other; less half where only one side has any."""
+    return float(min(left, right)) or -0.5 * float(max(left, right) > 0)
+
+
+def _roles(words: list[str]) -> dict[str, str]:
+    roles: dict[str, str] = {}
+    for place, word in enumerate(words):
+        role = ROLES.get(word)
+        if role is not None:
+            behind = next((other for other in words[place + 1 : place + 4] if other not in SKIPPED), None)
+            if behind is not None:
+                roles.setdefault(behind, role)
+    return roles

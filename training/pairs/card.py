@@ -1,0 +1,96 @@
+"""The verifier's model card: what it is for, what it rests on, and what it does on pairs that its fits did not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from router.scoring.verifier.evidence import MAX_WRONG, common_threshold, most_wrong, upper_limit
+from router.scoring.verifier.manifest import VerifierManifest
+from training.pairs.figures import Figures
+from training.pairs.measure import Served
+
+CARD_FILE = "MODEL_CARD.md"
+
+TEACHER = (
+    "The pair encoder started from all-MiniLM-L6-v2 (Apache-2.0; `model.safetensors` has SHA-256 "
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db). The token table is that of the router's "
+    "static encoder, distilled from the same model, cut to its first columns."
+)
+
+
+def write_card(folder: Path, manifest: VerifierManifest, rows: Sequence[Figures]) -> None:
+    """Write ``MODEL_CARD.md`` into the artifact's folder."""
+    lines = [
+        f"# {manifest.label}",
+        "",
+        f"{manifest.description[0].upper()}{manifest.description[1:]}. Of two requests it tells how surely the answer to",
+        "one serves the other; the semantic cache answers from what it keeps only where this score reaches a threshold.",
+        "",
+        "## Intended use and limits",
+        "",
+        "- For deciding whether a kept answer may be served again. Not for judging texts or people.",
+        "- Most of what it learned is English; a tenth of our pairs is in other European languages.",
+        "- Conversations are judged turn by turn, and the turn that is least alike decides. It cannot know that a turn",
+        "  does not matter.",
+        "- A promise about traps holds for traps like ours. Whoever sees other ones reports them, and the cache grows stricter.",
+        "- The folder holds arrays, a tokenizer and a network as data. Loading it runs no code.",
+        "",
+        "## What it learned from",
+        "",
+        *_data(manifest),
+        "",
+        TEACHER,
+        "",
+        "## What a threshold rests on",
+        "",
+        f"At the shipped setting at most {MAX_WRONG:.0%} of the traps may be answered wrongly, with 95 % confidence",
+        f"(Clopper-Pearson), for each of these kinds. Threshold: {common_threshold(manifest.evidence, MAX_WRONG):.3f}.",
+        "Scores come from fits that knew neither the traps nor their groups.",
+        "",
+        *_evidence(manifest),
+        "",
+        "## Measured on pairs that the fits did not know",
+        "",
+        "Four folds over groups and families of traps. Best: by the threshold that serves most at that share of traps.",
+        "Bounded: the threshold comes from the other folds, 95 % sure of at most 1 % of traps.",
+        "",
+        *_figures(rows),
+        "",
+        f"Made by `{manifest.command}`.",
+        "",
+    ]
+    (folder / CARD_FILE).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _data(manifest: VerifierManifest) -> list[str]:
+    rows = [
+        f"| {row['source']} | {'same answer' if row['same_answer'] else 'another answer'} | {row['pairs']:,} |"
+        for row in manifest.training_data
+    ]
+    return ["| source | pairs with | trees fitted on |", "|---|---|---|", *rows]
+
+
+def _evidence(manifest: VerifierManifest) -> list[str]:
+    rows = []
+    for kind, evidence in manifest.evidence.items():
+        allowed = most_wrong(evidence.traps, MAX_WRONG)
+        threshold = common_threshold({kind: evidence}, MAX_WRONG)
+        limit = upper_limit(allowed, evidence.traps) if allowed >= 0 else 1.0
+        rows.append(f"| {kind} | {evidence.traps:,} | {max(0, allowed)} | {limit:.2%} | {threshold:.3f} |")
+    return ["| traps | seen | may be answered | upper limit | threshold |", "|---|---|---|---|---|", *rows]
+
+
+def _figures(rows: Sequence[Figures]) -> list[str]:
+    head = ["| pairs | AUC | best at 1 % | best at 5 % | new kinds, 1 % | bounded: served | wrong |", "|" + "---|" * 7]
+    return [*head, *(_row(row) for row in rows)]
+
+
+def _row(row: Figures) -> str:
+    cells = (_share(row.best[0]), _share(row.best[1]), _share(row.best_unseen[0]), _share(row.bounded))
+    wrong = "" if row.bounded is None else f"{row.bounded.wrong} of {row.bounded.traps:,}"
+    return f"| {row.source} | {row.auc:.3f} | {' | '.join(cells)} | {wrong} |"
+
+
+def _share(served: Served | None) -> str:
+    return "" if served is None or not served.traps else f"{served.served_share:.1%}"
