@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -88,13 +87,14 @@ class Judge:
         """Why the answer to one request may be served for another; None where it may not."""
         with self._lock:
             verifier, budget = self._verifier, self._budget
-        if budget is None:
-            return Verdict(ALWAYS, RULES) if self._rules.same(cached, new) else None
-        threshold = budget.threshold(tenant)
-        if threshold < ALWAYS:
-            score = verifier.score(cached, new, at_least=threshold)
-            return Verdict(score, budget.verifier) if score >= threshold else None
-        return Verdict(ALWAYS, RULES) if self._certain(verifier, budget, cached, new) else None
+        if budget is not None and budget.shipped < ALWAYS:
+            score = verifier.score(cached, new, at_least=budget.shipped)
+            if score >= budget.threshold(tenant):
+                return Verdict(score, budget.verifier)
+            if score < budget.shipped:
+                return None
+        # Where reports raised the threshold, or nothing else may be served, the same words still are.
+        return Verdict(ALWAYS, RULES) if self._rules.same(cached, new) else None
 
     def ban(self, entry: bytes, asked: bytes) -> None:
         """Never again let what is kept under one key answer the request of the other."""
@@ -137,12 +137,6 @@ class Judge:
     def reports(self) -> int:
         """Rewordings reported wrong, of all tenants, in the time that counts."""
         return 0 if self._budget is None else self._budget.reports
-
-    def _certain(self, verifier: Verifier, budget: Budget, cached: Turns, new: Turns) -> bool:
-        """Whether both are the same words. Reports must not let pass what the verifier alone would have refused."""
-        if not self._rules.same(cached, new):
-            return False
-        return math.isinf(budget.shipped) or verifier.score(cached, new) >= budget.shipped
 
     def _budget_of(self, verifier: str) -> Budget | None:
         return self._budget if self._budget is not None and self._budget.verifier == verifier else None
