@@ -12,7 +12,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 SHIPPED = {
     "default": "the wheel will not be able to route",
     "verifier": "the wheel's cache will judge rewordings by rule alone",
