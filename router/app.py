@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -19,9 +18,10 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.cache import Cache, NullCache, SemanticCache
+from router.cache import Cache, CacheFile, NoFile, NullCache, SemanticCache, elapsed_s
 from router.gateway import Gateway
 from router.http.auth import Doorman
+from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
 from router.http.feedback import feedback
@@ -56,19 +56,35 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     pointer = Pointer(settings.home_path)
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
+    in_use = load_in_use(settings)
     gateway = Gateway(
-        in_use=load_in_use(settings),
+        in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings),
+        cache=_cache(settings, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=Ledger.open(settings.home_path / LEDGER_FILE),
         metrics=Metrics(),
         fallback=settings.fallback,
         when_unfamiliar=settings.unfamiliar,
+        single_flight=settings.cache_single_flight,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
-        route_handlers=[chat_completions, route, feedback, list_models, get_model, health, stats, cache_stats, metrics],
+        route_handlers=[
+            chat_completions,
+            route,
+            feedback,
+            list_models,
+            get_model,
+            health,
+            stats,
+            metrics,
+            cache_stats,
+            list_entries,
+            show_entry,
+            evict_entry,
+            evict_entries,
+        ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
@@ -82,7 +98,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings) -> Cache:
+def _cache(settings: Settings, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -91,7 +107,8 @@ def _cache(settings: Settings) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
-        clock=time.monotonic,
+        clock=elapsed_s,
+        file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
     )
 
 
@@ -101,6 +118,7 @@ async def _lifespan(gateway: Gateway) -> AsyncIterator[None]:
     upstreams = _configured(gateway.upstreams)
     for upstream in upstreams:
         await upstream.start()
+    gateway.cache.start()
     warming = asyncio.create_task(_preload_prices(upstreams))
     try:
         yield
@@ -108,6 +126,7 @@ async def _lifespan(gateway: Gateway) -> AsyncIterator[None]:
         warming.cancel()
         for upstream in upstreams:
             await upstream.aclose()
+        await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
     "artifacts": "router.commands.artifacts",
+    "cache": "router.commands.cache",
     "ledger": "router.commands.ledger",
     "drift": "router.commands.drift",
 }

@@ -8,6 +8,7 @@
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
+    ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
         ├── Unauthenticated       401: no key, or one that we do not know
@@ -15,8 +16,10 @@
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
+        ├── UnknownEntry          404: the id names no cached answer of the caller's
         ├── MethodNotAllowed      405: the path exists, the method does not
-        ├── NotCached             404: only a cached answer was wanted, and there is none
+        ├── NotCached             404: the model was `cache`, and there is no cached answer
+        ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
         ├── BodyTimeout           408: the body stopped coming
         ├── BodyTooLarge          413
         ├── HeadersTooLarge       431
@@ -65,6 +68,10 @@ class DataError(UnderdogError):
 
 class LedgerError(UnderdogError):
     """The ledger failed to open, read or write."""
+
+
+class CacheError(UnderdogError):
+    """The cache's file, or what is wanted of it, cannot be had; for commands. No request ever fails by it."""
 
 
 class ApiError(UnderdogError):
@@ -149,6 +156,14 @@ class UnknownRequest(ApiError):
     default_code = "request_not_found"
 
 
+class UnknownEntry(ApiError):
+    """The id names no cached answer of the caller's, or more than one."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "entry_not_found"
+
+
 class MethodNotAllowed(ApiError):
     """The path exists, the method does not. ``allow`` lists those that do, as the header of that name has them."""
 
@@ -191,11 +206,19 @@ class BodyTooLarge(ApiError):
 
 
 class NotCached(ApiError):
-    """The caller asked for a cached answer only, and there is none."""
+    """The caller asked for the model ``cache``, and there is no cached answer."""
 
     status = 404
     type = "invalid_request_error"
     default_code = "not_cached"
+
+
+class OnlyIfCached(ApiError):
+    """The caller's ``cache-control`` allows only a cached answer, and there is none. The status is that of RFC 9111."""
+
+    status = 504
+    type = "invalid_request_error"
+    default_code = "only_if_cached"
 
 
 class NoUpstream(ApiError):

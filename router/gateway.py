@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from router.artifacts.in_use import InUse
-from router.cache import Cache, Embed, Hit, StreamFold, Ticket, replay
-from router.errors import NotCached, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.cache import Cache, Embed, Flights, Hit, StreamFold, Ticket, replay
+from router.errors import NotCached, OnlyIfCached, UpstreamBroken, UpstreamError, UpstreamRefused
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
@@ -124,9 +124,11 @@ class Gateway:
         metrics: Metrics,
         fallback: bool,
         when_unfamiliar: WhenUnfamiliar,
+        single_flight: bool = True,
     ) -> None:
         self.upstreams = upstreams
         self.cache = cache
+        self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
         self.metrics = metrics
         self.put_in_use(in_use)
@@ -152,8 +154,8 @@ class Gateway:
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
         """Answer one request.
 
-        The exact cache comes first, since it needs no encoder; then the score, the decision, the semantic cache,
-        the upstream.
+        The exact cache comes first, since it needs no encoder, and with it the answer that an equal request is just
+        being given; then the score, the decision, the semantic cache, the upstream.
 
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
@@ -163,16 +165,19 @@ class Gateway:
         threshold = in_use.dial.threshold(call.tuning)
         settlement.promised(self.promise(in_use, call.tuning))
         ticket = self._ticket(call, in_use, threshold)
-        hit = self.cache.exact(ticket)
+        settlement.ticketed(ticket)
+        hit = await self._flights.exact(ticket, lead=settlement.leads)
         if hit is not None:
             return _replayed(call, hit, settlement)
         decision, embed = self._timed_decision(call, in_use, threshold, settlement)
         settlement.will_cache(self.cache, ticket, embed)
-        hit = self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
+        hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
         if hit is not None:
             return _replayed(call, hit, settlement)
         if call.tuning.cache_only:
             raise NotCached("There is no cached answer to this request.")
+        if ticket.only_if_cached:
+            raise OnlyIfCached("There is no cached answer to this request, and 'only-if-cached' allows no other.")
         return await self._ask(call, decision, settlement)
 
     def preview(self, call: Call) -> RoutePreview:
@@ -245,17 +250,20 @@ class Gateway:
 
     def _ticket(self, call: Call, in_use: InUse, threshold: float) -> Ticket:
         pinned = pinned_route(call.tuning, self.models)
-        rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}"
+        rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}|unfamiliar={self._when_unfamiliar}"
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
-        return self.cache.ticket(
+        ticket = self.cache.ticket(
             tenant=call.principal.tenant,
             # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
-            policy=f"{in_use.digest}|{rule}|{self.models.weak}|{self.models.strong}",
+            policy=f"{in_use.digest}|{rule}|{_named(self.upstreams.weak)}|{_named(self.upstreams.strong)}",
             request=call.request,
             body=body,
             cache_control=call.cache_control,
+            encoder=in_use.scorer.manifest.encoder.sha256,
         )
+        ticket.only_if_cached |= call.tuning.cache_only
+        return ticket
 
     def _expected_cost(self, call: Call, decision: Decision) -> Cost:
         limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
@@ -364,7 +372,8 @@ def _replayed(call: Call, hit: Hit, settlement: Settlement) -> Answer:
     settlement.first_byte()
     if not call.streams:
         return WholeAnswer(bytes(hit.answer.body))
-    return StreamedAnswer(_each(replay(hit.answer.body, include_usage=call.wants_usage_chunk)))
+    chunks = replay(hit.answer.body, include_usage=call.wants_usage_chunk, pieces=hit.answer.pieces)
+    return StreamedAnswer(_each(chunks))
 
 
 async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -386,6 +395,10 @@ def _is_transient(error: UpstreamError) -> bool:
 
 def _priced(upstream: Upstream) -> ModelRef:
     return ModelRef(upstream.provider, upstream.model)
+
+
+def _named(upstream: Upstream | None) -> str:
+    return "" if upstream is None else f"{upstream.provider}/{upstream.model}"
 
 
 def _reference(upstream: Upstream | None) -> ModelRef | None:

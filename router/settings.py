@@ -91,12 +91,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     cache_ttl_s: Annotated[Positive, Meta(description="Seconds that a cached answer lives.")] = 86_400.0
     cache_max_entries: Annotated[
-        Annotated[int, Meta(ge=1)], Meta(description="Entries kept before the oldest unused go.")
+        Annotated[int, Meta(ge=1)], Meta(description="Entries kept before those go that save least per byte.")
     ] = 50_000
     cache_max_mb: Annotated[Positive, Meta(description="Megabytes of cached answers kept.")] = 256.0
+    cache_path: Annotated[
+        str | None,
+        Meta(description="File that keeps cached answers over restarts, or `off`; none takes cache.sqlite3 in `home`."),
+    ] = None
     cache_max_temperature: Annotated[
         Annotated[float, Meta(ge=0, le=2)], Meta(description="Do not cache requests above this temperature.")
     ] = 1.0
+    cache_single_flight: Annotated[
+        bool, Meta(description="Let equal requests at the same moment wait for the answer to the first of them.")
+    ] = True
 
     home: Annotated[
         str | None, Meta(description="Folder for the ledger and the fetched LLM; none takes ~/.local/share/underdog.")
@@ -128,6 +135,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return Path(self.home).expanduser()
         base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
         return Path(base).expanduser() / "underdog"
+
+    @property
+    def cache_file(self) -> Path | None:
+        """The file of the cache; None where it is kept in memory only."""
+        if not self.cache or self.cache_path == "off":
+            return None
+        return Path(self.cache_path).expanduser() if self.cache_path else self.home_path / "cache.sqlite3"
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}

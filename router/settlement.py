@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from router.cache import Cache, Embed, Hit, StreamFold, Ticket, read_answer
+from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
@@ -63,8 +63,9 @@ class Settlement:
         self._decision_us: float | None = None
         self._promise: str | None = None
         self._served: ModelRef | None = None
+        self._ticket: Ticket | None = None
+        self._flight: Flight | None = None
         self._hit: Hit | None = None
-        self._bypass = False
         self._first_token_ms: float | None = None
         self._fold: StreamFold | None = None
         self._body: bytes | None = None
@@ -96,9 +97,16 @@ class Settlement:
         if took_us is not None:
             self._decision_us = took_us
 
+    def ticketed(self, ticket: Ticket) -> None:
+        """The cache has said what it may do with the request."""
+        self._ticket = ticket
+
+    def leads(self, flight: Flight) -> None:
+        """Equal requests wait for this one, until it is settled."""
+        self._flight = flight
+
     def will_cache(self, cache: Cache, ticket: Ticket, embed: Embed) -> None:
         """Where a whole answer is kept."""
-        self._bypass = ticket.bypass is not None
         self._keep = lambda answer: cache.store(ticket, answer, embed)
 
     def served_from_cache(self, hit: Hit) -> None:
@@ -155,7 +163,7 @@ class Settlement:
         headers = {"x-request-id": self.request_id}
         if self._hit is not None:
             headers |= _answer_headers(self._hit.answer)
-            headers["x-router-cache-similarity"] = f"{self._hit.similarity:.4f}"
+            headers["age"] = str(int(self._hit.age_s))
         if self._decision is not None:
             headers |= _decision_headers(self._decision, hit=self._hit)
         if (promise := self._kept_promise()) is not None:
@@ -163,6 +171,7 @@ class Settlement:
         if self._request is not None:
             headers["x-router-artifact"] = self._artifact
             headers["x-router-cache"] = self._cache_outcome()
+            headers["x-router-cache-similarity"] = f"{self._similarity():.4f}"
         if self._usage is not None:
             headers |= _cost_headers(self.cost)
         return headers
@@ -183,6 +192,9 @@ class Settlement:
         self._usage = self._attempt("counting its tokens", self._settled_usage)
         self._written = self._attempt("writing its ledger row", self._hand_over)
         self._attempt("keeping its answer", self._cache_answer)
+        if self._flight is not None:
+            # After its answer is kept: whoever waits looks there.
+            self._flight.land(abandoned=self._cancelled)
 
     def _attempt(self, step: str, do: Callable[[], T]) -> T | None:
         """What ``do`` gives, or None where it fails: no answer may be lost over its bookkeeping."""
@@ -232,6 +244,8 @@ class Settlement:
             win_rate=decision.win_rate,
             threshold=decision.threshold,
             reason=decision.reason,
+            pieces=self._fold.pieces if self._fold is not None else None,
+            cost_usd=self.cost.usd,
         )
         self._keep(answer)
 
@@ -258,7 +272,13 @@ class Settlement:
     def _cache_outcome(self) -> CacheOutcome:
         if self._hit is not None:
             return self._hit.kind
-        return "bypass" if self._bypass else "miss"
+        return self._ticket.outcome if self._ticket is not None else "bypass"
+
+    def _similarity(self) -> float:
+        """Of the answer given; without one, of the nearest question that is kept."""
+        if self._hit is not None:
+            return self._hit.similarity
+        return self._ticket.similarity if self._ticket is not None else 0.0
 
     def _row(self) -> LedgerRow:
         usage = self._usage or Usage()

@@ -191,7 +191,8 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
 class CachedAnswer(Struct, frozen=True, kw_only=True):
     """A complete answer as the cache keeps it: the upstream's own JSON body (a ``chat.completion``) and what it took.
 
-    ``body`` is replayed as it is for a plain request and re-framed into events for a streamed one.
+    ``body`` is replayed as it is for a plain request and re-framed into events for a streamed one: its text in
+    ``pieces`` of so many characters where it came as a stream. ``cost_usd``: what it cost, None where that is unknown.
     """
 
     body: Raw
@@ -201,6 +202,8 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
     win_rate: float | None = None
     threshold: float | None = None
     reason: str = "win-rate"
+    pieces: tuple[int, ...] | None = None
+    cost_usd: Decimal | None = None
 
 
 __all__ = [

@@ -1,22 +1,38 @@
 """The semantic cache in front of both models: exact repeats, and rewordings that a verifier is sure of."""
 
+from router.cache.administration import Administration
 from router.cache.cache import SemanticCache
+from router.cache.clock import elapsed_s
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket
+from router.cache.disk.file import CacheFile, FileStatus, NoFile
+from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
+from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
 __all__ = [
     "Accept",
+    "Administration",
     "AnswerFacts",
     "Cache",
+    "CacheFile",
     "CacheStats",
     "Embed",
+    "EntryDetail",
+    "EntryList",
+    "FileStatus",
+    "Flight",
+    "Flights",
     "Hit",
+    "NoFile",
     "NullCache",
+    "Order",
+    "Selection",
     "SemanticCache",
     "StreamFold",
     "Ticket",
+    "elapsed_s",
     "read_answer",
     "replay",
     "would_hit",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
+from router.cache.administration import Administration
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
-from router.cache.fingerprint import Fingerprint, fingerprint
-from router.cache.index import FloatArray, Neighbour, PartitionIndex
+from router.cache.disk.file import NoFile, Persistence
+from router.cache.disk.rows import Kept
+from router.cache.fingerprint import Fingerprint, fingerprint, question_of
+from router.cache.index import FloatArray, PartitionIndex
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.store import Entry, MemoryStore, Store, entry_size
 from router.cache.verify import Verifier, WordingVerifier
@@ -22,11 +28,21 @@ from router.types import CachedAnswer, ChatRequest
 logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES = 256 * 2**20
-CANDIDATES = 8
+CANDIDATES = 4
 """Neighbours that the verifier is asked about, nearest first."""
 
 MIN_SIMILARITY = 0.5
 """Cosine below which a neighbour is no candidate. It bounds work, not risk: the verifier alone decides."""
+
+VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
+"""Threads that verify: one processor is left to the event loop."""
+
+
+class Candidate(NamedTuple):
+    """A kept entry whose question lies near a new one's, by cosine."""
+
+    entry: Entry
+    similarity: float
 
 
 class _Tally(msgspec.Struct):
@@ -42,14 +58,18 @@ class _Tally(msgspec.Struct):
 class SemanticCache:
     """Answers repeated questions, and rewordings of which a verifier is sure.
 
+    Looking up an exact request, finding candidates and storing cost microseconds and run where they are called. The
+    verifier costs milliseconds: ``semantic`` runs it in a thread, and only where there are candidates.
+
     Args:
         ttl_s: seconds that an answer lives, by ``clock``.
-        max_entries: answers kept at most; the least recently used go first.
+        max_entries: answers kept at most; those whose repeats save least per byte go first.
         max_bytes: bytes of answers, questions and vectors kept at most.
         max_temperature: requests above it are passed by.
         semantic: whether rewordings may hit at all.
         clock: monotonic seconds.
-        verifier: decides whether two questions ask for the same answer.
+        file: keeps answers across restarts, once ``start`` is called.
+        verifier: decides whether two texts ask for the same answer; it is used by several threads at once.
     """
 
     def __init__(
@@ -62,16 +82,28 @@ class SemanticCache:
         semantic: bool = True,
         clock: Callable[[], float] = time.monotonic,
         verifier: Verifier | None = None,
+        file: Persistence | None = None,
     ) -> None:
         self._ttl_s = ttl_s
         self._max_temperature = max_temperature
         self._semantic = semantic
         self._clock = clock
         self._verifier: Verifier = verifier or WordingVerifier()
+        self._verifying = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
         self._index = PartitionIndex()
-        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._unindex)
+        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
         self._tally = _Tally()
         self._lock = threading.RLock()
+        self._file: Persistence = file or NoFile()
+        self.administration = Administration(self._entries, self._file, self._lock, clock)
+
+    def start(self) -> None:
+        """Begin to take up what the file holds, and to write down what changes, in the background."""
+        self._file.start(self, self._clock)
+
+    def close(self) -> None:
+        """Write down what is not yet. Blocks until then."""
+        self._file.close()
 
     def ticket(
         self,
@@ -81,6 +113,7 @@ class SemanticCache:
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """Make the keys of a request and say what the cache may do with it.
 
@@ -90,22 +123,37 @@ class SemanticCache:
             request: the typed view of ``body``.
             body: the decoded raw body.
             cache_control: the request's ``cache-control`` header.
+            encoder: names what makes this request's vector.
         """
+        control = parse_cache_control(cache_control)
+        aside = Ticket(None, may_read=False, may_write=False, only_if_cached=control.only_if_cached)
         try:
-            control = parse_cache_control(cache_control)
             rule = request_rule(RequestFacts(request, body, control, self._max_temperature))
             if rule is not None and rule.forbids_store:
-                return Ticket(None, may_read=False, may_write=False, bypass=rule.name)
+                return msgspec.structs.replace(aside, bypass=rule.name)
             keys = fingerprint(tenant=tenant, policy=policy, request=request, body=body)
+            question = question_of(request) if self._semantic and keys.turns is not None else None
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("ticket", error)
-            return Ticket(None, may_read=False, may_write=False, bypass="error")
-        name = rule.name if rule is not None else None
-        return Ticket(keys, may_read=rule is None, may_write=True, bypass=name, max_age_s=control.max_age_s)
+            return msgspec.structs.replace(aside, bypass="error")
+        return Ticket(
+            keys,
+            may_read=rule is None,
+            may_write=True,
+            bypass=rule.name if rule is not None else None,
+            max_age_s=control.max_age_s,
+            only_if_cached=control.only_if_cached,
+            question=question,
+            tenant=tenant,
+            encoder=encoder,
+        )
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
-        """The exact step, then the semantic one."""
-        return self.exact(ticket) or self.semantic(ticket, embed, accept)
+        """The exact step, then the semantic one, all in the calling thread: for tools and tests."""
+        hit = self.exact(ticket)
+        if hit is not None or not ticket.may_read:
+            return hit
+        return self._counted(self._verified(ticket, self._candidates(ticket, embed, accept), accept))
 
     def exact(self, ticket: Ticket) -> Hit | None:
         """The answer kept for this very request, or None. Counts hits and bypasses; ``semantic`` counts misses."""
@@ -115,6 +163,8 @@ class SemanticCache:
         try:
             with self._lock:
                 hit = self._hit(ticket, ticket.keys.exact, "exact", 1.0)
+                if hit is not None:
+                    self._used(ticket.keys.exact)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("exact lookup", error)
             return None
@@ -122,26 +172,28 @@ class SemanticCache:
             self._tally.hits_exact += 1
         return hit
 
-    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
-        """The answer kept for a rewording of this question, or None. Call it after ``exact`` gave nothing.
+    async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+        """The answer kept for a rewording of this request, or None. Call it after ``exact`` gave nothing.
+
+        It waits for a thread where there are candidates, and runs through at once where there are none.
 
         Args:
             ticket: of this request.
             embed: gives the question's unit vector; not called where nothing could be found.
             accept: may refuse a candidate, for instance one that came from a model too weak for this question.
         """
-        if not ticket.may_read or ticket.keys is None:
+        if not ticket.may_read:
             return None
-        hit: Hit | None = None
+        candidates = self._candidates(ticket, embed, accept)
+        if not candidates:
+            return self._counted(None)
         try:
-            hit = self._reworded(ticket, ticket.keys, embed, accept)
+            loop = asyncio.get_running_loop()
+            hit = await loop.run_in_executor(self._verifying, self._verified, ticket, candidates, accept)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
-        if hit is not None:
-            self._tally.hits_semantic += 1
-        else:
-            self._tally.misses += 1
-        return hit
+            hit = None
+        return self._counted(hit)
 
     def store(self, ticket: Ticket, answer: CachedAnswer, embed: Embed) -> bool:
         """Keep an answer, if the rules allow it. True when it was kept."""
@@ -168,6 +220,9 @@ class SemanticCache:
             partitions=self._index.partitions,
             evictions=self._entries.counts.evictions,
             expired=self._entries.counts.expired,
+            departed={str(reason): count for reason, count in self._entries.counts.departed.items()},
+            saved_usd=float(round(self._entries.counts.saved_usd, 9)),
+            file=self._file.status(),
             hit_rate=hits / lookups if lookups else 0.0,
             hits_exact=tally.hits_exact,
             hits_semantic=tally.hits_semantic,
@@ -185,28 +240,88 @@ class SemanticCache:
             how many there were.
         """
         with self._lock:
-            return self._entries.clear()
+            cleared = self._entries.clear()
+            self._file.wipe()
+        return cleared
 
-    def _reworded(self, ticket: Ticket, keys: Fingerprint, embed: Embed, accept: Accept | None) -> Hit | None:
-        if not self._semantic or keys.question is None or keys.partition not in self._index:
-            return None
-        vector = self._vector(ticket, keys.question, embed)
-        if vector is None:
-            return None
+    def purge(self) -> int:
+        """Let go of what has expired.
+
+        Returns:
+            how many entries that were.
+        """
         with self._lock:
-            for neighbour in self._index.nearest(keys.partition, vector, CANDIDATES):
-                if neighbour.similarity < MIN_SIMILARITY:
-                    break
-                hit = self._verified(ticket, self._prepared(ticket, keys.question), neighbour)
-                if hit is not None and (accept is None or accept(hit.answer)):
-                    return hit
-        return None
+            return self._entries.purge(self._clock())
 
-    def _verified(self, ticket: Ticket, new: Any, neighbour: Neighbour) -> Hit | None:
-        cached = self._entries.peek(neighbour.exact)
-        if cached is None or not self._verifier.same(cached.prepared, new):
-            return None
-        return self._hit(ticket, neighbour.exact, "semantic", neighbour.similarity)
+    def restore(self, batch: list[Kept], outdated: Callable[[bytes], bool]) -> int:
+        """Take up entries of the file but for those that are here or ``outdated``.
+
+        Returns:
+            how many it got through: fewer than there are where there is no room for more.
+        """
+        with self._lock:
+            for number, kept in enumerate(batch):
+                exact = kept.entry.exact
+                if self._entries.peek(exact) is not None or outdated(exact):
+                    continue
+                if not self._entries.has_room(kept.entry.size):
+                    return number
+                self._take_up(kept)
+        return len(batch)
+
+    def _take_up(self, kept: Kept) -> None:
+        now = self._clock()
+        entry = kept.entry
+        # The time to live may have been longer when it was stored.
+        expires_at = min(entry.expires_at, min(entry.stored_at, now) + self._ttl_s)
+        if expires_at <= now:
+            return
+        entry = msgspec.structs.replace(entry, expires_at=expires_at)
+        if self._entries.put(entry, now, kept.hits) and self._semantic and kept.vector is not None:
+            self._add_vector(entry, kept.vector)
+
+    def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
+        """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
+        keys = ticket.keys
+        if keys is None or ticket.question is None or keys.partition not in self._index:
+            return []
+        try:
+            vector = self._vector(ticket, embed)
+            if vector is None:
+                return []
+            with self._lock:
+                neighbours = self._index.nearest(keys.partition, vector, CANDIDATES)
+                ticket.similarity = min(max((near.similarity for near in neighbours), default=0.0), 1.0)
+                found = [(self._entries.peek(near.exact), near.similarity) for near in neighbours]
+            return [
+                Candidate(entry, similarity)
+                for entry, similarity in found
+                if entry is not None and similarity >= MIN_SIMILARITY and self._may_serve(ticket, entry, accept)
+            ]
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("semantic lookup", error)
+            return []
+
+    def _may_serve(self, ticket: Ticket, entry: Entry, accept: Accept | None) -> bool:
+        now = self._clock()
+        young = ticket.max_age_s is None or now - entry.stored_at <= ticket.max_age_s
+        return young and entry.expires_at > now and (accept is None or accept(entry.answer))
+
+    def _verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
+        """The first candidate that the verifier passes and that still lives by then."""
+        try:
+            for entry, similarity in candidates:
+                if not self._verifier.same(self._prepared_again(entry), self._prepared(ticket)):
+                    continue
+                with self._lock:
+                    hit = self._hit(ticket, entry.exact, "semantic", similarity)
+                # Another answer may stand there by now.
+                if hit is not None and (accept is None or accept(hit.answer)):
+                    self._used(entry.exact)
+                    return hit
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("semantic lookup", error)
+        return None
 
     def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
         now = self._clock()
@@ -218,29 +333,51 @@ class SemanticCache:
             return None
         return Hit(kind, min(similarity, 1.0), entry.answer, age_s)
 
+    def _used(self, exact: bytes) -> None:
+        with self._lock:
+            if self._entries.peek(exact) is not None:
+                self._file.used(exact, self._entries.used(exact))
+
+    def _prepared_again(self, entry: Entry) -> Any:
+        """What the verifier keeps of an entry, made now where the entry came from the file."""
+        if entry.prepared is None and entry.turns is not None:
+            prepared = msgspec.structs.replace(entry, prepared=self._verifier.prepare(entry.turns))
+            with self._lock:
+                self._entries.amend(entry, prepared)
+            return prepared.prepared
+        return entry.prepared
+
+    def _counted(self, hit: Hit | None) -> Hit | None:
+        if hit is not None:
+            self._tally.hits_semantic += 1
+        else:
+            self._tally.misses += 1
+        return hit
+
     def _keep(self, ticket: Ticket, keys: Fingerprint, answer: CachedAnswer, embed: Embed) -> bool:
-        vector = self._vector(ticket, keys.question, embed) if self._semantic and keys.question is not None else None
+        vector = self._vector(ticket, embed)
+        turns = keys.turns if vector is not None else None
         now = self._clock()
         # A body that is a slice of a larger buffer would keep all of it alive.
         answer = msgspec.structs.replace(answer, body=answer.body.copy())
         entry = Entry(
             exact=keys.exact,
             partition=keys.partition,
-            question=keys.question if vector is not None else None,
-            prepared=self._prepared(ticket, keys.question)
-            if vector is not None and keys.question is not None
-            else None,
+            turns=turns,
+            prepared=self._prepared(ticket) if turns is not None else None,
             answer=answer,
             stored_at=now,
             expires_at=now + self._ttl_s,
-            size=entry_size(
-                question=keys.question, answer=answer, vector_bytes=vector.nbytes if vector is not None else 0
-            ),
+            size=entry_size(turns=turns, answer=answer, vector_bytes=vector.nbytes if vector is not None else 0),
+            tenant=ticket.tenant,
+            encoder=ticket.encoder,
         )
         with self._lock:
             kept = self._entries.put(entry, now)
             if kept and vector is not None:
                 self._add_vector(entry, vector)
+            if kept:
+                self._file.keep(entry, vector, self._entries.hits(entry.exact))
         return kept
 
     def _add_vector(self, entry: Entry, vector: FloatArray) -> None:
@@ -251,20 +388,22 @@ class SemanticCache:
             self._entries.remove(entry.exact)
             raise
 
-    def _vector(self, ticket: Ticket, question: str, embed: Embed) -> FloatArray | None:
-        """The question's unit vector; None for a question without any token that the encoder knows."""
+    def _vector(self, ticket: Ticket, embed: Embed) -> FloatArray | None:
+        """The question's unit vector; None where no rewording may hit, or no token of it is known to the encoder."""
+        if ticket.question is None:
+            return None
         if ticket.vector is None:
-            ticket.vector = np.ascontiguousarray(embed(question), dtype=np.float32)
-        vector: FloatArray = ticket.vector
-        return vector if vector.any() else None
+            ticket.vector = np.ascontiguousarray(embed(ticket.question), dtype=np.float32)
+        return ticket.vector if ticket.vector.any() else None
 
-    def _prepared(self, ticket: Ticket, question: str) -> Any:
-        if ticket.prepared is None:
-            ticket.prepared = self._verifier.prepare(question)
+    def _prepared(self, ticket: Ticket) -> Any:
+        if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:
+            ticket.prepared = self._verifier.prepare(ticket.keys.turns)
         return ticket.prepared
 
-    def _unindex(self, entry: Entry) -> None:
+    def _dropped(self, entry: Entry) -> None:
         self._index.remove(entry.partition, entry.exact)
+        self._file.forget(entry.exact)
 
     def _failed(self, step: str, error: Exception) -> None:
         # The kind of error and no more: its message may quote a prompt.

@@ -7,22 +7,26 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from router.cache.administration import Administration
+from router.cache.disk.file import FileStatus
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
+from router.cache.rules import parse_cache_control
 from router.types import CachedAnswer, ChatRequest
 
 Embed = Callable[[str], FloatArray]
 """Text to a unit vector, float32 [dim]."""
 
 Accept = Callable[[CachedAnswer], bool]
-"""The caller's last word on a semantic candidate."""
+"""The caller's word on a semantic candidate; may be asked more than once, and from another thread."""
 
 
 class Ticket(msgspec.Struct):
     """One request at the cache. ``bypass`` names the rule for which the cache stands aside, if one does.
 
-    The question is embedded and prepared for the verifier at most once: ``vector`` and ``prepared`` are kept for the
-    store.
+    ``question`` is the text whose vector finds candidates, None where no rewording may hit. It is embedded at most
+    once, and its turns are prepared for the verifier at most once: ``vector`` and ``prepared`` are kept for the store.
+    ``similarity`` is the cosine, 0..1, of the nearest kept question, 0 as long as none was looked for.
     """
 
     keys: Fingerprint | None
@@ -30,13 +34,18 @@ class Ticket(msgspec.Struct):
     may_write: bool
     bypass: str | None = None
     max_age_s: float | None = None
-    vector: Any = None
+    only_if_cached: bool = False
+    question: str | None = None
+    vector: FloatArray | None = None
     prepared: Any = None
+    similarity: float = 0.0
+    tenant: str = ""
+    encoder: str = ""
 
     @property
-    def question(self) -> str | None:
-        """The text to embed, where a rewording of it may hit."""
-        return self.keys.question if self.keys is not None else None
+    def may_share(self) -> bool:
+        """Whether the answer that an equal request is just being given would do."""
+        return self.may_read and self.may_write and not self.only_if_cached and self.max_age_s != 0
 
     @property
     def outcome(self) -> Literal["miss", "bypass"]:
@@ -54,7 +63,11 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups."""
+    """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups.
+
+    ``departed`` counts entries that left, by reason (see ``Departure``); ``evictions`` and ``expired`` are two of them.
+    ``saved_usd`` is what the hits saved, as far as prices are known.
+    """
 
     enabled: bool = True
     entries: int = 0
@@ -70,10 +83,26 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     errors: int = 0
     hit_rate: float = 0.0
+    departed: dict[str, int] = {}
+    saved_usd: float = 0.0
+    file: FileStatus = FileStatus()
 
 
 class Cache(Protocol):
-    """What the gateway needs of a cache. No call raises."""
+    """What the gateway needs of a cache. No call of a request's raises.
+
+    ``administration`` is for whoever runs the server.
+    """
+
+    administration: Administration
+
+    def start(self) -> None:
+        """Begin what goes on in the background."""
+        ...
+
+    def close(self) -> None:
+        """Write down what is not yet. Blocks until then."""
+        ...
 
     def ticket(
         self,
@@ -83,6 +112,7 @@ class Cache(Protocol):
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """Make the keys of a request, and say what the cache may do with it."""
         ...
@@ -95,8 +125,8 @@ class Cache(Protocol):
         """The answer kept for this very request."""
         ...
 
-    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
-        """The answer kept for a rewording of this question; to be called where ``exact`` gave nothing."""
+    async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+        """The answer kept for a rewording of this request; to be called where ``exact`` gave nothing."""
         ...
 
     def store(self, ticket: Ticket, answer: CachedAnswer, embed: Embed) -> bool:
@@ -115,6 +145,15 @@ class Cache(Protocol):
 class NullCache:
     """A cache that is off: every request passes it by."""
 
+    def __init__(self) -> None:
+        self.administration = Administration.of_nothing()
+
+    def start(self) -> None:
+        """Nothing to begin."""
+
+    def close(self) -> None:
+        """Nothing to write."""
+
     def ticket(
         self,
         *,
@@ -123,9 +162,11 @@ class NullCache:
         request: ChatRequest,
         body: Mapping[str, Any],
         cache_control: str | None = None,
+        encoder: str = "",
     ) -> Ticket:
         """A ticket that stands aside."""
-        return Ticket(None, may_read=False, may_write=False, bypass="cache-off")
+        control = parse_cache_control(cache_control)
+        return Ticket(None, may_read=False, may_write=False, bypass="cache-off", only_if_cached=control.only_if_cached)
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """Nothing."""
@@ -135,7 +176,7 @@ class NullCache:
         """Nothing."""
         return None
 
-    def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
+    async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """Nothing."""
         return None
 

@@ -1,9 +1,9 @@
 """Keys of the cache: who may share an answer with whom.
 
 Two keys come from one pass over a request. The *exact* key covers everything that shapes the answer. The *partition*
-covers the same without the wording of the last user message: inside one partition that wording is all that differs, so
-a verifier need judge nothing else. Tenants, routing policies, models, system prompts, histories, tools, parameters and
-unknown fields never meet.
+covers the same without the wording of what user and assistant said: inside one partition that wording is all that
+differs, and the verifier judges it turn by turn. Tenants, routing policies, models, system prompts, tools, parameters,
+unknown fields, the roles of all messages and whatever of a message is not plain text never meet.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.scoring.wording import MAX_CHARS
-from router.types import ChatRequest, Message
+from router.scoring.prompt import prompt_text
+from router.types import ChatRequest
 
-KEY_VERSION = b"underdog-cache-1"
+KEY_VERSION = b"underdog-cache-2"
 """Goes into every key: a change in how keys are made must never let an old entry answer."""
 
-Standing = Literal["belongs", "delivery"]
+MAX_TURN_CHARS = 600
+"""Longest text that counts as wording. A longer one is part of the partition: its turn must be the same, letter by
+letter, and where it is the question itself only the exact request can hit."""
 
-FIELD_POLICY: Mapping[str, tuple[Standing, str]] = {
-    "messages": ("belongs", "the question itself, with its system prompt and history"),
+Standing = Literal["belongs", "wording", "delivery"]
+Policy = Mapping[str, tuple[Standing, str]]
+
+FIELD_POLICY: Policy = {
+    "messages": ("belongs", "the conversation; `MESSAGE_POLICY` says what of a message may be reworded"),
     "model": ("belongs", "another model, or another dial hidden in a model name, answers differently"),
     "temperature": ("belongs", "a sampling parameter"),
     "top_p": ("belongs", "a sampling parameter"),
@@ -41,19 +46,30 @@ extension may each change the answer, and a needless miss costs less than anothe
 table with ``ChatRequest``, so that a new field needs a decision.
 """
 
+MESSAGE_POLICY: Policy = {
+    "role": ("belongs", "who speaks, and how many turns there are"),
+    "content": ("wording", "where it is a plain text that user or assistant wrote; else it belongs"),
+    "name": ("belongs", "tells speakers of one role apart"),
+    "tool_calls": ("belongs", "what a tool was asked"),
+    "tool_call_id": ("belongs", "which call a tool answers"),
+}
+"""The same for the fields of a message, ``wording`` being in the exact key alone. Fields not named here belong."""
+
 DELIVERY_FIELDS = frozenset(name for name, (standing, _) in FIELD_POLICY.items() if standing == "delivery")
+REWORDABLE_ROLES = frozenset({"user", "assistant"})
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
     """The keys of one request.
 
-    ``exact`` and ``partition`` are 32-byte digests. ``question`` is the last user message's text where only its wording
-    may differ within the partition; None where the request can be matched exactly or not at all.
+    ``exact`` and ``partition`` are 32-byte digests. ``turns`` are the texts, in order, that may be worded otherwise
+    within the partition, the question last; equal partitions have equally many. None where the request can be matched
+    exactly or not at all.
     """
 
     exact: bytes
     partition: bytes
-    question: str | None
+    turns: tuple[str, ...] | None
 
 
 def fingerprint(*, tenant: str, policy: str, request: ChatRequest, body: Mapping[str, Any]) -> Fingerprint:
@@ -63,45 +79,49 @@ def fingerprint(*, tenant: str, policy: str, request: ChatRequest, body: Mapping
         tenant: whose request it is.
         policy: whatever outside the body decides which model answers (the resolved threshold, a pin, the artifact).
         request: the typed view of ``body``.
-        body: the decoded raw body, unknown fields included.
+        body: the decoded raw body.
 
     Raises:
-        TypeError, ValueError: ``body`` holds something that JSON cannot express.
+        TypeError, ValueError, RecursionError: ``body`` holds something that JSON cannot express.
     """
     rest = {name: value for name, value in body.items() if name != "messages" and name not in DELIVERY_FIELDS}
-    messages: list[Any] = body["messages"]
+    messages: list[dict[str, Any]] = body["messages"]
+    wordings = [_wording(message) for message in messages]
+    shells = [
+        message if wording is None else {**message, "content": None}
+        for message, wording in zip(messages, wordings, strict=True)
+    ]
+    worded = [wording is not None for wording in wordings]
     shared = hashlib.blake2b(digest_size=32)
-    for part in (KEY_VERSION, _canonical([tenant, policy]), _canonical(rest), _canonical(messages[:-1])):
+    for part in (KEY_VERSION, *map(_canonical, ([tenant, policy], rest, shells, worded))):
         _feed(shared, part)
-    last = messages[-1]
     exact = shared.copy()
-    _feed(exact, b"exact")
-    _feed(exact, _canonical(last))
-    question = question_of(request.messages)
+    # As they came: a text and a list that holds it alone are one wording, and two requests.
+    _feed(exact, _canonical([message["content"] for message in messages if _wording(message) is not None]))
     _feed(shared, b"partition")
-    _feed(shared, _canonical({**last, "content": None} if question is not None else last))
-    return Fingerprint(exact.digest(), shared.digest(), question)
+    turns = tuple(wording for wording in wordings if wording is not None)
+    may_be_reworded = worded[-1] and request.messages[-1].role == "user"
+    return Fingerprint(exact.digest(), shared.digest(), turns if may_be_reworded else None)
 
 
-def question_of(messages: list[Message]) -> str | None:
-    """The text of the last message, if it is a user's and nothing but a text short enough to be reworded; else None."""
-    last = messages[-1]
-    if last.role != "user":
-        return None
-    if isinstance(last.content, str):
-        return _wording(last.content)
-    if last.content is None or len(last.content) != 1:
-        return None
-    part = last.content[0]
-    text = part.get("text")
-    if part.get("type") != "text" or len(part) != 2 or not isinstance(text, str):
-        return None
-    return _wording(text)
+def question_of(request: ChatRequest) -> str:
+    """The text whose vector finds candidates: the very one that is scored, so that it is encoded once."""
+    return prompt_text(request.messages)
 
 
-def _wording(text: str) -> str | None:
-    # Longer texts have no paraphrases worth looking for, and encoding them would cost the most.
-    return text if text.strip() and len(text) <= MAX_CHARS else None
+def _wording(message: Mapping[str, Any]) -> str | None:
+    """The text of a message that may be worded otherwise; None where all of it belongs in the partition."""
+    text = _plain_text(message.get("content")) if message.get("role") in REWORDABLE_ROLES else None
+    return text if text is not None and len(text) <= MAX_TURN_CHARS and text.strip() else None
+
+
+def _plain_text(content: Any) -> str | None:
+    if isinstance(content, str):
+        return content
+    match content:
+        case [{"type": "text", "text": str(text), **others}] if not others:
+            return text
+    return None
 
 
 def _feed(digest: hashlib.blake2b, part: bytes) -> None:

@@ -118,6 +118,7 @@ class StreamFold:
         self.usage: Usage | None = None
         self.started = False
         self.error: Any = None
+        self._lengths: list[int] = []
         self._open: set[int] = set()
         self._seen: set[int] = set()
         self._payloads: list[bytes] = []
@@ -144,6 +145,11 @@ class StreamFold:
             self._whole = False
         for choice in chunk.choices or ():
             self._follow(choice)
+
+    @property
+    def pieces(self) -> tuple[int, ...] | None:
+        """Characters of text in each chunk that carried text, the opening one first; None of several choices."""
+        return tuple(self._lengths) if self._seen == {0} else None
 
     def text(self) -> str:
         """The answer's text so far, all choices one after another."""
@@ -176,6 +182,8 @@ class StreamFold:
             self._seen.add(index)
             self._open.add(index)
         delta = choice.delta
+        if delta is not None and isinstance(delta.content, str):
+            self._lengths.append(len(delta.content))
         if not self.started and delta is not None:
             self.started = bool(
                 delta.content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ _WORD = re.compile(r"\s*\S+|\s+$")
 _encode = msgspec.json.Encoder().encode
 
 
-def replay(body: bytes | msgspec.Raw, *, include_usage: bool) -> Iterator[bytes]:
+def replay(body: bytes | msgspec.Raw, *, include_usage: bool, pieces: Sequence[int] | None = None) -> Iterator[bytes]:
     """The payloads of the ``chat.completion.chunk`` events that tell the same answer as a ``chat.completion`` body.
 
     Each choice opens with its role, goes on with its text in pieces and its tool calls, and closes with its finish
@@ -28,6 +28,8 @@ def replay(body: bytes | msgspec.Raw, *, include_usage: bool) -> Iterator[bytes]
     Args:
         body: a JSON ``chat.completion`` object.
         include_usage: whether the caller asked for usage: then it comes last, in a chunk without choices.
+        pieces: characters of the text that each chunk of the live stream carried (``StreamFold.pieces``), so that the
+            replay is cut where that was; None cuts after words.
 
     Raises:
         msgspec.MsgspecError: ``body`` is not JSON of that shape.
@@ -38,29 +40,26 @@ def replay(body: bytes | msgspec.Raw, *, include_usage: bool) -> Iterator[bytes]
     envelope = {**whole, "object": "chat.completion.chunk"}
     silence = {"usage": None} if include_usage else {}
     for choice in choices:
-        for event in _choice_events(choice):
+        for event in _choice_events(choice, pieces):
             yield _encode({**envelope, "choices": [event], **silence})
     if include_usage and usage is not None:
         yield _encode({**envelope, "choices": [], "usage": usage})
 
 
-def _choice_events(choice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _choice_events(choice: Mapping[str, Any], lengths: Sequence[int] | None) -> Iterator[dict[str, Any]]:
     message = dict(choice["message"])
     index = choice.get("index", 0)
     content = message.pop("content", None)
     tool_calls = message.pop("tool_calls", None) or ()
     opening = {"role": "assistant", **message}
-    if content is None or not isinstance(content, str):
-        opening["content"] = content
-    else:
-        opening["content"] = ""
+    texts = iter(_cut(content, lengths)) if isinstance(content, str) else iter(())
+    opening["content"] = next(texts, "") if isinstance(content, str) else content
     first = _event(index, opening)
     if choice.get("logprobs") is not None:
         first["logprobs"] = choice["logprobs"]
     yield first
-    if isinstance(content, str):
-        for piece in pieces(content):
-            yield _event(index, {"content": piece})
+    for piece in texts:
+        yield _event(index, {"content": piece})
     for position, call in enumerate(tool_calls):
         yield _event(index, {"tool_calls": [{"index": position, **call}]})
     known = ("index", "message", "logprobs", "finish_reason")
@@ -72,7 +71,19 @@ def _event(index: int, delta: dict[str, Any]) -> dict[str, Any]:
     return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
 
 
-def pieces(text: str) -> Iterator[str]:
+def _cut(text: str, lengths: Sequence[int] | None) -> Iterator[str]:
+    """The pieces of a text, that of the opening chunk first."""
+    if lengths is None or sum(lengths) != len(text):
+        yield ""
+        yield from pieces_of(text)
+        return
+    start = 0
+    for length in lengths:
+        yield text[start : start + length]
+        start += length
+
+
+def pieces_of(text: str) -> Iterator[str]:
     """Cut text after words into pieces of ``PIECE_CHARS`` or, for long text, what makes at most ``MAX_PIECES``.
 
     Joined they give the text again.

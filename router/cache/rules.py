@@ -14,20 +14,30 @@ PROVIDER_TEMPERATURE = 1.0
 
 
 class CacheControl(NamedTuple):
-    """The directives of a request's ``cache-control`` header that the cache honours."""
+    """The directives of a request's ``cache-control`` that the cache honours. Each only narrows what it may do."""
 
     no_store: bool = False
     no_cache: bool = False
+    only_if_cached: bool = False
     max_age_s: float | None = None
 
 
 def parse_cache_control(header: str | None) -> CacheControl:
-    """Read a ``cache-control`` request header; what cannot be understood is left out, as HTTP asks."""
+    """Read a ``cache-control`` request header; what cannot be understood is left out, as HTTP asks.
+
+    An age that is no number asks for an answer of no age; of several the least counts.
+    """
     if not header:
         return CacheControl()
-    directives = dict(_directive(part) for part in header.lower().split(","))
-    age = directives.get("max-age", "")
-    return CacheControl("no-store" in directives, "no-cache" in directives, float(age) if age.isdecimal() else None)
+    directives = [_directive(part) for part in header.lower().split(",")]
+    names = {name for name, _ in directives}
+    ages = [float(value) if value.isdecimal() else 0.0 for name, value in directives if name == "max-age"]
+    return CacheControl(
+        no_store="no-store" in names,
+        no_cache="no-cache" in names,
+        only_if_cached="only-if-cached" in names,
+        max_age_s=min(ages, default=None),
+    )
 
 
 def _directive(part: str) -> tuple[str, str]:

@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
+from router.cache.eviction import GreedyDual
+from router.cache.expiry import Expiries
+from router.cache.worth import saved_usd, worth_usd
 from router.types import CachedAnswer
 
-ENTRY_OVERHEAD = 1024
-"""Bytes of one entry beside its text and vector: keys, objects and table slots, rounded up."""
+ENTRY_OVERHEAD = 1536
+"""Bytes of one entry beside its text and vector: keys, objects, and its slots in tables and heaps, rounded up."""
+
+Departure = Literal["space", "expired", "replaced", "removed", "feedback"]
+"""Why an entry left: to make room, by its age, for a newer answer, by the operator, or as reported to be wrong."""
 
 
 class Entry(msgspec.Struct, frozen=True):
     """One kept answer.
 
-    ``prepared`` is what the verifier keeps of ``question``; both are None where only the exact request can hit. Times
-    are seconds of the cache's clock; ``size`` is in bytes, overhead included.
+    ``turns`` are the texts that the verifier compares (see ``Fingerprint``), the question last, and ``prepared`` is
+    what it keeps of them; both are None where only the exact request can hit, and ``prepared`` is also None in an entry
+    that was read from a file, until it is first a candidate. Times are seconds of the cache's clock; ``size`` is in
+    bytes, overhead included. ``encoder`` names what made the question's vector.
     """
 
     exact: bytes
     partition: bytes
-    question: str | None
+    turns: tuple[str, ...] | None
     prepared: Any
     answer: CachedAnswer
     stored_at: float
     expires_at: float
     size: int
+    tenant: str = ""
+    encoder: str = ""
 
 
-class StoreCounts(msgspec.Struct):
-    """What left the store, and why."""
+class StoreCounts:
+    """What left the store, and why; and what it saved while it was here, as far as prices are known."""
 
-    evictions: int = 0
-    expired: int = 0
+    def __init__(self) -> None:
+        self.departed: Counter[Departure] = Counter()
+        self.saved_usd = Decimal(0)
+
+    @property
+    def evictions(self) -> int:
+        """Entries that left to make room."""
+        return self.departed["space"]
+
+    @property
+    def expired(self) -> int:
+        """Entries that left by their age."""
+        return self.departed["expired"]
 
 
 class Store(Protocol):
-    """Entries by exact key. A persistent store can stand behind the same calls.
+    """Entries by exact key.
 
     ``on_drop`` is called with every entry that leaves, for whatever reason, so that an index can follow.
     """
@@ -49,30 +71,58 @@ class Store(Protocol):
     size: int
 
     def get(self, exact: bytes, now: float) -> Entry | None:
-        """The living entry under a key, marked as just used."""
+        """The living entry under a key."""
         ...
 
     def peek(self, exact: bytes) -> Entry | None:
         """The entry under a key, living or not."""
         ...
 
-    def put(self, entry: Entry, now: float) -> bool:
+    def used(self, exact: bytes) -> int:
+        """Count an answer from the entry under a key, which is here; gives how many there were."""
+        ...
+
+    def hits(self, exact: bytes) -> int:
+        """How often the entry under a key, which is here, has answered."""
+        ...
+
+    def amend(self, old: Entry, new: Entry) -> None:
+        """Put an entry in place of one that differs in nothing that the store looks at, if that is still here."""
+        ...
+
+    def put(self, entry: Entry, now: float, hits: int = 0) -> bool:
         """Keep an entry; False where it can never fit."""
         ...
 
-    def remove(self, exact: bytes) -> None:
-        """Let go of the entry under a key, if there is one."""
+    def has_room(self, size: int) -> bool:
+        """Whether an entry of so many bytes can be kept without another leaving."""
+        ...
+
+    def remove(self, exact: bytes, reason: Departure = "removed") -> bool:
+        """Let go of the entry under a key; False where there is none."""
+        ...
+
+    def purge(self, now: float) -> int:
+        """Let go of what has expired; gives how many entries that were."""
         ...
 
     def clear(self) -> int:
         """Let go of everything; gives how many entries that were."""
         ...
 
+    def entries(self) -> list[Entry]:
+        """All entries, the first stored first."""
+        ...
+
+    def rank(self, exact: bytes) -> float:
+        """Where the entry under a key, which is here, stands among those that may have to leave: the lowest first."""
+        ...
+
     def __len__(self) -> int: ...
 
 
 class MemoryStore:
-    """A store that ends with the process: least recently used entries go first.
+    """A store that ends with the process: entries whose repeats save least per byte go first (``GreedyDual``).
 
     Args:
         max_entries: entries kept at most.
@@ -86,48 +136,85 @@ class MemoryStore:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._on_drop = on_drop
-        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
-        # Every entry lives equally long, so the order of arrival is the order of expiry.
-        self._arrivals: OrderedDict[bytes, float] = OrderedDict()
+        self._entries: dict[bytes, Entry] = {}
+        self._ranking = GreedyDual()
+        self._expiries = Expiries()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, exact: bytes, now: float) -> Entry | None:
-        """The living entry under a key, marked as just used; None if there is none."""
+        """The living entry under a key; None if there is none."""
         entry = self._entries.get(exact)
         if entry is None:
             return None
         if entry.expires_at <= now:
-            self._drop(entry)
-            self.counts.expired += 1
+            self._drop(entry, "expired")
             return None
-        self._entries.move_to_end(exact)
         return entry
 
     def peek(self, exact: bytes) -> Entry | None:
-        """The entry under a key, living or not, its place in the order of use left alone."""
+        """The entry under a key, living or not."""
         return self._entries.get(exact)
 
-    def put(self, entry: Entry, now: float) -> bool:
-        """Keep an entry, in place of any under the same key; others leave to make room. False if it can never fit."""
-        self._purge(now)
-        self.remove(entry.exact)
+    def used(self, exact: bytes) -> int:
+        """Count an answer from the entry under a key, which is here; gives how many there were."""
+        self._ranking.touch(exact)
+        self.counts.saved_usd += saved_usd(self._entries[exact].answer, 1) or 0
+        return self.hits(exact)
+
+    def hits(self, exact: bytes) -> int:
+        """How often the entry under a key, which is here, has answered."""
+        return self._ranking.uses(exact) - 1
+
+    def amend(self, old: Entry, new: Entry) -> None:
+        """Put an entry in place of one that differs in nothing that the store looks at, if that is still here."""
+        if self._entries.get(old.exact) is old:
+            self._entries[old.exact] = new
+
+    def put(self, entry: Entry, now: float, hits: int = 0) -> bool:
+        """Keep an entry, in place of any under the same key; others leave to make room. False if it can never fit.
+
+        Args:
+            entry: what to keep.
+            now: by the clock of the entries.
+            hits: how often it has answered before; those of an entry that it replaces are added.
+        """
+        self.purge(now)
+        if entry.exact in self._entries:
+            hits += self.hits(entry.exact)
+            self._drop(self._entries[entry.exact], "replaced")
         if entry.size > self._max_bytes:
             return False
-        while len(self._entries) >= self._max_entries or self.size + entry.size > self._max_bytes:
-            self._drop(next(iter(self._entries.values())))
-            self.counts.evictions += 1
+        while not self.has_room(entry.size):
+            self._drop(self._entries[self._ranking.least()], "space")
         self._entries[entry.exact] = entry
-        self._arrivals[entry.exact] = entry.expires_at
+        self._ranking.add(entry.exact, worth=worth_usd(entry.answer), size=max(1, entry.size), uses=1 + hits)
+        self._expiries.add(entry.exact, entry.expires_at)
         self.size += entry.size
         return True
 
-    def remove(self, exact: bytes) -> None:
-        """Let go of the entry under a key, if there is one."""
+    def has_room(self, size: int) -> bool:
+        """Whether an entry of so many bytes can be kept without another leaving."""
+        return len(self._entries) < self._max_entries and self.size + size <= self._max_bytes
+
+    def remove(self, exact: bytes, reason: Departure = "removed") -> bool:
+        """Let go of the entry under a key; False where there is none."""
         entry = self._entries.get(exact)
         if entry is not None:
-            self._drop(entry)
+            self._drop(entry, reason)
+        return entry is not None
+
+    def purge(self, now: float) -> int:
+        """Let go of what has expired.
+
+        Returns:
+            how many entries that were.
+        """
+        before = len(self._entries)
+        for exact in self._expiries.due(now):
+            self._drop(self._entries[exact], "expired")
+        return before - len(self._entries)
 
     def clear(self) -> int:
         """Let go of everything.
@@ -135,27 +222,29 @@ class MemoryStore:
         Returns:
             how many entries that were.
         """
-        dropped = list(self._entries.values())
+        dropped = self.entries()
         for entry in dropped:
-            self._drop(entry)
+            self._drop(entry, "removed")
         return len(dropped)
 
-    def _drop(self, entry: Entry) -> None:
+    def entries(self) -> list[Entry]:
+        """All entries, the first stored first."""
+        return list(self._entries.values())
+
+    def rank(self, exact: bytes) -> float:
+        """Where the entry under a key, which is here, stands among those that may have to leave: the lowest first."""
+        return self._ranking.rank(exact)
+
+    def _drop(self, entry: Entry, reason: Departure) -> None:
         del self._entries[entry.exact]
-        del self._arrivals[entry.exact]
+        self._ranking.remove(entry.exact)
+        self._expiries.remove(entry.exact)
         self.size -= entry.size
+        self.counts.departed[reason] += 1
         self._on_drop(entry)
 
-    def _purge(self, now: float) -> None:
-        while self._arrivals:
-            exact, expires_at = next(iter(self._arrivals.items()))
-            if expires_at > now:
-                return
-            self._drop(self._entries[exact])
-            self.counts.expired += 1
 
-
-def entry_size(*, question: str | None, answer: CachedAnswer, vector_bytes: int) -> int:
-    """Bytes that an entry takes: body, question, vector and overhead."""
-    text = sys.getsizeof(question) if question is not None else 0
+def entry_size(*, turns: tuple[str, ...] | None, answer: CachedAnswer, vector_bytes: int) -> int:
+    """Bytes that an entry takes: body, turns, vector and overhead."""
+    text = sum(map(sys.getsizeof, turns or ()))
     return len(memoryview(answer.body)) + text + vector_bytes + ENTRY_OVERHEAD

@@ -50,9 +50,9 @@ def verdict(verifier: Verifier, cached: Conversation, new: Conversation) -> floa
         fingerprint(tenant="", policy="", request=request, body=body)
         for request, body in ((old_request, old_body), (new_request, new_body))
     )
-    if old.partition != now.partition or old.question is None or now.question is None:
+    if old.partition != now.partition or old.turns is None or now.turns is None:
         return 0.0
-    return verifier.probability(verifier.prepare(old.question), verifier.prepare(now.question))
+    return verifier.probability(verifier.prepare(old.turns), verifier.prepare(now.turns))
 
 
 @functools.cache

@@ -128,7 +128,8 @@ async def read_call(request: Request[Any, Any, Any], settings: Settings, princip
         request=parsed,
         body=raw,
         tuning=tuning,
-        cache_control=headers.get("cache-control"),
+        # A second header line must not hide the first one's no-store.
+        cache_control=", ".join(headers.getall("cache-control", ())) or None,
     )
 
 

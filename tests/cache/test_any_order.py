@@ -80,7 +80,7 @@ class AnyOrder(RuleBasedStateMachine):
         }
         assert set(vectors) == {(entry.partition, entry.exact) for entry in entries.values()}
         assert all(
-            vectors[entry.partition, entry.exact] == embed(entry.question).tolist() for entry in entries.values()
+            vectors[entry.partition, entry.exact] == embed(entry.turns[-1]).tolist() for entry in entries.values()
         )
 
     @invariant()

@@ -344,12 +344,12 @@ def test_writers_and_readers_at_once_leave_a_consistent_cache() -> None:
     assert stats.entries == len(cache._index) == 50
 
 
-def test_a_cache_that_is_off_does_nothing() -> None:
+async def test_a_cache_that_is_off_does_nothing() -> None:
     cache: Cache = NullCache()
     made = cache.ticket(tenant="t", policy="p", request=typed(body()), body=body())
     assert (made.outcome, made.bypass, made.question) == ("bypass", "cache-off", None)
     assert not cache.store(made, answer(), embed)
-    assert cache.lookup(made, embed) is cache.exact(made) is cache.semantic(made, embed) is None
+    assert cache.lookup(made, embed) is cache.exact(made) is await cache.semantic(made, embed) is None
     assert (cache.clear(), cache.stats().enabled) == (0, False)
 
 

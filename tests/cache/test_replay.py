@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.cache.fold import StreamFold, read_answer
-from router.cache.replay import MAX_PIECES, pieces, replay
+from router.cache.replay import MAX_PIECES, pieces_of, replay
 from router.types import Usage
 from tests.cache.support import completion
 
@@ -270,12 +270,12 @@ def test_a_replay_of_raw_json_needs_no_copy() -> None:
 
 @given(st.text(max_size=400))
 def test_pieces_join_into_the_text(text: str) -> None:
-    assert "".join(pieces(text)) == text
-    assert all(pieces(text))
+    assert "".join(pieces_of(text)) == text
+    assert all(pieces_of(text))
 
 
 def test_a_long_text_is_not_cut_into_endless_pieces() -> None:
-    assert len(list(pieces("word " * 100_000))) <= MAX_PIECES
+    assert len(list(pieces_of("word " * 100_000))) <= MAX_PIECES
 
 
 LABELS = st.text(st.characters(categories=("Ll",)), min_size=1, max_size=6)

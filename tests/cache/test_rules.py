@@ -100,8 +100,11 @@ def test_a_request_without_a_temperature_counts_as_the_providers_default() -> No
         ("no-cache", CacheControl(no_cache=True)),
         ("max-age=30", CacheControl(max_age_s=30.0)),
         ('Max-Age="30" , no-store', CacheControl(no_store=True, max_age_s=30.0)),
-        ("max-age=soon, =, ;;", CacheControl()),
-        ("max-age=-1", CacheControl()),
+        ("max-age=soon, =, ;;", CacheControl(max_age_s=0.0)),
+        ("max-age=60, max-age=5", CacheControl(max_age_s=5.0)),
+        ("only-if-cached, max-stale=9, min-fresh", CacheControl(only_if_cached=True)),
+        ("no-storeage, x-no-store", CacheControl()),
+        ("max-age=-1", CacheControl(max_age_s=0.0)),
     ],
 )
 def test_cache_control_is_read_leniently(header: str | None, expected: CacheControl) -> None:

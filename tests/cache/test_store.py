@@ -14,7 +14,7 @@ from tests.cache.support import answer
 
 
 def entry(name: str, *, at: float = 0.0, ttl: float = 100.0, size: int = 10) -> Entry:
-    return Entry(name.encode(), b"p", name, None, answer(), at, at + ttl, size)
+    return Entry(name.encode(), b"p", (name,), None, answer(), at, at + ttl, size)
 
 
 @pytest.fixture
@@ -45,21 +45,22 @@ def test_a_clock_that_goes_backwards_drops_nothing(make: Make) -> None:
     assert store.get(b"a", -10.0) is not None
 
 
-def test_the_least_recently_used_goes_first(make: Make) -> None:
+def test_of_equals_the_one_that_never_answered_goes_first(make: Make) -> None:
     store = make(2, 1000)
     store.put(entry("a"), 0.0)
     store.put(entry("b"), 0.0)
-    store.get(b"a", 1.0)
+    store.used(b"a")
     store.put(entry("c"), 1.0)
     assert [store.get(name, 1.0) is not None for name in (b"a", b"b", b"c")] == [True, False, True]
     assert store.counts.evictions == 1
 
 
-def test_peeking_is_no_use(make: Make) -> None:
+def test_looking_is_no_use(make: Make) -> None:
     store = make(2, 1000)
     store.put(entry("a"), 0.0)
     store.put(entry("b"), 0.0)
     store.peek(b"a")
+    store.get(b"a", 1.0)
     store.put(entry("c"), 1.0)
     assert store.peek(b"a") is None
 
@@ -88,11 +89,20 @@ def test_a_second_answer_to_the_same_request_replaces_the_first(make: Make) -> N
     assert kept.stored_at == 5.0
 
 
+def test_hits_pass_on_to_the_answer_that_takes_anothers_place(make: Make) -> None:
+    store = make(10, 1000)
+    store.put(entry("a"), 0.0)
+    store.used(b"a")
+    store.put(entry("a", at=5.0), 5.0, hits=2)
+    assert store.hits(b"a") == 3
+    assert store.counts.departed == {"replaced": 1}
+
+
 def test_the_dead_leave_before_the_living_are_evicted(make: Make) -> None:
     store = make(2, 1000)
     store.put(entry("a", at=0.0), 0.0)
     store.put(entry("b", at=90.0), 90.0)
-    store.get(b"a", 95.0)
+    store.used(b"a")
     store.put(entry("c", at=150.0), 150.0)
     assert store.counts.evictions == 0
     assert store.peek(b"b") is not None

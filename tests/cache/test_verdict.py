@@ -78,7 +78,7 @@ def test_hardly_any_pair_that_people_called_different_is_served() -> None:
 def test_the_cache_serves_just_what_the_score_says() -> None:
     verifier = WordingVerifier()
     for pair in (*TRAPS, *REWORDINGS):
-        served = verifier.same(verifier.prepare(pair["a"]), verifier.prepare(pair["b"]))
+        served = verifier.same(verifier.prepare((pair["a"],)), verifier.prepare((pair["b"],)))
         assert served == (pair_score(pair["a"], pair["b"]) >= SERVED_FROM), pair
 
 
@@ -181,12 +181,14 @@ def conversation(*turns: str) -> list[dict[str, str]]:
     return [{"role": "user" if at % 2 == 0 else "assistant", "content": turn} for at, turn in enumerate(turns)]
 
 
-def test_a_conversation_may_differ_in_its_last_question_only() -> None:
+def test_every_turn_of_a_conversation_must_say_the_same() -> None:
     cached = conversation("Tell me about Oslo.", "It is in Norway.", "How many people live in Oslo?")
     reworded = conversation("Tell me about Oslo.", "It is in Norway.", "What is the population of Oslo?")
     elsewhere = conversation("Tell me about Rome.", "It is in Italy.", "How many people live in Oslo?")
     assert would_hit(cached, reworded) >= SERVED_FROM
-    assert would_hit(cached, elsewhere) == 0.0
+    earlier = conversation("Please tell me about Oslo.", "It is in Norway.", "How many people live in Oslo?")
+    assert would_hit(cached, earlier) >= SERVED_FROM
+    assert would_hit(cached, elsewhere) < SERVED_FROM
     assert would_hit(cached, "How many people live in Oslo?") == 0.0
 
 

@@ -1,0 +1,90 @@
+"""Looking into a running cache and letting entries go, for operators. Off the event loop: some calls take a while."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from router.cache.disk.file import NoFile, Persistence
+from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
+from router.cache.store import Departure, Entry, MemoryStore, Store
+from router.errors import UnknownEntry
+
+PATIENCE_S = 30.0
+"""Seconds to wait for the file to be read: what is not yet here cannot be let go of."""
+
+
+class Administration:
+    """The entries of one cache, for whoever runs it.
+
+    Args:
+        store: the entries.
+        file: where they are kept across restarts.
+        lock: held while the store is changed.
+        clock: the one by which entries are timed.
+    """
+
+    def __init__(self, store: Store, file: Persistence, lock: threading.RLock, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._file = file
+        self._lock = lock
+        self._clock = clock
+
+    @classmethod
+    def of_nothing(cls) -> Administration:
+        """Of a cache that is off."""
+        empty = MemoryStore(max_entries=0, max_bytes=0, on_drop=lambda entry: None)
+        return cls(empty, NoFile(), threading.RLock(), lambda: 0.0)
+
+    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
+        """The first ``limit`` of the entries meant, and how many there are."""
+        held = [each for each in self._held() if selection.means(each)]
+        loading = self._file.status().state in ("opening", "loading")
+        return listed(held, order=order, limit=limit, with_questions=with_questions, loading=loading)
+
+    def entry(self, wanted: str, *, tenant: str) -> EntryDetail:
+        """One entry of a tenant's, by its id or the beginning of it.
+
+        Raises:
+            UnknownEntry: no id of an entry of this tenant's begins so, or several do.
+        """
+        return detail(self._one(wanted, tenant))
+
+    def evict(self, wanted: str, *, tenant: str) -> str:
+        """Let go of one entry; gives its whole id. Raises as ``entry``."""
+        self._file.wait_until_read(PATIENCE_S)
+        entry = self._one(wanted, tenant).entry
+        self._remove([entry])
+        return entry.exact.hex()
+
+    def evict_all(self, selection: Selection) -> int:
+        """Let go of every entry that is meant, those in the file included; gives how many that were."""
+        self._file.wait_until_read(PATIENCE_S)
+        return self._remove([held.entry for held in self._held() if selection.means(held)])
+
+    def _remove(self, entries: list[Entry], reason: Departure = "removed") -> int:
+        with self._lock:
+            removed = sum(self._store.remove(entry.exact, reason) for entry in entries)
+            if not len(self._store):
+                # Gives the disk its bytes back, too.
+                self._file.wipe()
+        return removed
+
+    def _one(self, wanted: str, tenant: str) -> Held:
+        found = found_by_id((each for each in self._held() if each.entry.tenant == tenant), wanted)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnknownEntry(f"Several entries' ids begin with '{wanted[:64]}': give more of it.", param="id")
+        raise UnknownEntry(f"There is no entry '{wanted[:64]}' of yours. GET /cache/entries lists them.", param="id")
+
+    def _held(self) -> list[Held]:
+        now = self._clock()
+        with self._lock:
+            self._store.purge(now)
+            entries = self._store.entries()
+            standing = [(self._store.hits(entry.exact), self._store.rank(entry.exact)) for entry in entries]
+        return [
+            Held(entry, hits, max(0.0, now - entry.stored_at), entry.expires_at - now, rank)
+            for entry, (hits, rank) in zip(entries, standing, strict=True)
+        ]

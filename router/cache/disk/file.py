@@ -1,0 +1,435 @@
+"""The cache's file as the cache sees it: told of every change at once, written a moment later by a thread.
+
+Nothing here makes a request wait, and nothing that is wrong with the file reaches one. A damaged file is set aside,
+once, and a new one begins; one that cannot be used just now is tried again and again, and the changes wait. Several
+servers may share a file: each reads at its start what all of them wrote, and none sees the others' changes before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from router.cache.clock import anchored_now, carried_on
+from router.cache.disk import rows
+from router.cache.disk.changes import Changes
+from router.cache.disk.database import (
+    FileTrouble,
+    forget_everything,
+    open_database,
+    read_anchor,
+    set_aside,
+    trouble_with,
+    write_anchor,
+)
+from router.cache.disk.rows import Kept
+from router.cache.index import FloatArray
+from router.cache.store import Entry
+
+logger = logging.getLogger("underdog.cache")
+
+BUSY_TIMEOUT_S = 2.0
+LINGER_S = 0.1
+"""Seconds that changes gather before they are written together: what ``kill -9`` may take."""
+
+TICK_S = 5.0
+"""Seconds after which counts of hits are written though nothing else is."""
+
+PURGE_S = 60.0
+LOAD_ROWS = 64
+LOAD_PAUSE_S = 0.0005
+"""Rows are read in bits of a millisecond or two, with a pause between, so that requests hardly wait for the reading."""
+
+RETRY_S = 1.0
+LONGEST_RETRY_S = 60.0
+
+LAST_SEQ = 2**63 - 1
+
+State = Literal["off", "opening", "loading", "ready", "unavailable"]
+
+
+class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the cache's file is doing.
+
+    ``state``: ``off`` (memory only), ``opening``, ``loading`` (what it holds is being read), ``ready``, or
+    ``unavailable`` (``trouble`` says why). ``persisted``: entries in the file; ``queue``: changes that it does not have
+    yet; ``loaded``: entries read at the start; ``unreadable``: entries that were not what had been written.
+    """
+
+    state: State = "off"
+    persisted: int = 0
+    queue: int = 0
+    loaded: int = 0
+    unreadable: int = 0
+    trouble: str | None = None
+
+
+class Restored(Protocol):
+    """What the file needs of a cache."""
+
+    def restore(self, batch: list[Kept], outdated: Callable[[bytes], bool]) -> int:
+        """Take up entries of the file but for those that are ``outdated``.
+
+        Returns:
+            how many it got through: fewer than there are where there is no room for more.
+        """
+        ...
+
+    def purge(self) -> int:
+        """Let go of what has expired; gives how many entries that were."""
+        ...
+
+
+class Persistence(Protocol):
+    """What the cache needs of a file. No call waits for the disk but ``close``, and none raises."""
+
+    def start(self, cache: Restored, clock: Callable[[], float]) -> None:
+        """Begin to read and to write, in the background. ``clock`` is the one by which entries are timed."""
+        ...
+
+    def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
+        """An entry was stored."""
+        ...
+
+    def forget(self, exact: bytes) -> None:
+        """An entry left."""
+        ...
+
+    def used(self, exact: bytes, hits: int) -> None:
+        """An entry has answered so many times by now."""
+        ...
+
+    def wipe(self) -> None:
+        """Every entry left."""
+        ...
+
+    def status(self) -> FileStatus:
+        """How it is doing."""
+        ...
+
+    def wait_until_read(self, timeout_s: float) -> bool:
+        """Wait until everything is read that will be; False where that takes longer."""
+        ...
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        ...
+
+
+class NoFile:
+    """A cache that ends with the process."""
+
+    def start(self, cache: Restored, clock: Callable[[], float]) -> None:
+        """Nothing to read."""
+
+    def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
+        """Nothing to write."""
+
+    def forget(self, exact: bytes) -> None:
+        """Nothing to let go of."""
+
+    def used(self, exact: bytes, hits: int) -> None:
+        """Nothing to count."""
+
+    def wipe(self) -> None:
+        """Nothing to let go of."""
+
+    def status(self) -> FileStatus:
+        """Only that it is off."""
+        return FileStatus()
+
+    def wait_until_read(self, timeout_s: float) -> bool:
+        """Nothing to wait for."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class CacheFile:
+    """The file behind one cache, and the thread that reads and writes it.
+
+    Args:
+        path: the SQLite file; made where there is none.
+        encoder: what makes vectors now. Entries keep their keys, but lose a vector that another encoder made.
+        linger_s: seconds that changes gather before they are written.
+    """
+
+    def __init__(self, path: Path, *, encoder: str, linger_s: float = LINGER_S) -> None:
+        self._path = path
+        self._encoder = encoder
+        self._linger_s = linger_s
+        self._changes = Changes()
+        self._wake = threading.Condition()
+        self._stop = threading.Event()
+        self._read = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cache-writer", daemon=True)
+        self._cache: Restored
+        self._clock: Callable[[], float]
+        self._connection: sqlite3.Connection | None = None
+        self._state: State = "opening"
+        self._reading = True
+        self._trouble: FileTrouble | None = None
+        self._given_up = False
+        self._retry_s = RETRY_S
+        self._was_set_aside = False
+        self._file_time_s = 0.0
+        self._read_down_to = LAST_SEQ
+        self._purge_at = 0.0
+        self._persisted = self._loaded = self._unreadable = 0
+
+    def start(self, cache: Restored, clock: Callable[[], float]) -> None:
+        """Begin to read and to write, in the background. ``clock`` is the one by which entries are timed."""
+        self._cache, self._clock = cache, clock
+        self._thread.start()
+
+    def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
+        """An entry was stored."""
+        with self._wake:
+            if not self._given_up:
+                self._changes.keep(Kept(entry, vector, hits))
+                self._wake.notify()
+
+    def forget(self, exact: bytes) -> None:
+        """An entry left."""
+        with self._wake:
+            if not self._given_up:
+                self._changes.forget(exact)
+                self._wake.notify()
+
+    def used(self, exact: bytes, hits: int) -> None:
+        """An entry has answered so many times by now."""
+        with self._wake:
+            if not self._given_up:
+                self._changes.used(exact, hits)
+
+    def wipe(self) -> None:
+        """Every entry left."""
+        with self._wake:
+            if not self._given_up:
+                self._changes.wipe()
+                self._wake.notify()
+
+    def status(self) -> FileStatus:
+        """How it is doing."""
+        return FileStatus(
+            state=self._state,
+            persisted=self._persisted,
+            queue=len(self._changes),
+            loaded=self._loaded,
+            unreadable=self._unreadable,
+            trouble=str(self._trouble) if self._trouble else None,
+        )
+
+    def wait_until_read(self, timeout_s: float) -> bool:
+        """Wait until everything is read that will be; False where that takes longer."""
+        return self._read.wait(timeout_s)
+
+    def close(self) -> None:
+        """Write what waits, and end the thread. Blocks until then; may be called twice, and without a start."""
+        self._stop.set()
+        with self._wake:
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    # From here on everything runs on the thread.
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._turn()
+            self._pause()
+        self._turn()
+        self._let_go()
+
+    def _turn(self) -> None:
+        """One round of work. Whatever goes wrong, the next round finds a state to go on from."""
+        try:
+            purging = time.monotonic() >= self._purge_at
+            if purging:
+                self._purge_at = time.monotonic() + PURGE_S
+                self._cache.purge()
+            if self._given_up:
+                return
+            connection = self._connection or self._open()
+            if purging:
+                self._purge(connection)
+            if self._reading:
+                self._load(connection)
+            self._write(connection)
+            self._recovered()
+        except Exception as error:  # noqa: BLE001 - a cache may do without its file, but not a server without a cache
+            self._in_trouble(trouble_with(error))
+
+    def _pause(self) -> None:
+        if self._given_up:
+            self._stop.wait(PURGE_S)
+        elif self._trouble is not None:
+            self._stop.wait(self._retry_s)
+        elif self._reading:
+            self._stop.wait(LOAD_PAUSE_S)
+        else:
+            with self._wake:
+                self._wake.wait_for(lambda: self._changes.pressing or self._stop.is_set(), TICK_S)
+            self._stop.wait(self._linger_s)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = open_database(self._path, busy_timeout_s=BUSY_TIMEOUT_S)
+        self._connection = connection
+        here = anchored_now()
+        now = carried_on(read_anchor(connection), here)
+        if now is None:
+            logger.warning("cache %s: the clock has gone backwards; what it held is let go of", self._path)
+            forget_everything(connection)
+            now = here
+        self._file_time_s = now.file_s - self._clock()
+        self._purge(connection)
+        self._state = "loading" if self._reading else "ready"
+        return connection
+
+    def _purge(self, connection: sqlite3.Connection) -> None:
+        """Let go of what has expired in the file, another server's entries included."""
+        now = self._clock() + self._file_time_s
+        connection.execute("DELETE FROM entries WHERE expires_at <= ?", (int(now * 1e6),))
+        self._persisted = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        """Read one bit more."""
+        found = connection.execute(rows.SELECT_BEFORE, (self._read_down_to, LOAD_ROWS)).fetchall()
+        whole: list[tuple[int, Kept]] = []
+        for seq, *row in found:
+            kept = rows.from_row(row, file_time_s=self._file_time_s)
+            if kept is None:
+                self._drop_unreadable(connection, seq)
+            else:
+                whole.append((seq, self._with_vector_of_today(kept)))
+        # The cache's lock is held while it asks what is outdated: what changes later, changes what it has taken up.
+        taken = self._cache.restore([kept for _, kept in whole], self._outdated)
+        self._loaded += taken
+        if found:
+            self._read_down_to = found[-1][0]
+        if taken < len(whole):
+            # The newest fill the cache: the others could only be in the way.
+            first = whole[taken][0]
+            self._persisted -= connection.execute("DELETE FROM entries WHERE seq <= ?", (first,)).rowcount
+        if taken < len(whole) or len(found) < LOAD_ROWS:
+            self._reading = False
+            self._state = "ready"
+            self._read.set()
+            if self._unreadable:
+                logger.warning("cache %s: %d entries were damaged and are left out", self._path, self._unreadable)
+
+    def _drop_unreadable(self, connection: sqlite3.Connection, seq: int) -> None:
+        self._unreadable += 1
+        self._persisted -= connection.execute("DELETE FROM entries WHERE seq = ?", (seq,)).rowcount
+
+    def _with_vector_of_today(self, kept: Kept) -> Kept:
+        return kept if kept.entry.encoder == self._encoder else kept._replace(vector=None)
+
+    def _outdated(self, exact: bytes) -> bool:
+        with self._wake:
+            return exact in self._changes
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        with self._wake:
+            changes, self._changes = self._changes, Changes()
+        if not changes:
+            return
+        try:
+            self._commit(connection, changes)
+        except BaseException:
+            with self._wake:
+                self._changes.put_before(changes)
+            raise
+        if changes.wiped:
+            forget_everything(connection)
+
+    def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
+        written = self._encoded(changes)
+        persisted = self._persisted
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if changes.wiped:
+                connection.execute("DELETE FROM entries")
+                persisted = 0
+            persisted -= rows.delete(connection, changes.gone | changes.kept.keys())
+            connection.executemany(rows.INSERT, written)
+            connection.executemany(
+                "UPDATE entries SET hits = ? WHERE exact = ?", ((hits, exact) for exact, hits in changes.hits.items())
+            )
+            here = anchored_now()
+            write_anchor(connection, here._replace(file_s=self._clock() + self._file_time_s))
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # the failure that led here is the one to report
+                connection.execute("ROLLBACK")
+            raise
+        self._persisted = persisted + len(written)
+
+    def _encoded(self, changes: Changes) -> list[tuple[object, ...]]:
+        """The rows to write; an entry that cannot be written must not keep the others out."""
+        written = []
+        for kept in changes.kept.values():
+            try:
+                written.append(rows.to_row(kept, file_time_s=self._file_time_s))
+            except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
+                logger.warning("cache %s: an entry is not kept on disk: %s", self._path, type(error).__name__)
+        return written
+
+    # Trouble.
+
+    def _in_trouble(self, trouble: FileTrouble) -> None:
+        self._let_go()
+        known = self._trouble is not None
+        self._trouble = trouble
+        if trouble.kind in ("damaged", "newer") and not self._was_set_aside:
+            self._set_aside(trouble)
+            return
+        self._state = "unavailable"
+        self._read.set()
+        if trouble.kind == "unusable":
+            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S) if known else RETRY_S
+            if not known:
+                logger.warning(
+                    "cache %s cannot be used (%s): answers are kept in memory until it can", self._path, trouble
+                )
+            return
+        self._give_up(trouble)
+
+    def _set_aside(self, trouble: FileTrouble) -> None:
+        self._was_set_aside = True
+        try:
+            aside = set_aside(self._path, trouble.kind)
+        except OSError as error:
+            self._give_up(trouble_with(error))
+            return
+        logger.warning("cache %s: %s. It lies in %s now, and a new one begins", self._path, trouble, aside)
+        self._trouble = None
+        self._state = "opening"
+
+    def _give_up(self, trouble: FileTrouble) -> None:
+        self._state = "unavailable"
+        self._read.set()
+        with self._wake:
+            self._given_up = True
+            self._changes = Changes()
+        logger.warning("cache %s: %s. Answers are kept in memory only until the next start", self._path, trouble)
+
+    def _recovered(self) -> None:
+        if self._trouble is not None:
+            self._trouble = None
+            logger.warning("cache %s can be used again", self._path)
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
