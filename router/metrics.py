@@ -89,10 +89,6 @@ class Metrics:
         )
         yield from self._drift()
 
-    def render(self) -> str:
-        """The metrics as Prometheus reads them."""
-        return "".join(_lines(self.families()))
-
     def _drift(self) -> Iterator[Family]:
         if not self._watched:
             return
@@ -112,6 +108,11 @@ class Metrics:
 
     def _labels(self, quantity: str) -> Labels:
         return {"artifact": self._artifact, "quantity": quantity}
+
+
+def render(families: Iterable[Family]) -> str:
+    """Metrics as Prometheus reads them."""
+    return "".join(_lines(families))
 
 
 class _Watched:
@@ -147,7 +148,7 @@ def _lines(families: Iterable[Family]) -> Iterator[str]:
         yield f"# HELP {family.name} {family.about}\n# TYPE {family.name} {family.kind}\n"
         for labels, value in family.samples:
             shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{{{shown}}} {value:.10g}\n"
+            yield f"{family.name}{f'{{{shown}}}' if shown else ''} {value:.10g}\n"
 
 
 def _escaped(text: str) -> str:

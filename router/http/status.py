@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from litestar import Request, Response, get
@@ -10,9 +11,10 @@ from msgspec import Struct
 
 from router import __version__
 from router.cache import CacheStats
+from router.http.cache_metrics import cache_families
 from router.http.services import Services
 from router.ledger.reports import Stats
-from router.metrics import CONTENT_TYPE
+from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
 
 
@@ -75,4 +77,6 @@ async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
-    return Response(services.gateway.metrics.render().encode(), headers={"content-type": CONTENT_TYPE})
+    gateway = services.gateway
+    families = itertools.chain(gateway.metrics.families(), cache_families(gateway.cache.stats()))
+    return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})
