@@ -90,10 +90,6 @@ class Metrics:
         )
         yield from self._drift()
 
-    def render(self) -> str:
-        """The metrics as Prometheus reads them."""
-        return render(self.families())
-
     def _drift(self) -> Iterator[Family]:
         if not self._watched:
             return
@@ -153,7 +149,7 @@ def _lines(families: Iterable[Family]) -> Iterator[str]:
         yield f"# HELP {family.name} {family.about}\n# TYPE {family.name} {family.kind}\n"
         for labels, value in family.samples:
             shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{{{shown}}} {_number(value)}\n"
+            yield f"{family.name}{f'{{{shown}}}' if shown else ''} {_number(value)}\n"
 
 
 def _number(value: float) -> str:

@@ -17,8 +17,9 @@ PATIENCE_S = 60.0
 class Flight:
     """One request that leads, for whoever waits to learn how it ended."""
 
-    def __init__(self, let_go: Callable[[], object]) -> None:
+    def __init__(self, let_go: Callable[[], object], patience_s: float) -> None:
         self._let_go = let_go
+        self._patience_s = patience_s
         self._landed = asyncio.Event()
         self._abandoned = False
 
@@ -32,9 +33,9 @@ class Flight:
         """Wait for the end; True where another request should take the leader's place.
 
         Raises:
-            TimeoutError: it took longer than ``PATIENCE_S``.
+            TimeoutError: it took too long.
         """
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self._patience_s):
             await self._landed.wait()
         return self._abandoned
 
@@ -45,11 +46,13 @@ class Flights:
     Args:
         cache: through which an answer goes from a leader to those who wait, so that only what may be kept is shared.
         enabled: False lets every request go by itself.
+        patience_s: how long a request waits before it goes by itself after all.
     """
 
-    def __init__(self, cache: Cache, *, enabled: bool = True) -> None:
+    def __init__(self, cache: Cache, *, enabled: bool = True, patience_s: float = PATIENCE_S) -> None:
         self._cache = cache
         self._enabled = enabled
+        self._patience_s = patience_s
         self._under_way: dict[bytes, Flight] = {}
 
     async def exact(self, ticket: Ticket, lead: Callable[[Flight], None]) -> Hit | None:
@@ -79,5 +82,6 @@ class Flights:
         return hit
 
     def _begin(self, key: bytes) -> Flight:
-        flight = self._under_way[key] = Flight(let_go=lambda: self._under_way.pop(key, None))
+        flight = Flight(let_go=lambda: self._under_way.pop(key, None), patience_s=self._patience_s)
+        self._under_way[key] = flight
         return flight

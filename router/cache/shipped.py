@@ -79,6 +79,11 @@ class BackgroundVerifier:
         return self._current
 
     @property
+    def name(self) -> str:
+        """See ``Verifier``."""
+        return self._current.name
+
+    @property
     def threshold(self) -> float:
         """See ``Verifier``."""
         return self._current.threshold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -10,10 +11,11 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
-from router.cache import CacheStats, Judge
+from router.cache import CacheStats
+from router.http.cache_metrics import budget_families, cache_families
 from router.http.services import Services
 from router.ledger.reports import Stats
-from router.metrics import CONTENT_TYPE, Family, render
+from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
 
 
@@ -78,19 +80,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
     gateway = services.gateway
-    text = gateway.metrics.render() + render(budget_families(gateway.cache.judge))
-    return Response(text.encode(), headers={"content-type": CONTENT_TYPE})
-
-
-def budget_families(judge: Judge) -> list[Family]:
-    """The cache's error budget. Tenants have no names here."""
-    shipped = judge.standing("")
-    gauges = {
-        "max_wrong": ("Share of lookalike questions that may be answered wrongly.", shipped.max_wrong),
-        "wrong_limit": ("Upper limit of that share by the verifier's evidence.", shipped.wrong_limit),
-        "evidence_traps": ("Lookalike questions that the evidence rests on.", shipped.traps),
-        "threshold": ("Verdict score from which rewordings are served.", judge.shipped),
-        "threshold_strictest": ("The highest one that reports have led to, of any tenant.", judge.strictest),
-        "reports": ("Rewordings reported wrong that count now, of all tenants.", judge.reports),
-    }
-    return [Family(f"underdog_cache_{name}", about, "gauge", [({}, value)]) for name, (about, value) in gauges.items()]
+    families = itertools.chain(
+        gateway.metrics.families(), cache_families(gateway.cache.stats()), budget_families(gateway.cache.judge)
+    )
+    return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from router.errors import DataError
-from training.pairs.records import RequestPair, Source, Turn, transcript
+from training.pairs.records import QUORA_GROUPS, RequestPair, Source, Turn, transcript
 from training.records import Drops
 from training.tables import Row, read_rows
 
@@ -70,7 +70,9 @@ def read_qqp(data: Path, *, most: int | None, seed: int) -> list[RequestPair]:
     groups = linked([(a, b) for a, b, _ in rows])
     count = len(rows) if most is None else min(most, len(rows))
     chosen = random.Random(seed).sample(range(len(rows)), count)  # noqa: S311 (no secret)
-    return [RequestPair(rows[i][0], rows[i][1], rows[i][2], "qqp", f"qqp-{groups[i]}") for i in sorted(chosen)]
+    return [
+        RequestPair(rows[i][0], rows[i][1], rows[i][2], "qqp", f"{QUORA_GROUPS}{groups[i]}") for i in sorted(chosen)
+    ]
 
 
 def linked(pairs: Sequence[tuple[str, str]]) -> list[int]:
