@@ -8,8 +8,8 @@ from router.cache import CacheStats, Judge
 from router.metrics import Family
 
 
-def cache_families(stats: CacheStats) -> Iterator[Family]:
-    """Every metric of a cache; none where it is off."""
+def cache_families(stats: CacheStats, judge: Judge) -> Iterator[Family]:
+    """Every metric of a cache and of its error budget; none where it is off."""
     if not stats.enabled:
         return
     lookups = {"exact": stats.hits_exact, "semantic": stats.hits_semantic, "miss": stats.misses}
@@ -27,10 +27,11 @@ def cache_families(stats: CacheStats) -> Iterator[Family]:
     )
     yield from _counters(stats)
     yield from _gauges(stats)
+    yield from _budget(judge)
 
 
-def budget_families(judge: Judge) -> Iterator[Family]:
-    """The cache's error budget. Tenants have no names here."""
+def _budget(judge: Judge) -> Iterator[Family]:
+    # Tenants have no names here.
     shipped = judge.standing("")
     for name, about, value in (
         ("max_wrong", "Share of lookalike questions that may be answered wrongly.", shipped.max_wrong),

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from router import __version__
 from router.cache import CacheStats
-from router.http.cache_metrics import budget_families, cache_families
+from router.http.cache_metrics import cache_families
 from router.http.services import Services
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
@@ -80,7 +80,5 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
     gateway = services.gateway
-    families = itertools.chain(
-        gateway.metrics.families(), cache_families(gateway.cache.stats()), budget_families(gateway.cache.judge)
-    )
+    families = itertools.chain(gateway.metrics.families(), cache_families(gateway.cache.stats(), gateway.cache.judge))
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})
