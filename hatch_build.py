@@ -1,7 +1,7 @@
-"""Build hook: puts the newest shipped artifact and the sample data inside the wheel.
+"""Build hook: puts the newest shipped artifacts and the sample data inside the wheel.
 
-The sources keep them at ``models/default/<version>`` and ``data/sample``; the wheel at
-``router/_models/default/<version>`` and ``training/_sample``. An editable install reads the source folders and needs no
+The sources keep them at ``models/<name>/<version>`` and ``data/sample``; the wheel at
+``router/_models/<name>/<version>`` and ``training/_sample``. An editable install reads the source folders and needs no
 copy.
 """
 
@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SHIPPED = {
+    "default": "the wheel will not be able to route",
+    "verifier": "the wheel's cache will judge rewordings by rule alone",
+}
+"""Artifacts that ship, by name, and what a wheel lacks without."""
 
 
 def latest_version(folder: Path) -> Path | None:
@@ -27,11 +33,12 @@ class ShippedData(BuildHookInterface[Any]):
         if version == "editable":
             return
         root = Path(self.root)
-        artifact = latest_version(root / "models" / "default")
-        if artifact is None:
-            self.app.display_warning("models/default holds no artifact: the wheel will not be able to route.")
-        else:
-            build_data["force_include"][str(artifact)] = f"router/_models/default/{artifact.name}"
+        for name, loss in SHIPPED.items():
+            artifact = latest_version(root / "models" / name)
+            if artifact is None:
+                self.app.display_warning(f"models/{name} holds no artifact: {loss}.")
+            else:
+                build_data["force_include"][str(artifact)] = f"router/_models/{name}/{artifact.name}"
         sample = root / "data" / "sample"
         if sample.is_dir():
             build_data["force_include"][str(sample)] = "training/_sample"

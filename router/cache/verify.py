@@ -21,6 +21,11 @@ class Verifier(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """Name and version, as people see them."""
+        ...
+
+    @property
     def threshold(self) -> float:
         """Scores from here on are served."""
         ...
@@ -49,6 +54,7 @@ class Verifier(Protocol):
 class WordingVerifier:
     """Says yes only where each turn is the other's in different clothes, by rule. It needs no artifact."""
 
+    name = "wording rules"
     threshold = SERVED_FROM
 
     def prepare(self, turns: Sequence[str] | str) -> Turns:
@@ -80,6 +86,7 @@ class LearnedVerifier:
 
     def __init__(self, pairs: PairVerifier, *, max_wrong: float = MAX_WRONG) -> None:
         self.pairs = pairs
+        self.name = pairs.manifest.label
         self.threshold = pairs.threshold(max_wrong)
 
     def prepare(self, turns: Sequence[str] | str) -> Turns:

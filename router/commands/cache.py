@@ -1,4 +1,4 @@
-"""``underdog cache``: stats, list, show, evict, clear."""
+"""``underdog cache``: stats, list, show, evict, clear; evaluate has a module of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from router.commands.cache_evaluate import evaluate
 from router.commands.options import config_option, home_option, json_option, print_json
 from router.settings import load_settings
 
@@ -55,6 +56,9 @@ def command() -> None:
     A running server is asked, with the key in UNDERDOG_API_KEY where it has one; where none answers, the cache's file
     is read and changed itself.
     """
+
+
+command.add_command(evaluate)
 
 
 @command.command()

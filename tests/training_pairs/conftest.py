@@ -23,9 +23,7 @@ def made_pairs() -> list[RequestPair]:
         elsewhere = f"How do I get from {city} to Turin by train?"
         found += [
             RequestPair(question, f"train from {city} to {other}, how?", True, "questions", group, "keywords"),
-            RequestPair(
-                question, f"How do I get from {city} to Turin by train?", False, "questions", group, "location"
-            ),
+            RequestPair(question, elsewhere, False, "questions", group, "location"),
             RequestPair(
                 question, f"How do I get from {other} to {city} by train?", False, "questions", group, "direction"
             ),

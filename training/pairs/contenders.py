@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from router.scoring.pair import pair_score
 from router.scoring.verifier.features import NAMES
 from training.pairs.baselines import bag_scores, second_alone, words_changed
-from training.pairs.folds import Fold
-from training.pairs.records import RequestPair
+from training.pairs.folds import Fold, is_quoras
+from training.pairs.records import SOURCES, WRITTEN, RequestPair, Source
 from training.pairs.trees import fit_trees
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ Say = Callable[[str], None]
 Contender = Callable[[Fold], Scores]
 """Scores float64 of a fold's test pairs; higher is more surely the same answer."""
 
-QUORA_WEIGHT = 0.2
-"""Of one of Quora's pairs beside one of ours: its raters are laxer than an exact answer allows."""
+WEIGHTS: dict[Source, float] = {"questions": 1.0, "conversations": 1.0, "qqp": 0.2, "edits": 0.1}
+"""Of a pair in the fit of trees. Quora's raters are laxer than an exact answer allows; what rules make is plain."""
+
+QUORA_EDITS = 0.5
+"""Weight of a pair made by rule from one of Quora's, as a share of one made from ours."""
 
 STACKED_ROUNDS = 100
 """Fewer than for features alone: there are fewer pairs, and most is said already."""
@@ -63,13 +66,20 @@ def bags(pairs: Sequence[RequestPair]) -> dict[str, Contender]:
 def trees(pairs: Sequence[RequestPair], features: Matrix, *, seed: int) -> Contender:
     """Boosted trees on features float32 [N, D]."""
     same = np.array([pair.same_answer for pair in pairs])
-    weight = np.array([QUORA_WEIGHT if pair.source == "qqp" else 1.0 for pair in pairs])
+    weight = weights(pairs)
 
     def scores(fold: Fold) -> Scores:
         train = np.array(fold.train)
         return fit_trees(features[train], same[train], weight[train], seed=seed)(features[fold.test])
 
     return scores
+
+
+def weights(pairs: Sequence[RequestPair]) -> Scores:
+    """Weights float64 [N] of N pairs in the fit of trees."""
+    return np.array(
+        [WEIGHTS[pair.source] * (QUORA_EDITS if pair.source == "edits" and is_quoras(pair) else 1.0) for pair in pairs]
+    )
 
 
 def stacked(pairs: Sequence[RequestPair], features: Matrix, logits: Scores, *, seed: int) -> Contender:
@@ -107,7 +117,8 @@ def pair_encoder_logits(fits: EncoderFits, pairs: Sequence[RequestPair], dealt: 
     logits = np.full((len(pairs), 2), np.nan)
     for fold in dealt:
         say(f"pair encoder: fold {fold.number + 1} of {len(dealt)}")
-        own = [pairs[place] for place in fold.train if pairs[place].source != "qqp"]
+        own = [pairs[place] for place in fold.train if pairs[place].source in WRITTEN]
         encoder = fits.own(own, name=f"fold-{fold.number}", seed=fold.number)
-        logits[fold.test] = encoder.logits([pairs[place] for place in fold.test])
+        test = [place for place in fold.test if pairs[place].source in SOURCES]
+        logits[test] = encoder.logits([pairs[place] for place in test])
     return logits

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from training.pairs.folds import is_quoras
 from training.pairs.records import RequestPair
 from training.progress import progress
 
@@ -180,7 +181,7 @@ class CrossEncoder:
 
 
 def _head(pair: RequestPair) -> int:
-    return QUORA if pair.group.startswith("qqp-") else EVERYDAY
+    return QUORA if is_quoras(pair) else EVERYDAY
 
 
 def _slope(step: int, steps: int) -> float:

@@ -19,20 +19,25 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from router.scoring.encoder import StaticEncoder
 from router.scoring.verifier.artifact import Fitted, write_verifier
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.features import PairReader, ordered
 from router.scoring.verifier.manifest import VerifierManifest
+from training.encoders import load_encoder
 from training.pairs import recipe
 from training.pairs.card import write_card
-from training.pairs.contenders import QUORA_WEIGHT, Scores, pair_encoder_logits, trees
+from training.pairs.contenders import WEIGHTS, Scores, pair_encoder_logits, trees, weights
+from training.pairs.edits import edited_traps
 from training.pairs.encoder_fits import EncoderFits
 from training.pairs.evidence import evidence_of
 from training.pairs.figures import Figures, figures
 from training.pairs.folds import Fold, folds, only_measured
+from training.pairs.harmless import harmless_rewordings
+from training.pairs.near_words import near_words
 from training.pairs.network_export import export_network
 from training.pairs.read import read_own_pairs, read_qqp
-from training.pairs.records import RequestPair
+from training.pairs.records import WRITTEN, RequestPair
 from training.pairs.run import out_of_fold
 from training.pairs.static_table import CutTable, cut_table
 from training.pairs.trees import COPIES, ROUNDS, SETTINGS, Forest, fit_trees
@@ -40,6 +45,10 @@ from training.pairs.turns import Units
 from training.progress import progress
 
 Say = Callable[[str], None]
+
+TREE_TRAPS, TREE_HARMLESS = 6000, 3000
+QUORA_TRAPS, QUORA_HARMLESS = 4000, 2000
+"""Pairs by rule that the trees learn from, beside those that the pair encoder's recipe makes for itself."""
 
 DESCRIPTION = "trees on words and static token alignment, and a MiniLM-L6 that reads both sides, in one sum"
 LIBRARIES = ("torch", "transformers", "lightgbm", "onnxruntime", "numpy", "tokenizers")
@@ -66,20 +75,17 @@ class FitPlan(Struct, frozen=True, kw_only=True):
 class Material:
     """Pairs and their units as rows.
 
-    ``rows`` float32 [M, D] of the M units; ``forward`` bool [M]: whether a unit's ``a`` is what serving reads first.
+    ``dealt`` are the folds of pairs, ``unit_folds`` of units. ``rows`` float32 [M, D] of the M units; ``forward``
+    bool [M]: whether a unit's ``a`` is what serving reads first.
     """
 
     pairs: list[RequestPair]
     units: Units
     dealt: list[Fold]
+    unit_folds: list[Fold]
     table: CutTable
     rows: NDArray[np.float32]
     forward: NDArray[np.bool_]
-
-    @property
-    def unit_folds(self) -> list[Fold]:
-        """The folds, of units."""
-        return [self.units.fold(fold) for fold in self.dealt]
 
     @property
     def taught(self) -> list[int]:
@@ -103,7 +109,7 @@ def fit_verifier(plan: FitPlan, say: Say) -> tuple[VerifierManifest, list[Figure
     units = material.units.pairs
     logits = pair_encoder_logits(fits, units, material.unit_folds, say=say)
     say("pair encoder: all pairs")
-    own = [units[place] for place in material.taught if units[place].source != "qqp"]
+    own = [units[place] for place in material.taught if units[place].source in WRITTEN]
     encoder = fits.own(own, name="all", seed=plan.folds)
     with TemporaryDirectory() as folder:
         network = Path(folder) / "pair.onnx"
@@ -112,14 +118,28 @@ def fit_verifier(plan: FitPlan, say: Say) -> tuple[VerifierManifest, list[Figure
 
 
 def read_material(plan: FitPlan, say: Say) -> Material:
-    """Read the pairs and compute their rows as serving will; raises ``DataError``."""
+    """Read the pairs, make more by rule, and compute their rows as serving will; raises ``DataError``."""
     pairs = [*read_own_pairs(plan.own), *read_qqp(plan.data, most=plan.quora, seed=plan.seed)]
+    pairs += made_by_rule(pairs, load_encoder(plan.encoder), seed=plan.seed)
     units = Units.of_pairs(pairs)
     texts = sorted({text for pair in units.pairs for text in (pair.a, pair.b)})
     say(f"{len(pairs):,} pairs, {len(texts):,} texts")
     table = cut_table(plan.encoder, plan.teacher, texts)
     rows, forward = pair_rows(units.pairs, PairReader(table.tokens))
-    return Material(pairs, units, list(folds(pairs, plan.folds)), table, rows, forward)
+    dealt = list(folds(pairs, plan.folds))
+    return Material(pairs, units, dealt, [units.fold(fold) for fold in dealt], table, rows, forward)
+
+
+def made_by_rule(pairs: Sequence[RequestPair], encoder: StaticEncoder, *, seed: int) -> list[RequestPair]:
+    """Traps and rewordings by rule for the trees; those made from Quora's pairs only where these may be fitted on."""
+    ours = [pair for pair in pairs if pair.source == "questions"]
+    quora = [pair for pair in pairs if pair.source == "qqp" and not only_measured(pair)]
+    near = near_words([text for pair in (*ours, *quora) for text in (pair.a, pair.b)], encoder)
+    made: list[RequestPair] = []
+    for sources, traps, rewordings in ((ours, TREE_TRAPS, TREE_HARMLESS), (quora, QUORA_TRAPS, QUORA_HARMLESS)):
+        made += edited_traps(sources, most=traps, seed=seed, near=near)
+        made += harmless_rewordings(sources, most=rewordings, seed=seed)
+    return made
 
 
 def pair_rows(pairs: Sequence[RequestPair], reader: PairReader) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -189,8 +209,7 @@ def _forest(material: Material, seed: int) -> Forest:
     taught = np.array(material.taught)
     units = [material.units.pairs[place] for place in taught]
     same = np.array([pair.same_answer for pair in units])
-    weight = np.array([QUORA_WEIGHT if pair.source == "qqp" else 1.0 for pair in units])
-    return fit_trees(material.rows[taught], same, weight, seed=seed)
+    return fit_trees(material.rows[taught], same, weights(units), seed=seed)
 
 
 def _settings(plan: FitPlan) -> dict[str, Any]:
@@ -198,7 +217,7 @@ def _settings(plan: FitPlan) -> dict[str, Any]:
         "seed": plan.seed,
         "folds": plan.folds,
         "recipe": recipe.numbers(),
-        "trees": {**SETTINGS, "rounds": ROUNDS, "copies": COPIES, "quora_weight": QUORA_WEIGHT},
+        "trees": {**SETTINGS, "rounds": ROUNDS, "copies": COPIES, "weights": WEIGHTS},
         "libraries": {name: version(name) for name in LIBRARIES},
     }
 

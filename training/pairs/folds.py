@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
-from training.pairs.records import RequestPair
+from training.pairs.records import QUORA_GROUPS, RequestPair
 
 QUORA_PARTS = 4
 
@@ -45,12 +45,17 @@ def folds(pairs: Sequence[RequestPair], count: int) -> Iterator[Fold]:
 
 
 def only_measured(pair: RequestPair) -> bool:
-    """Whether a pair is one of the quarter of Quora's that nothing is ever fitted on."""
-    return pair.source == "qqp" and group_fold(pair.group, QUORA_PARTS) == 0
+    """Whether a pair is of the quarter of Quora's groups that nothing is ever fitted on."""
+    return is_quoras(pair) and group_fold(pair.group, QUORA_PARTS) == 0
+
+
+def is_quoras(pair: RequestPair) -> bool:
+    """Whether a pair is Quora's, or made from one by rule."""
+    return pair.group.startswith(QUORA_GROUPS)
 
 
 def _held_out(pair: RequestPair, number: int, count: int) -> bool:
-    if pair.source == "qqp":
+    if is_quoras(pair):
         return number == 0 and only_measured(pair)
     return group_fold(pair.group, count) == number
 

@@ -30,8 +30,9 @@ OWN_HARMLESS = 800
 REPLAYED = 1000
 """Quora's pairs that are shown again beside ours in each pass, so that what they taught is not lost."""
 
-COMBINATION = Combination(kind="sum", trees=1.0, encoder=0.75)
-"""How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve."""
+COMBINATION = Combination(kind="sum", trees=1.0, encoder=0.4, encoder_from=-1.5)
+"""How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve. Logits stay below
+10, so that what is not asked about could not reach 2.5 either, and thresholds are higher."""
 
 Near = Mapping[str, Sequence[str]]
 """For a word those that stand near it and mean something else (``training.pairs.near_words``)."""

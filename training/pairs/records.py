@@ -10,8 +10,14 @@ Source = Literal["questions", "conversations", "qqp", "edits"]
 """``questions`` and ``conversations``: written for this project. ``qqp``: Quora's. ``edits``: positives of the other
 sources with one detail changed by rule."""
 
+WRITTEN: tuple[Source, ...] = ("questions", "conversations")
+
 SOURCES: tuple[Source, ...] = ("questions", "conversations", "qqp")
 """The sources on which a verifier is measured."""
+
+
+QUORA_GROUPS = "qqp-"
+"""What the names of the groups of Quora's pairs begin with, also where a pair was made from them by rule."""
 
 
 class RequestPair(Struct, frozen=True):

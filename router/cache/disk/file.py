@@ -325,7 +325,9 @@ class CacheFile:
             self._state = "ready"
             self._read.set()
             if self._unreadable:
-                logger.warning("cache %s: %d entries were damaged and are left out", self._path, self._unreadable)
+                logger.warning(
+                    "cache %s: %d of its entries were damaged and are left out", self._path, self._unreadable
+                )
 
     def _drop_unreadable(self, connection: sqlite3.Connection, seq: int) -> None:
         self._unreadable += 1

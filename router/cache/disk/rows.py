@@ -83,7 +83,13 @@ def from_row(row: Iterable[Any], *, file_time_s: float) -> Kept | None:
         tenant=tenant,
         encoder=encoder,
     )
-    return Kept(entry, None if vector is None else np.frombuffer(vector, dtype="<f2").astype(np.float32), hits)
+    return Kept(entry, None if vector is None else _unit(vector), hits)
+
+
+def _unit(vector: bytes) -> FloatArray:
+    """A stored vector, of unit length again: rounding has changed that a little, too."""
+    read = np.frombuffer(vector, dtype="<f2").astype(np.float32)
+    return read / np.sqrt(read @ read)
 
 
 def delete(connection: sqlite3.Connection, keys: Collection[bytes]) -> int:

@@ -197,3 +197,26 @@ ROLES = {
 
 SKIPPED = frozenset("the a an my your his her our their its this that these those some any all of".split())
 """What may stand between such a word and the one that it is about."""
+
+FILLERS = frozenset(
+    "please thanks thank you hi hello hey dear could can would will tell me us i i'd i'm like to know want wanted "
+    "wondering was quick short simple question help just kindly answer this that is are am be the a an of for in on at "
+    "do does did my your our good morning advance appreciate so ok okay well actually need get got have has it its if "
+    "and there here some any how's what's where's who's - : ".split()
+)
+"""Words that may come or go without another request being made; other figures count those that matter at times."""
+
+LONG = {
+    "2fa": "two-factor", "info": "information", "app": "application", "apps": "applications", "tv": "television",
+    "photo": "picture", "photos": "pictures", "pic": "picture", "pics": "pictures", "e-mail": "email", "mail": "email",
+    "phone": "telephone", "bike": "bicycle", "fridge": "refrigerator", "max": "maximum", "min": "minimum",
+    "vs": "versus", "doc": "document", "docs": "documents", "pls": "please", "u": "you", "r": "are", "ur": "your",
+    "colour": "color", "centre": "center", "favourite": "favorite", "repo": "repository", "db": "database",
+    "config": "configuration", "ad": "advertisement", "exam": "examination", "lab": "laboratory", "gym": "gymnasium",
+    "plane": "airplane", "aeroplane": "airplane", "can't": "cannot", "dont": "don't", "wont": "won't",
+    "isnt": "isn't", "doesnt": "doesn't",
+}  # fmt: skip
+"""Short forms and other spellings to long ones."""
+
+ENDINGS = frozenset("s es 's ed d ing er ly".split())
+"""What forms of a word may differ in."""

@@ -9,7 +9,18 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from router.scoring.verifier.detail_words import CALENDAR, LANGUAGES, OPPOSED, ROLES, SKIPPED, UNITS
+from router.scoring.verifier.detail_words import (
+    CALENDAR,
+    ENDINGS,
+    FILLERS,
+    LANGUAGES,
+    LONG,
+    OPPOSED,
+    ROLES,
+    SKIPPED,
+    UNITS,
+)
+from router.scoring.verifier.words import SPELLED
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[<>=+*/%#$€£&|^~@°!-]")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|„([^“”]+)[“”]|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
@@ -18,7 +29,7 @@ _SIGN = re.compile(r"[<>=+*/%#$€£&|^~@°]")
 NAMES: tuple[str, ...] = (
     "numbers_replaced", "names_left", "names_replaced", "shouted_left", "signs_left", "quoted_left", "quoted_same",
     "calendar_replaced", "units_replaced", "languages_replaced", "opposed", "roles_same", "roles_other",
-    "bag_replaced", "marks_left",
+    "bag_replaced", "marks_left", "unmatched_low", "unmatched_high", "misspelt",
 )  # fmt: skip
 """Names of what :func:`detail_features` gives."""
 
@@ -69,6 +80,7 @@ def detail_features(a: Details, b: Details) -> list[float]:
     names_a, names_b = a.names - b.words.keys(), b.names - a.words.keys()
     shared = a.roles.keys() & b.roles.keys()
     same = sum(a.roles[word] == b.roles[word] for word in shared)
+    unmatched_a, unmatched_b, misspelt = _unmatched(left_a, left_b)
     return [
         _replaced((a.numbers - b.numbers).total(), (b.numbers - a.numbers).total()),
         float(len(names_a) + len(names_b)),
@@ -85,7 +97,37 @@ def detail_features(a: Details, b: Details) -> list[float]:
         float(len(shared) - same),
         _replaced(left_a.total(), left_b.total()),
         float(sum(one != other for one, other in zip(a.marks, b.marks, strict=True))),
+        float(min(unmatched_a, unmatched_b)),
+        float(max(unmatched_a, unmatched_b)),
+        float(misspelt),
     ]
+
+
+def _unmatched(left_a: Counter[str], left_b: Counter[str]) -> tuple[int, int, int]:
+    """Words that say something and have no match, on either side, and how many match but for letters or an ending."""
+    one, other = ([LONG.get(word, word) for word in left if word not in FILLERS] for left in (left_a, left_b))
+    one, other = ([SPELLED.get(word, word) for word in words] for words in (one, other))
+    rest_a, rest_b = [word for word in one if word not in other], [word for word in other if word not in one]
+    misspelt = min(
+        sum(any(_alike(word, near) for near in rest_b) for word in rest_a),
+        sum(any(_alike(word, near) for near in rest_a) for word in rest_b),
+    )
+    return len(rest_a) - misspelt, len(rest_b) - misspelt, misspelt
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two words differ in an ending, or in one letter that is missing, doubled or exchanged with the next."""
+    short, long = sorted((one, other), key=len)
+    if len(short) < 3 or not short.isalpha():
+        return False
+    if long.startswith(short) and long[len(short) :] in ENDINGS:
+        return True
+    start = next((place for place, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
+    if len(short) < 5 or start == 0:
+        return False
+    if len(long) == len(short):
+        return short[start + 1 : start + 2] + short[start : start + 1] + short[start + 2 :] == long[start:]
+    return len(long) == len(short) + 1 and short[start:] == long[start + 1 :]
 
 
 def _replaced(left: int, right: int) -> float:
