@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -17,6 +16,7 @@ from router.cache.cells import Cells
 from router.cache.index import FloatArray, PartitionIndex
 from router.cache.rows import Rows
 from router.scoring.scorer import Scorer
+from tests.bench.questions import chunks_of_vectors, repository_questions, vectors_of
 from tests.conftest import REPOSITORY
 
 DIM = 12
@@ -230,23 +230,11 @@ for number, vector in enumerate(vectors):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def questions() -> tuple[list[str], list[str]]:
-    """Base requests of the repository, and rewordings of some of them."""
-    lines = (REPOSITORY / "data/cache/questions.jsonl").read_bytes().splitlines()
-    pairs = [msgspec.json.decode(line) for line in lines]
-    asked = sorted({pair["a"] for pair in pairs} | {pair["b"] for pair in pairs if not pair["same_answer"]})
-    reworded = sorted({pair["b"] for pair in pairs if pair["same_answer"]} - set(asked))
-    return asked, reworded
-
-
 def test_cells_find_the_nearest_of_real_questions_99_times_of_100() -> None:
     scorer = Scorer.load()
-    asked, reworded = questions()
-    real = np.stack([scorer.encode(text) for text in asked])
-    # Twice as many again, each a real vector moved by the difference of two others.
-    others = np.random.default_rng(5).integers(0, len(real), (3, 2 * len(real)))
-    moved = real[others[0]] + 0.5 * (real[others[1]] - real[others[2]])
-    vectors = np.concatenate([real, moved / np.linalg.norm(moved, axis=1, keepdims=True)])
+    kept, reworded = repository_questions()
+    real = vectors_of(kept, scorer.encode)
+    vectors = np.concatenate(list(chunks_of_vectors(real, 3 * len(real))))
     flat, cells = PartitionIndex(flat_to=len(vectors)), PartitionIndex(flat_to=len(vectors) - 1)
     for number, vector in enumerate(vectors):
         flat.add(b"p", key(number), vector)
