@@ -83,9 +83,12 @@ async def compare(on: LiveServer, off: LiveServer, requests: int) -> dict[str, A
 async def measure(requests: int) -> dict[str, Any]:
     """Start both servers and compare them."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        async with ScriptedServer(model="weak-model", turns=[Turn(reply=REPLY)]) as weak:
-            async with routed(Path(one), weak, None) as on, routed(Path(other), weak, None, "--no-cache") as off:
-                return await compare(on, off, requests)
+        async with (
+            ScriptedServer(model="weak-model", turns=[Turn(reply=REPLY)]) as weak,
+            routed(Path(one), weak, None) as on,
+            routed(Path(other), weak, None, "--no-cache") as off,
+        ):
+            return await compare(on, off, requests)
 
 
 def main() -> None:
