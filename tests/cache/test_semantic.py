@@ -12,7 +12,7 @@ import pytest
 
 from router.cache import SemanticCache
 from router.cache.cache import CANDIDATES
-from router.cache.verify import WordingVerifier
+from router.cache.judge import Judge, Verdict
 from router.scoring.verifier.conversation import Turns
 from tests.cache.support import Clock, answer, body, completion, embed, ticket
 
@@ -20,29 +20,30 @@ ASKED = "How do I reverse a list in Python?"
 REWORDED = "Please tell me how to reverse a list in Python"
 
 
-class WatchedVerifier(WordingVerifier):
-    """Notes who was judged and in which thread, and does something else first where it is told to."""
+class WatchedJudge(Judge):
+    """Notes what was judged and in which thread, and does something else first where it is told to."""
 
-    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        self.meanwhile = meanwhile
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
         self.judged: list[str] = []
         self.threads: set[str] = set()
 
-    def same(self, cached: Turns, new: Turns) -> bool:
+    def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
         self.judged.append(cached.texts[-1])
         self.threads.add(threading.current_thread().name)
         self.meanwhile()
-        return super().same(cached, new)
+        return super().verdict(tenant, cached, new)
 
 
 @pytest.fixture
-def verifier() -> WatchedVerifier:
-    return WatchedVerifier()
+def judge() -> WatchedJudge:
+    return WatchedJudge()
 
 
 @pytest.fixture
-def cache(verifier: WatchedVerifier) -> SemanticCache:
-    return SemanticCache(verifier=verifier)
+def cache(judge: WatchedJudge) -> SemanticCache:
+    return SemanticCache(judge=judge)
 
 
 def keep(cache: SemanticCache, raw: dict[str, Any], text: str = "kept", *, route: str = "weak", **others: Any) -> None:
@@ -59,18 +60,16 @@ async def told(cache: SemanticCache, raw: dict[str, Any], **options: Any) -> str
     return msgspec.json.decode(hit.answer.body)["choices"][0]["message"]["content"] if hit else None
 
 
-async def test_verdicts_are_found_in_a_thread_while_the_loop_goes_on(cache: SemanticCache) -> None:
+async def test_verdicts_are_found_in_a_thread_while_the_loop_goes_on(cache: SemanticCache, judge: WatchedJudge) -> None:
     released = threading.Event()
-    verifier = cache._verifier
-    assert isinstance(verifier, WatchedVerifier)
-    verifier.meanwhile = lambda: assert_true(released.wait(timeout=30))
+    judge.meanwhile = lambda: assert_true(released.wait(timeout=30))
     keep(cache, body(ASKED))
     asking = asyncio.create_task(told(cache, body(REWORDED)))
-    while not verifier.judged:
+    while not judge.judged:
         await asyncio.sleep(0.001)
     released.set()
     assert await asking == "kept"
-    assert threading.main_thread().name not in verifier.threads
+    assert threading.main_thread().name not in judge.threads
 
 
 def assert_true(value: bool) -> None:
@@ -81,43 +80,41 @@ def assert_true(value: bool) -> None:
     "raw", [body("What is rain?"), body("w" * 700), body(REWORDED, seed=1), talk("Hi", "Hello", REWORDED)]
 )
 def test_where_there_is_no_candidate_nothing_is_waited_for(
-    cache: SemanticCache, verifier: WatchedVerifier, raw: dict[str, Any]
+    cache: SemanticCache, judge: WatchedJudge, raw: dict[str, Any]
 ) -> None:
     keep(cache, body(ASKED))
     step = cache.semantic(ticket(cache, raw), embed)
     with pytest.raises(StopIteration) as ended:
         step.send(None)
     assert ended.value.value is None
-    assert verifier.judged == []
+    assert judge.judged == []
 
 
-async def test_candidates_are_judged_nearest_first_until_one_passes(
-    cache: SemanticCache, verifier: WatchedVerifier
-) -> None:
+async def test_candidates_are_judged_nearest_first_until_one_passes(cache: SemanticCache, judge: WatchedJudge) -> None:
     for language in ("Java", "Ruby", "Perl", "Python", "Scala", "Haskell"):
         keep(cache, body(f"How do I reverse a list in {language}?"), language)
     assert await told(cache, body("How can I reverse a list in Python?")) == "Python"
-    assert verifier.judged == [ASKED]
-    verifier.judged.clear()
+    assert judge.judged == [ASKED]
+    judge.judged.clear()
     assert await told(cache, body("How do I reverse a list in Rust?")) is None
-    assert len(verifier.judged) == CANDIDATES
+    assert len(judge.judged) == CANDIDATES
 
 
 async def test_an_answer_that_the_caller_would_refuse_is_not_judged_at_all(
-    cache: SemanticCache, verifier: WatchedVerifier
+    cache: SemanticCache, judge: WatchedJudge
 ) -> None:
     keep(cache, body(ASKED))
     assert await told(cache, body(REWORDED), accept=lambda kept: kept.route == "strong") is None
-    assert verifier.judged == []
+    assert judge.judged == []
 
 
-async def test_a_verifier_that_fails_costs_a_miss(
-    cache: SemanticCache, verifier: WatchedVerifier, caplog: pytest.LogCaptureFixture
+async def test_a_judge_that_fails_costs_a_miss(
+    cache: SemanticCache, judge: WatchedJudge, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise RuntimeError("cannot judge: " + ASKED)
 
-    verifier.meanwhile = fail
+    judge.meanwhile = fail
     keep(cache, body(ASKED))
     assert await told(cache, body(REWORDED)) is None
     assert (cache.stats().errors, cache.stats().misses) == (1, 1)
@@ -125,29 +122,25 @@ async def test_a_verifier_that_fails_costs_a_miss(
     assert "reverse" not in caplog.text
 
 
-async def test_an_answer_that_left_while_it_was_judged_is_not_served(
-    cache: SemanticCache, verifier: WatchedVerifier
-) -> None:
-    verifier.meanwhile = lambda: assert_true(cache.clear() == 1)
+async def test_an_answer_that_left_while_it_was_judged_is_not_served(cache: SemanticCache, judge: WatchedJudge) -> None:
+    judge.meanwhile = lambda: assert_true(cache.clear() == 1)
     keep(cache, body(ASKED))
     assert await told(cache, body(REWORDED)) is None
 
 
 async def test_an_answer_that_was_replaced_meanwhile_must_please_the_caller_too(
-    cache: SemanticCache, verifier: WatchedVerifier
+    cache: SemanticCache, judge: WatchedJudge
 ) -> None:
-    verifier.meanwhile = lambda: keep(cache, body(ASKED), "weak now", route="weak")
+    judge.meanwhile = lambda: keep(cache, body(ASKED), "weak now", route="weak")
     keep(cache, body(ASKED), "strong", route="strong")
     assert await told(cache, body(REWORDED), accept=lambda kept: kept.route == "strong") is None
     keep(cache, body(ASKED), "strong", route="strong")
     assert await told(cache, body(REWORDED), accept=lambda kept: True) == "weak now"
 
 
-async def test_who_leaves_while_its_verdict_is_found_harms_nothing(
-    cache: SemanticCache, verifier: WatchedVerifier
-) -> None:
+async def test_who_leaves_while_its_verdict_is_found_harms_nothing(cache: SemanticCache, judge: WatchedJudge) -> None:
     begun, released = threading.Event(), threading.Event()
-    verifier.meanwhile = lambda: assert_true(begun.set() is None and released.wait(timeout=30))
+    judge.meanwhile = lambda: assert_true(begun.set() is None and released.wait(timeout=30))
     keep(cache, body(ASKED))
     leaving = asyncio.create_task(told(cache, body(REWORDED)))
     await asyncio.to_thread(begun.wait, 30)
@@ -182,7 +175,7 @@ async def test_an_earlier_turn_may_be_worded_otherwise_and_may_not_say_something
         assert await told(cache, other) is None
 
 
-async def test_a_clock_that_goes_backwards_makes_no_answer_younger_than_new(verifier: WatchedVerifier) -> None:
+async def test_a_clock_that_goes_backwards_makes_no_answer_younger_than_new() -> None:
     clock = Clock()
     cache = SemanticCache(ttl_s=100.0, clock=clock)
     keep(cache, body(ASKED))

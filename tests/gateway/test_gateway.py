@@ -125,7 +125,7 @@ async def test_tenants_who_ask_the_same_at_once_do_not_wait_for_one_another(gate
     assert [outcome(each) for each in settled] == ["miss", "exact", "exact"] * len(TENANTS)
 
 
-@pytest.mark.parametrize("broken", ["_index", "_entries", "_lock", "_verifier", "_verifying", "_clock", "_file"])
+@pytest.mark.parametrize("broken", ["_index", "_entries", "_lock", "judge", "_verifying", "_clock", "_file"])
 async def test_no_failure_within_the_cache_reaches_a_request(gateway: Gateway, broken: str) -> None:
     await answered(gateway, call(QUESTION), "first")
     setattr(gateway.cache, broken, None)
