@@ -29,10 +29,22 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES = 256 * 2**20
 CANDIDATES = 4
-"""Neighbours that the verifier is asked about, nearest first."""
+"""Neighbours that are judged, nearest first.
 
-MIN_SIMILARITY = 0.5
-"""Cosine below which a neighbour is no candidate. It bounds work, not risk: the verifier alone decides."""
+By the vector of the scored text (the last user turn whole, those before it cut), the conversation kept for a rewording in
+``data/cache`` is among the first 1, 2, 4 and 8 in 98, 98, 98, 98 % of 886 cases, and in 70, 93, 98, 98 % where all 1,329
+traps are kept too; the rest have other roles. The last turn alone finds 88 % among 4, user and assistant turns together
+no more than the scored text. Of 2,432 rewordings of single questions 93, 96, 98, 99 %; 57, 85, 94, 96 % beside all
+traps; 55, 79, 89, 92 % beside those and 50,000 questions of Quora's.
+"""
+
+MIN_SIMILARITY = 0.55
+"""Cosine below which a neighbour is no candidate. It bounds work, not risk: the judge alone decides.
+
+Of the rewordings in ``data/cache`` that the shipped verifier serves 1.2 % lie below it (.6 % below .5, 2.3 % below .6).
+Of 893 prompts of an arena 4 % have a neighbour above it among 1,000 questions of Quora's, 25 % among 10,000, 47 % among
+50,000 (.5: 9, 43, 71 %; .6: 2, 11, 27 %): such a miss waits for a verdict.
+"""
 
 VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """Threads that verify: one processor is left to the event loop."""
