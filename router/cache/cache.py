@@ -295,10 +295,10 @@ class SemanticCache:
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
         keys = ticket.keys
-        if keys is None or ticket.question is None or keys.partition not in self._index:
+        if keys is None or ticket.question is None:
             return []
         try:
-            vector = self._vector(ticket, embed)
+            vector = self._vector(ticket, embed) if keys.partition in self._index else None
             if vector is None:
                 return []
             with self._lock:
