@@ -201,7 +201,8 @@ async def test_where_no_server_runs_the_file_is_looked_into(tmp_path: Path) -> N
     assert "there is no such file" in (await asyncio.to_thread(cache, "list")).output
     async with (
         ScriptedServer(model="weak-model", turns=[Turn(reply="kept")]) as weak,
-        routed(tmp_path, weak, None) as server,server.http() as http
+        routed(tmp_path, weak, None) as server,
+        server.http() as http,
     ):
         for question in QUESTIONS:
             body = {"messages": [{"role": "user", "content": question}]}
