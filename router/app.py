@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -18,7 +19,9 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.cache import Cache, CacheFile, NoFile, NullCache, SemanticCache, elapsed_s
+from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
+from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
@@ -57,15 +60,17 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
+    ledger = Ledger.open(settings.home_path / LEDGER_FILE)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings, encoder=in_use.scorer.manifest.encoder.sha256),
-        ledger=Ledger.open(settings.home_path / LEDGER_FILE),
+        cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
+        ledger=ledger,
         metrics=Metrics(),
         fallback=settings.fallback,
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
+        keep_pairs=settings.cache_keep_pairs,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
@@ -88,7 +93,10 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
-        lifespan=[lambda _app: _lifespan(gateway), lambda _app: _following(gateway, settings, pointer, stamp)],
+        lifespan=[
+            lambda _app: _lifespan(gateway, settings),
+            lambda _app: _following(gateway, settings, pointer, stamp),
+        ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
         request_max_body_size=None,
         openapi_config=OpenAPIConfig(
@@ -98,7 +106,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings, *, encoder: str) -> Cache:
+def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -107,19 +115,21 @@ def _cache(settings: Settings, *, encoder: str) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
+        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded())),
         clock=elapsed_s,
         file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
     )
 
 
 @asynccontextmanager
-async def _lifespan(gateway: Gateway) -> AsyncIterator[None]:
+async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
     upstreams = _configured(gateway.upstreams)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
     warming = asyncio.create_task(_preload_prices(upstreams))
+    _start_verifier(gateway.cache, settings)
     try:
         yield
     finally:
@@ -146,6 +156,13 @@ async def _following(
     finally:
         if following is not None:
             following.cancel()
+
+
+def _start_verifier(cache: Cache, settings: Settings) -> None:
+    """Load the verifier behind the listening server; until it is there, rules alone judge rewordings."""
+    if settings.cache and settings.cache_semantic and settings.cache_max_wrong > 0:
+        folder = Path(settings.cache_verifier).expanduser() if settings.cache_verifier else None
+        BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
 def _configured(upstreams: Upstreams) -> list[Upstream]:

@@ -12,6 +12,7 @@ import msgspec
 from router.artifacts.in_use import InUse
 from router.cache import Cache, Embed, Flights, Hit, StreamFold, Ticket, replay
 from router.errors import NotCached, OnlyIfCached, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
@@ -125,11 +126,13 @@ class Gateway:
         fallback: bool,
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
+        keep_pairs: bool = False,
     ) -> None:
         self.upstreams = upstreams
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
+        self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
         self._fallback = fallback
@@ -173,6 +176,7 @@ class Gateway:
         settlement.will_cache(self.cache, ticket, embed)
         hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
         if hit is not None:
+            self.feedback.served(ticket, settlement.request_id, hit, call.body["messages"])
             return _replayed(call, hit, settlement)
         if call.tuning.cache_only:
             raise NotCached("There is no cached answer to this request.")

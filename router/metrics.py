@@ -6,6 +6,7 @@ rather than with prometheus-client: that takes 32 ms to import, for the two kind
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
@@ -110,11 +111,6 @@ class Metrics:
         return {"artifact": self._artifact, "quantity": quantity}
 
 
-def render(families: Iterable[Family]) -> str:
-    """Metrics as Prometheus reads them."""
-    return "".join(_lines(families))
-
-
 class _Watched:
     """The newest values of one quantity, and what they are compared with."""
 
@@ -124,6 +120,11 @@ class _Watched:
 
     def index(self) -> float:
         return round(stability_index(self._reference.counts(list(self.values)), self._reference.shares), 6)
+
+
+def render(families: Iterable[Family]) -> str:
+    """Metrics as Prometheus reads them."""
+    return "".join(_lines(families))
 
 
 def _watched(reference: Reference | None) -> dict[str, _Watched]:
@@ -148,7 +149,11 @@ def _lines(families: Iterable[Family]) -> Iterator[str]:
         yield f"# HELP {family.name} {family.about}\n# TYPE {family.name} {family.kind}\n"
         for labels, value in family.samples:
             shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{f'{{{shown}}}' if shown else ''} {value:.10g}\n"
+            yield f"{family.name}{f'{{{shown}}}' if shown else ''} {_number(value)}\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}" if math.isfinite(value) else f"{'+' if value > 0 else '-'}Inf"
 
 
 def _escaped(text: str) -> str:

@@ -34,6 +34,8 @@ def run(settings: Settings) -> None:
     )
     # That another artifact decides from now on is worth a line, though nothing is wrong.
     logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
+    # How much the cache is allowed, and by what evidence, is worth one too.
+    logging.getLogger("underdog.cache").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
     app = create_app(settings)
     config = uvicorn.Config(

@@ -27,6 +27,8 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+MaxWrong = Annotated[float, Meta(ge=0, le=0.5, extra={"off": 0.0})]
+"""A number that may also be given as the word ``off``."""
 
 
 class Secret(str):
@@ -89,6 +91,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_semantic: Annotated[bool, Meta(description="Also answer reworded questions, where the verifier is sure.")] = (
         True
     )
+    cache_verifier: Annotated[
+        str | None,
+        Meta(description="Folder of the verifier that judges reworded questions; none takes the shipped one."),
+    ] = None
+    cache_max_wrong: Annotated[
+        MaxWrong,
+        Meta(
+            description="Share of lookalike questions, 0 to 0.5, that may get an answer that is not theirs; 0 or `off` "
+            "leaves exact repeats and other spellings of the same words."
+        ),
+    ] = 0.01
+    cache_keep_pairs: Annotated[
+        bool,
+        Meta(
+            description="Keep both questions of a rewording that a caller rated, so that the verifier can be refitted."
+        ),
+    ] = False
     cache_ttl_s: Annotated[Positive, Meta(description="Seconds that a cached answer lives.")] = 86_400.0
     cache_max_entries: Annotated[
         Annotated[int, Meta(ge=1)], Meta(description="Entries kept before those go that save least per byte.")
@@ -189,12 +208,22 @@ def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tup
         raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}.") from error
+    table = _flat(table)
     unknown = sorted(set(table) - set(FIELDS))
     if unknown:
         nearest = difflib.get_close_matches(unknown[0], FIELDS, n=1)
         hint = f"did you mean '{nearest[0]}'?" if nearest else "docs/settings.md lists them all."
         raise SettingsError(f"{path}: unknown setting '{unknown[0]}'; {hint}")
     return {name: (value, f"{path}: {name}") for name, value in table.items()}
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A setting may be written in a group: ``cache.max_wrong``, or ``max_wrong`` below ``[cache]``."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        group = value if isinstance(value, dict) else {}
+        flat |= {f"{name}_{member}": inner for member, inner in group.items()} or {name: value}
+    return flat
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
@@ -217,6 +246,9 @@ def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
 
 def _convert(name: str, value: Any, origin: str) -> Any:
     kind = FIELDS[name].type
+    words = _words(kind)
+    if isinstance(value, str):
+        value = words.get(value.strip().lower(), value)
     if isinstance(value, str):
         value = Secret(value) if name.endswith("api_key") else value
         if isinstance(value, Secret):
@@ -224,7 +256,14 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: must be {_expected(kind)}, not '{str(value)[:60]}'.") from error
+        allowed = " or ".join((_expected(kind), *map(repr, words)))
+        raise SettingsError(f"{origin}: must be {allowed}, not '{str(value)[:60]}'.") from error
+
+
+def _words(kind: Any) -> Mapping[str, Any]:
+    """Words that stand for a value of a setting."""
+    info = msgspec.inspect.type_info(kind)
+    return info.extra or {} if isinstance(info, msgspec.inspect.Metadata) else {}
 
 
 def _expected(kind: Any) -> str:

@@ -280,6 +280,11 @@ class Settlement:
             return self._hit.similarity
         return self._ticket.similarity if self._ticket is not None else 0.0
 
+    def _cache_key(self) -> str | None:
+        """The request's key, by which its answer can be let go of; None where the cache stood aside."""
+        keys = self._ticket.keys if self._ticket is not None else None
+        return keys.exact.hex() if keys is not None else None
+
     def _row(self) -> LedgerRow:
         usage = self._usage or Usage()
         decision, hit, cost_ = self._decision, self._hit, self.cost
@@ -314,6 +319,10 @@ class Settlement:
             decision_us=self._decision_us,
             scored_tokens=decision.evidence.tokens if decision else None,
             unfamiliarity=decision.evidence.unfamiliarity if decision else None,
+            cache_key=self._cache_key(),
+            cache_entry=hit.entry.hex() if hit and hit.entry else None,
+            cache_verdict=hit.verdict.score if hit and hit.verdict else None,
+            cache_verifier=hit.verdict.verifier if hit and hit.verdict else None,
         )
 
     def _status(self) -> int:

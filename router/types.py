@@ -29,6 +29,9 @@ WhenUnfamiliar = Literal["strong", "weak", "win-rate"]
 
 CacheOutcome = Literal["exact", "semantic", "miss", "bypass"]
 
+Rating = Literal["good", "bad"]
+"""What a caller thought of an answer."""
+
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
@@ -155,6 +158,10 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or
     ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC. ``scored_tokens`` and ``unfamiliarity``
     are what the decision saw of the prompt; None where nothing was scored (an exact answer from the cache).
+
+    ``cache_key`` is the request's exact key in the cache, in hex: a digest, from which nothing can be read, but by
+    which a guess can be checked; it stays out of exports. Where a reworded question was answered, ``cache_entry`` is
+    the key of the entry that did, ``cache_verdict`` the score by which ``cache_verifier`` let it (infinite: certain).
     """
 
     request_id: str
@@ -186,6 +193,10 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     decision_us: float | None = None
     scored_tokens: int | None = None
     unfamiliarity: float | None = None
+    cache_key: str | None = None
+    cache_entry: str | None = None
+    cache_verdict: float | None = None
+    cache_verifier: str | None = None
 
 
 class CachedAnswer(Struct, frozen=True, kw_only=True):
@@ -218,6 +229,7 @@ __all__ = [
     "LedgerRow",
     "Message",
     "Principal",
+    "Rating",
     "Raw",
     "Reason",
     "Role",

@@ -8,6 +8,7 @@ from router.cache.disk.file import CacheFile, FileStatus, NoFile
 from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
+from router.cache.judge import Answered, Judge
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
@@ -15,6 +16,7 @@ __all__ = [
     "Accept",
     "Administration",
     "AnswerFacts",
+    "Answered",
     "Cache",
     "CacheFile",
     "CacheStats",
@@ -25,6 +27,7 @@ __all__ = [
     "Flight",
     "Flights",
     "Hit",
+    "Judge",
     "NoFile",
     "NullCache",
     "Order",

@@ -20,9 +20,9 @@ from router.cache.disk.file import NoFile, Persistence
 from router.cache.disk.rows import Kept
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
 from router.cache.index import FloatArray, PartitionIndex
+from router.cache.judge import Judge, Verdict
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.store import Entry, MemoryStore, Store, entry_size
-from router.cache.verify import Verifier, WordingVerifier
 from router.types import CachedAnswer, ChatRequest
 
 logger = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ class SemanticCache:
         max_temperature: requests above it are passed by.
         semantic: whether rewordings may hit at all.
         clock: monotonic seconds.
+        judge: decides whether two requests ask for the same answer; it is used by several threads at once.
         file: keeps answers across restarts, once ``start`` is called.
-        verifier: decides whether two texts ask for the same answer; it is used by several threads at once.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class SemanticCache:
         max_temperature: float = 1.0,
         semantic: bool = True,
         clock: Callable[[], float] = time.monotonic,
-        verifier: Verifier | None = None,
+        judge: Judge | None = None,
         file: Persistence | None = None,
     ) -> None:
         self._ttl_s = ttl_s
         self._max_temperature = max_temperature
         self._semantic = semantic
         self._clock = clock
-        self._verifier: Verifier = verifier or WordingVerifier()
+        self.judge = judge or Judge()
         self._verifying = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
         self._index = PartitionIndex()
         self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
@@ -280,13 +280,25 @@ class SemanticCache:
         if self._entries.put(entry, now, kept.hits) and self._semantic and kept.vector is not None:
             self._add_vector(entry, kept.vector)
 
+    def evict(self, exact: bytes) -> bool:
+        """Let go of the answer under a key, which was reported to be wrong.
+
+        Returns:
+            False where there is none.
+        """
+        with self._lock:
+            present = self._entries.remove(exact, "feedback")
+            # It may stand in the file alone, as long as that is being read.
+            self._file.forget(exact)
+        return present
+
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
         keys = ticket.keys
-        if keys is None or ticket.question is None or keys.partition not in self._index:
+        if keys is None or ticket.question is None:
             return []
         try:
-            vector = self._vector(ticket, embed)
+            vector = self._vector(ticket, embed) if keys.partition in self._index else None
             if vector is None:
                 return []
             with self._lock:
@@ -311,17 +323,23 @@ class SemanticCache:
         """The first candidate that the verifier passes and that still lives by then."""
         try:
             for entry, similarity in candidates:
-                if not self._verifier.same(self._prepared_again(entry), self._prepared(ticket)):
+                verdict = self._verdict(ticket, entry)
+                if verdict is None:
                     continue
                 with self._lock:
                     hit = self._hit(ticket, entry.exact, "semantic", similarity)
                 # Another answer may stand there by now.
                 if hit is not None and (accept is None or accept(hit.answer)):
                     self._used(entry.exact)
-                    return hit
+                    return msgspec.structs.replace(hit, entry=entry.exact, turns=entry.turns, verdict=verdict)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
         return None
+
+    def _verdict(self, ticket: Ticket, entry: Entry) -> Verdict | None:
+        if ticket.keys is None or self.judge.is_banned(entry.exact, ticket.keys.exact):
+            return None
+        return self.judge.verdict(ticket.tenant, self._prepared_again(entry), self._prepared(ticket))
 
     def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
         now = self._clock()
@@ -341,7 +359,7 @@ class SemanticCache:
     def _prepared_again(self, entry: Entry) -> Any:
         """What the verifier keeps of an entry, made now where the entry came from the file."""
         if entry.prepared is None and entry.turns is not None:
-            prepared = msgspec.structs.replace(entry, prepared=self._verifier.prepare(entry.turns))
+            prepared = msgspec.structs.replace(entry, prepared=self.judge.prepare(entry.turns))
             with self._lock:
                 self._entries.amend(entry, prepared)
             return prepared.prepared
@@ -398,7 +416,7 @@ class SemanticCache:
 
     def _prepared(self, ticket: Ticket) -> Any:
         if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:
-            ticket.prepared = self._verifier.prepare(ticket.keys.turns)
+            ticket.prepared = self.judge.prepare(ticket.keys.turns)
         return ticket.prepared
 
     def _dropped(self, entry: Entry) -> None:

@@ -8,9 +8,11 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from router.cache.administration import Administration
+from router.cache.budget import Standing
 from router.cache.disk.file import FileStatus
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
+from router.cache.judge import Judge, Verdict
 from router.cache.rules import parse_cache_control
 from router.types import CachedAnswer, ChatRequest
 
@@ -54,17 +56,24 @@ class Ticket(msgspec.Struct):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A kept answer that stands for this request. ``similarity``: 1.0 if exact, else the cosine of the questions."""
+    """A kept answer that stands for this request. ``similarity``: 1.0 if exact, else the cosine of the questions.
+
+    A semantic hit also says which entry answered (its exact key), for which turns, and by what verdict.
+    """
 
     kind: Literal["exact", "semantic"]
     similarity: float
     answer: CachedAnswer
     age_s: float
+    entry: bytes | None = None
+    turns: tuple[str, ...] | None = None
+    verdict: Verdict | None = None
 
 
 class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     """What ``GET /cache/stats`` shows. ``hit_rate`` is hits over lookups; bypasses are no lookups.
 
+    ``budget`` is the error budget of the tenant who asks.
     ``departed`` counts entries that left, by reason (see ``Departure``); ``evictions`` and ``expired`` are two of them.
     ``saved_usd`` is what the hits saved, as far as prices are known.
     """
@@ -86,15 +95,17 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     departed: dict[str, int] = {}
     saved_usd: float = 0.0
     file: FileStatus = FileStatus()
+    budget: Standing | None = None
 
 
 class Cache(Protocol):
     """What the gateway needs of a cache. No call of a request's raises.
 
-    ``administration`` is for whoever runs the server.
+    ``administration`` is for whoever runs the server; ``judge`` has the last word on rewordings.
     """
 
     administration: Administration
+    judge: Judge
 
     def start(self) -> None:
         """Begin what goes on in the background."""
@@ -141,11 +152,16 @@ class Cache(Protocol):
         """Let go of every answer; gives how many there were."""
         ...
 
+    def evict(self, exact: bytes) -> bool:
+        """Let go of the answer under a key; False where there is none."""
+        ...
+
 
 class NullCache:
     """A cache that is off: every request passes it by."""
 
     def __init__(self) -> None:
+        self.judge = Judge()
         self.administration = Administration.of_nothing()
 
     def start(self) -> None:
@@ -191,3 +207,7 @@ class NullCache:
     def clear(self) -> int:
         """Nothing to let go of."""
         return 0
+
+    def evict(self, exact: bytes) -> bool:
+        """Nothing to let go of."""
+        return False

@@ -1,142 +1,240 @@
 """Nearest questions within one partition, by inner product of unit vectors.
 
-Each partition owns a plain block of vectors. A partition is never mixed with another, so there is nothing to filter and
-nothing to leak; removing a vector moves the last one into its place, so none is ever orphaned. FAISS searches the block
-where it lies (``faiss.knn``): as fast as an ``IndexFlatIP`` holding a copy, where removal from an ``IndexIDMap`` of
-50,000 takes 5 ms. Below ``FAISS_FROM`` vectors numpy does as well, and a process whose partitions all stay small never
-imports FAISS.
+Each partition owns its vectors. A partition is never mixed with another, so there is nothing to filter and nothing to
+leak. Up to ``FLAT_TO`` vectors are all compared (`router.cache.rows`); a larger partition is sorted into cells
+(`router.cache.cells`) by a thread of its own, while the old form goes on answering, in full. Whatever was added or
+removed meanwhile is noted and made good before the new form takes over. Cells are made anew when as many vectors were
+added since as they were made of, and given up where a partition has shrunk.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from types import ModuleType
-from typing import NamedTuple
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from router.cache.cells import Abandoned, Cells
+from router.cache.rows import FloatArray, HalfArray, Neighbour, Rows
 
-FloatArray = npt.NDArray[np.float32]
+__all__ = ["FLAT_TO", "FloatArray", "Neighbour", "PartitionIndex"]
 
-FAISS_FROM = 512
-"""Vectors in a partition from which FAISS searches it: numpy is level to 256, three times slower at 100,000."""
+logger = logging.getLogger(__name__)
 
-FIRST_ROWS = 4
+FLAT_TO = 20_000
+"""Vectors in a partition that are all compared."""
 
+FEW = 64
+"""Changes noted while cells were made that are made good while questions wait: about a millisecond."""
 
-class Neighbour(NamedTuple):
-    """A candidate: the exact key of its entry, and the cosine to the question."""
-
-    exact: bytes
-    similarity: float
+Held = Rows | Cells
+Result = TypeVar("Result")
 
 
 class PartitionIndex:
-    """The vectors of all partitions. Those of one partition have one length and come from one encoder."""
+    """The vectors of all partitions. Those of one partition have one length and come from one encoder.
 
-    def __init__(self) -> None:
-        self._blocks: dict[bytes, _Block] = {}
+    Any thread may call it at any time.
+
+    Args:
+        flat_to: vectors in a partition that are all compared; more are sorted into cells.
+    """
+
+    def __init__(self, *, flat_to: int = FLAT_TO) -> None:
+        self._flat_to = flat_to
+        self._partitions: dict[bytes, _Partition] = {}
+        self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+        self._builders: set[threading.Thread] = set()
 
     def __len__(self) -> int:
-        return sum(len(block) for block in self._blocks.values())
+        with self._lock:
+            return sum(len(partition.held) for partition in self._partitions.values())
 
     @property
     def partitions(self) -> int:
         """How many partitions hold at least one vector."""
-        return len(self._blocks)
+        return len(self._partitions)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all vectors and of the cells they are sorted into; keys not counted."""
+        with self._lock:
+            return sum(partition.held.nbytes for partition in self._partitions.values())
 
     def __contains__(self, partition: bytes) -> bool:
-        return partition in self._blocks
+        return partition in self._partitions
 
     def add(self, partition: bytes, exact: bytes, vector: FloatArray) -> None:
         """Put a unit vector, shape [dim], under an entry's key; a vector already there is replaced."""
-        block = self._blocks.get(partition)
-        if block is None:
-            block = self._blocks[partition] = _Block(vector.shape[0])
-        block.put(exact, vector)
+        with self._lock:
+            found = self._partitions.get(partition)
+            if found is None:
+                found = self._partitions[partition] = _Partition(vector.shape[0], self._flat_to)
+            found.put(exact, vector)
+            if found.due:
+                self._start_building(found)
 
     def remove(self, partition: bytes, exact: bytes) -> None:
         """Take an entry's vector away, if it has one; an emptied partition goes with it."""
-        block = self._blocks.get(partition)
-        if block is None:
-            return
-        block.remove(exact)
-        if not len(block):
-            del self._blocks[partition]
+        with self._lock:
+            found = self._partitions.get(partition)
+            if found is None:
+                return
+            found.remove(exact)
+            if not len(found.held):
+                found.dropped = True
+                del self._partitions[partition]
 
     def nearest(self, partition: bytes, vector: FloatArray, count: int) -> list[Neighbour]:
         """Up to ``count`` neighbours of a unit vector, shape [dim], nearest first."""
-        block = self._blocks.get(partition)
-        return block.nearest(vector, count) if block is not None else []
+        with self._lock:
+            found = self._partitions.get(partition)
+            return found.nearest(vector, count) if found is not None else []
+
+    def wait(self) -> None:
+        """Return when no cells are being made. For those who measure: nothing else need wait."""
+        while True:
+            with self._lock:
+                builders = list(self._builders)
+            if not builders:
+                return
+            for builder in builders:
+                builder.join()
+
+    def _start_building(self, partition: _Partition) -> None:
+        builder = threading.Thread(target=self._build, args=(partition,), name="cache-cells")
+        partition.building = True
+        self._builders.add(builder)
+        try:
+            builder.start()
+        except RuntimeError as error:  # no thread to be had
+            self._builders.discard(builder)
+            partition.put_off(error)
+
+    def _build(self, partition: _Partition) -> None:
+        try:
+            with self._one_at_a_time:
+                while not self._built(partition):
+                    pass
+        except Abandoned:
+            pass
+        except Exception as error:  # noqa: BLE001 - the partition goes on as it is
+            with self._lock:
+                partition.put_off(error)
+        finally:
+            with self._lock:
+                self._builders.discard(threading.current_thread())
+
+    def _built(self, partition: _Partition) -> bool:
+        """One attempt; False where so much was added meanwhile that cells for the old size would not do."""
+
+        def go_on() -> bool:
+            # A process that is told to end waits for this thread.
+            return not partition.dropped and threading.main_thread().is_alive()
+
+        with self._lock:
+            keys, vectors = partition.begin()
+        if partition.dropped:
+            raise Abandoned
+        cells = Cells.build(keys, vectors, go_on)
+        while True:
+            with self._lock:
+                noted = partition.take_noted()
+                if len(noted) <= FEW:
+                    _make_good(cells, noted)
+                    partition.finish(cells)
+                    return True
+            if len(noted) > len(keys):
+                return False
+            _make_good(cells, noted)
 
 
-class _Block:
-    """The vectors of one partition: rows of one array, filled without gaps."""
+class _Partition:
+    """The vectors of one partition in the form they have now, and what changes while another is made."""
 
-    def __init__(self, dim: int) -> None:
-        self._rows: FloatArray = np.empty((FIRST_ROWS, dim), dtype=np.float32)
-        self._keys: list[bytes] = []
-        self._row_of: dict[bytes, int] = {}
+    def __init__(self, dim: int, flat_to: int) -> None:
+        self.held: Held = Rows(dim)
+        self.building = False
+        self.dropped = False
+        self._flat_to = flat_to
+        self._build_from = flat_to + 1
+        self._added = 0
+        self._noted: dict[bytes, FloatArray | None] | None = None
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    @property
+    def due(self) -> bool:
+        """Whether cells should be made now."""
+        if self.building:
+            return False
+        return (len(self.held) if isinstance(self.held, Rows) else self._added) >= self._build_from
 
     def put(self, exact: bytes, vector: FloatArray) -> None:
-        row = self._row_of.get(exact)
-        if row is None:
-            row = len(self._keys)
-            self._make_room(row + 1)
-            self._rows[row] = vector
-            self._keys.append(exact)
-            self._row_of[exact] = row
-        else:
-            self._rows[row] = vector
+        self._safely(lambda held: held.put(exact, vector))
+        self._added += 1
+        if self._noted is not None:
+            self._noted[exact] = vector
 
     def remove(self, exact: bytes) -> None:
-        row = self._row_of.pop(exact, None)
-        if row is None:
-            return
-        last = self._keys.pop()
-        if last != exact:
-            self._rows[row] = self._rows[len(self._keys)]
-            self._keys[row] = last
-            self._row_of[last] = row
+        moved = self._safely(lambda held: held.remove(exact))
+        if self._noted is not None:
+            self._noted[exact] = None
+            if moved is not None:
+                # Its old row may be written over before the builder reads it.
+                self._noted[moved] = _rows(self.held).vector(moved)
+        if isinstance(self.held, Cells) and len(self.held) < self._flat_to // 4:
+            self._flatten(self._flat_to + 1)
 
     def nearest(self, vector: FloatArray, count: int) -> list[Neighbour]:
-        size = len(self._keys)
-        wanted = min(count, size)
-        filled = self._rows[:size]
-        search = _search_faiss if size >= FAISS_FROM else _search_numpy
-        similarities, rows = search(filled, np.asarray(vector, dtype=np.float32), wanted)
-        return [
-            Neighbour(self._keys[row], float(similarity)) for similarity, row in zip(similarities, rows, strict=True)
-        ]
+        return self._safely(lambda held: held.nearest(vector, count))
 
-    def _make_room(self, rows: int) -> None:
-        if rows > len(self._rows):
-            larger = np.empty((2 * len(self._rows), self._rows.shape[1]), dtype=np.float32)
-            larger[: len(self._rows)] = self._rows
-            self._rows = larger
+    def begin(self) -> tuple[list[bytes], FloatArray | HalfArray]:
+        """Keys and vectors as they are; from now on changes are noted."""
+        self._noted = {}
+        rows = _rows(self.held)
+        return rows.keys(), rows.array
+
+    def take_noted(self) -> dict[bytes, FloatArray | None]:
+        """What changed since ``begin`` or the last call: the vector of each key, None where it was removed."""
+        noted, self._noted = self._noted or {}, {}
+        return noted
+
+    def finish(self, cells: Cells) -> None:
+        """Take cells that hold all that is held."""
+        self.building, self._noted = False, None
+        self.held = cells
+        self._added, self._build_from = 0, len(cells)
+
+    def put_off(self, error: Exception) -> None:
+        """Stay in this form until there is twice as much to do."""
+        self.building, self._noted = False, None
+        self._build_from *= 2
+        logger.warning("cache: sorting vectors into cells failed with %s; they stay as they are", type(error).__name__)
+
+    def _safely(self, step: Callable[[Held], Result]) -> Result:
+        """Take a step; where cells fail it, go back to comparing all, which rests on less, and take it there."""
+        try:
+            return step(self.held)
+        except Exception as error:
+            if isinstance(self.held, Rows):
+                raise
+            logger.warning("cache: cells failed with %s; all vectors are compared again", type(error).__name__)
+            # Not at once: what failed here would fail again.
+            self._flatten(2 * len(self.held))
+            return step(self.held)
+
+    def _flatten(self, build_from: int) -> None:
+        self.held = _rows(self.held).as_float32()
+        self._build_from = build_from
 
 
-def _search_numpy(rows: FloatArray, vector: FloatArray, count: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    similarities: FloatArray = rows @ vector
-    nearest = np.argsort(-similarities, kind="stable")[:count]
-    return similarities[nearest], nearest
+def _rows(held: Held) -> Rows:
+    return held if isinstance(held, Rows) else held.rows
 
 
-def _search_faiss(rows: FloatArray, vector: FloatArray, count: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    faiss = _faiss()
-    similarities, nearest = faiss.knn(vector[None, :], rows, count, metric=faiss.METRIC_INNER_PRODUCT)
-    return similarities[0], nearest[0]
-
-
-@cache
-def _faiss() -> ModuleType:
-    # Imported with the first large partition: it takes a quarter of a second and 40 MB.
-    import faiss
-
-    # One query has nothing to share out, and idle threads spin: on a busy machine that costs 20 times as much.
-    faiss.omp_set_num_threads(1)
-    module: ModuleType = faiss
-    return module
+def _make_good(cells: Cells, noted: dict[bytes, FloatArray | None]) -> None:
+    for exact, vector in noted.items():
+        if vector is None:
+            cells.remove(exact)
+        else:
+            cells.put(exact, vector)

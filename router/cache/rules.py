@@ -66,20 +66,14 @@ def _tools_in_progress(facts: RequestFacts) -> bool:
     return facts.request.messages[-1].role != "user"
 
 
-def _by_reference(facts: RequestFacts) -> bool:
-    parts = (
-        part for message in facts.request.messages if isinstance(message.content, list) for part in message.content
+TEXT_PARTS = frozenset({"text", "input_text", "refusal"})
+
+
+def _holds_media(facts: RequestFacts) -> bool:
+    contents = (message.content for message in facts.request.messages)
+    return any(
+        part.get("type") not in TEXT_PARTS for content in contents if isinstance(content, list) for part in content
     )
-    return any(not _is_self_contained(part) for part in parts)
-
-
-def _is_self_contained(part: Mapping[str, Any]) -> bool:
-    kind = part.get("type")
-    if kind in {"text", "refusal", "input_audio"}:
-        return True
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, dict) else image
-    return kind == "image_url" and isinstance(url, str) and url.startswith("data:")
 
 
 def _too_hot(facts: RequestFacts) -> bool:
@@ -109,10 +103,12 @@ REQUEST_RULES: tuple[RequestRule, ...] = (
     RequestRule("tools-in-progress", _tools_in_progress),
     RequestRule("several-answers", lambda facts: (facts.request.n or 1) != 1),
     RequestRule("logprobs", lambda facts: bool(facts.body.get("logprobs") or facts.body.get("top_logprobs"))),
-    # What stands behind a URL or a file id can change without the request changing.
-    RequestRule("content-by-reference", _by_reference),
+    # What stands behind a URL or a file id changes without the request changing; sent along, it hardly comes twice.
+    RequestRule("media", _holds_media),
     RequestRule("audio-answer", _wants_audio),
     RequestRule("live-search", _looks_outside),
+    # The provider is to keep the answer, or to go on with it later: that a cached one does not do.
+    RequestRule("kept-by-provider", lambda facts: bool(facts.body.get("store") or facts.body.get("background"))),
     RequestRule("temperature", _too_hot),
 )
 """Requests that are neither looked up nor (but for ``no-cache``) stored; the first that applies gives its name."""
@@ -129,6 +125,7 @@ class _Message(msgspec.Struct):
     tool_calls: Any = None
     function_call: Any = None
     audio: Any = None
+    annotations: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -172,6 +169,8 @@ ANSWER_RULES: tuple[AnswerRule, ...] = (
     AnswerRule("unfinished", lambda facts: facts.finish_reason != "stop"),
     AnswerRule("refused", lambda facts: bool(facts.message.refusal)),
     AnswerRule("audio", lambda facts: bool(facts.message.audio)),
+    # It rests on pages of the web as they were just then, asked for or not.
+    AnswerRule("live-search", lambda facts: bool(facts.message.annotations)),
     AnswerRule("empty", _is_empty),
 )
 """Answers that are not kept; the first that applies gives its name."""

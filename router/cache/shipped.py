@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from router.cache.judge import Judge
 from router.cache.verify import LearnedVerifier, Verifier, WordingVerifier
 from router.errors import ArtifactError
 from router.scoring.verifier.conversation import Turns
@@ -32,6 +33,14 @@ def load_verifier(folder: Path | None = None, *, max_wrong: float = MAX_WRONG) -
     pairs = PairVerifier.load(folder if folder is not None else default_verifier_path())
     pairs.load_encoder()
     return LearnedVerifier(pairs, max_wrong=max_wrong)
+
+
+def adopted(verifier: Verifier, judge: Judge) -> Verifier:
+    """Let ``judge`` go by this verifier and its evidence, if it has any; gives the verifier back."""
+    if isinstance(verifier, LearnedVerifier):
+        manifest = verifier.pairs.manifest
+        judge.adopt(verifier, manifest.evidence, name=f"{manifest.label}@{manifest.digest[:16]}")
+    return verifier
 
 
 def load_or_rules(load: Callable[[], Verifier] = load_verifier) -> Verifier:

@@ -55,6 +55,29 @@ def export(
     _write_records(read_export(path, since=begin, tenant=tenant), form, out)
 
 
+@command.command()
+@click.option("--since", type=click.DateTime(), help="Requests from this day or time (UTC) on.  [default: all]")
+@click.option("--tenant", help="Requests of this tenant.  [default: all]")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: standard output]"
+)
+@home_option
+@config_option
+def pairs(
+    *, since: datetime | None, tenant: str | None, out: Path | None, home: str | None, config: Path | None
+) -> None:
+    """Write the reworded questions that callers rated, each beside the question whose answer it got, as JSON lines.
+
+    They are kept from the moment that the setting `cache_keep_pairs` is on. `train-router verifier --pairs` reads them.
+    """
+    from router.ledger.feedback import read_pairs
+    from router.ledger.ledger import LEDGER_FILE
+
+    path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
+    begin = None if since is None else since.replace(tzinfo=UTC)
+    _write_records(read_pairs(path, since=begin, tenant=tenant), "jsonl", out)
+
+
 def _write_records(records: Iterator[dict[str, Any]], form: str, out: Path | None) -> None:
     """One line for each record."""
     write: Write = _write_csv if form == "csv" else _write_json_lines

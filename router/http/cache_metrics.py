@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from router.cache import CacheStats
+from router.cache import CacheStats, Judge
 from router.metrics import Family
 
 
-def cache_families(stats: CacheStats) -> Iterator[Family]:
-    """Every metric of a cache; none where it is off."""
+def cache_families(stats: CacheStats, judge: Judge) -> Iterator[Family]:
+    """Every metric of a cache and of its error budget; none where it is off."""
     if not stats.enabled:
         return
     lookups = {"exact": stats.hits_exact, "semantic": stats.hits_semantic, "miss": stats.misses}
@@ -27,6 +27,21 @@ def cache_families(stats: CacheStats) -> Iterator[Family]:
     )
     yield from _counters(stats)
     yield from _gauges(stats)
+    yield from _budget(judge)
+
+
+def _budget(judge: Judge) -> Iterator[Family]:
+    # Tenants have no names here.
+    shipped = judge.standing("")
+    for name, about, value in (
+        ("max_wrong", "Share of lookalike questions that may be answered wrongly.", shipped.max_wrong),
+        ("wrong_limit", "Upper limit of that share by the verifier's evidence.", shipped.wrong_limit),
+        ("evidence_traps", "Lookalike questions that the evidence rests on.", shipped.traps),
+        ("threshold", "Verdict score from which rewordings are served.", judge.shipped),
+        ("threshold_strictest", "The highest that reports have led to, of any tenant.", judge.strictest),
+        ("reports", "Rewordings reported wrong that count now, of all tenants.", judge.reports),
+    ):
+        yield Family(f"underdog_cache_{name}", about, "gauge", [({}, value)])
 
 
 def _counters(stats: CacheStats) -> Iterator[Family]:

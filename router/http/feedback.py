@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import Request, post
@@ -12,6 +12,7 @@ from msgspec import Struct
 from router.errors import InvalidRequest, UnknownRequest
 from router.http.exchange import ClientLeft, read_body
 from router.http.services import Services
+from router.types import Rating
 
 MAX_BODY_BYTES = 10_000
 
@@ -20,19 +21,23 @@ class Feedback(Struct, frozen=True, kw_only=True):
     """A rating of one request, by the id that its answer carried in ``x-request-id``."""
 
     request_id: str
-    rating: Literal["good", "bad"]
+    rating: Rating
 
 
 @post("/v1/feedback", status_code=200, summary="Rate an answer as good or bad", tags=["chat"])
 async def feedback(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Feedback:
-    """Keeps the rating beside the request's ledger row; given again, the last one stays."""
+    """Keeps the rating beside the request's ledger row; given again, the last one stays.
+
+    What was called bad is let go of by the cache, so that the next caller gets a fresh answer; where a reworded
+    question had been answered, it counts against the cache's error budget too.
+    """
     principal = services.doorman.admit(request.headers)
     try:
         body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
     except ClientLeft as error:
         raise InvalidRequest("The caller left before the body was complete.") from error
     given = _parse(body)
-    if not await services.gateway.ledger.rate(given.request_id, given.rating, tenant=principal.tenant):
+    if not await services.gateway.feedback.rate(principal, given.request_id, given.rating):
         raise UnknownRequest(
             f"There is no request '{given.request_id[:100]}' of yours. Its id is in the answer's 'x-request-id'.",
             param="request_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
@@ -68,9 +69,10 @@ async def stats(request: Request[Any, Any, Any], services: NamedDependency[Servi
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
 async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
-    """Counters since the server started."""
-    services.doorman.admit(request.headers)
-    return services.gateway.cache.stats()
+    """Counters since the server started, and the error budget of the caller's tenant."""
+    principal = services.doorman.admit(request.headers)
+    cache = services.gateway.cache
+    return msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
 
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
@@ -78,5 +80,5 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
     gateway = services.gateway
-    families = itertools.chain(gateway.metrics.families(), cache_families(gateway.cache.stats()))
+    families = itertools.chain(gateway.metrics.families(), cache_families(gateway.cache.stats(), gateway.cache.judge))
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

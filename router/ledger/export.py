@@ -10,8 +10,11 @@ from typing import Any
 from router.ledger.reading import reading
 from router.ledger.rows import COLUMNS, micros, moment
 
-EXPORTED = (*(name for name in COLUMNS if name != "key_id"), "feedback")
-"""The fields of an exported request: what the ledger keeps but for the name of the key, and the caller's rating."""
+_KEPT_BACK = frozenset({"key_id", "cache_key", "cache_entry"})
+"""The name of the key, and digests of requests, by which a guess could be checked."""
+
+EXPORTED = (*(name for name in COLUMNS if name not in _KEPT_BACK), "feedback")
+"""The fields of an exported request: what the ledger keeps but for ``_KEPT_BACK``, and the caller's rating."""
 
 _TRUTHS = ("stream", "tokens_estimated")  # 0 or 1 in the file
 _FROM = "FROM requests LEFT JOIN feedback USING (request_id)"

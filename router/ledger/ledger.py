@@ -9,16 +9,16 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.database import connect_reader, connect_writer, explain
-from router.ledger.feedback import rate
+from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.migrations import migrate
 from router.ledger.reports import Stats
-from router.types import LedgerRow
+from router.types import LedgerRow, Rating
 
 T = TypeVar("T")
 
@@ -113,16 +113,26 @@ class Ledger:
         """
         return await self._read(lambda connection: rows.newest(connection, limit=limit, tenant=tenant))
 
-    async def rate(self, request_id: str, rating: Literal["good", "bad"], *, tenant: str) -> bool:
-        """Keep what ``tenant`` thought of an answer, in place of what it thought before.
+    async def rate(
+        self, request_id: str, rating: Rating, *, tenant: str, pair: tuple[str, str] | None = None
+    ) -> Rated | None:
+        """Keep what ``tenant`` thought of an answer, in place of what it thought before; see ``feedback.rate``.
 
         Returns:
-            False where the tenant has no such request.
+            What is known of the request; None where the tenant has no such request.
 
         Raises:
             LedgerError: it is not kept; the message says why.
         """
-        return await asyncio.to_thread(self._rate_now, request_id, rating, tenant)
+        return await asyncio.to_thread(self._rate_now, request_id, rating, tenant, pair)
+
+    def reworded(self) -> list[Reworded]:
+        """Reworded questions that the cache answered lately, oldest first; see ``feedback.read_reworded``.
+
+        Raises:
+            LedgerError: they cannot be read.
+        """
+        return read_reworded(self.path, now=datetime.now(UTC))
 
     async def aclose(self) -> None:
         """Write what waits, then close the file. Rows recorded later are refused. May be called twice."""
@@ -132,12 +142,12 @@ class Ledger:
         self._commits.close()
         self._connection.close()
 
-    def _rate_now(self, request_id: str, rating: str, tenant: str) -> bool:
+    def _rate_now(self, request_id: str, rating: Rating, tenant: str, pair: tuple[str, str] | None) -> Rated | None:
         # A connection of its own: that of the ledger belongs to the writer's thread.
         try:
             with contextlib.closing(connect_writer(self.path, busy_timeout_s=self._busy_timeout_s)) as connection:
                 at = rows.micros(datetime.now(UTC))
-                return rate(connection, request_id=request_id, tenant=tenant, rating=rating, at=at)
+                return rate(connection, request_id=request_id, tenant=tenant, rating=rating, at=at, pair=pair)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise explain(error, self.path) from error
 

@@ -94,6 +94,20 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE requests ADD COLUMN scored_tokens INTEGER",
         "ALTER TABLE requests ADD COLUMN unfamiliarity REAL",
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN cache_key TEXT",
+        "ALTER TABLE requests ADD COLUMN cache_entry TEXT",
+        "ALTER TABLE requests ADD COLUMN cache_verdict REAL",
+        "ALTER TABLE requests ADD COLUMN cache_verifier TEXT",
+        "CREATE INDEX reworded ON requests (seq) WHERE cache_entry IS NOT NULL",
+        """
+        CREATE TABLE rated_pairs (              -- only where the operator lets questions be kept
+            request_id TEXT PRIMARY KEY REFERENCES requests (request_id),
+            a TEXT NOT NULL,                    -- JSON: the messages whose answer was given
+            b TEXT NOT NULL                     -- JSON: the messages that it was given to
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.machine import machine
 
-NOT_MEASUREMENTS = {"__main__", "__init__", "machine"}
+NOT_MEASUREMENTS = {"__main__", "__init__", "machine", "questions"}
 
 
 def names() -> list[str]:

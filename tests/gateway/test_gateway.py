@@ -22,7 +22,7 @@ from router.metrics import Metrics
 from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
-from router.types import ANONYMOUS, Tuning
+from router.types import ANONYMOUS, Principal, Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import ScriptedServer, Turn
@@ -67,14 +67,14 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
         await weak.aclose()
 
 
-def call(*texts: str, **fields: Any) -> Call:
+def call(*texts: str, principal: Principal = ANONYMOUS, **fields: Any) -> Call:
     messages = [{"role": "user", "content": text} for text in texts]
     request, body = parse_chat_request(msgspec.json.encode({"messages": messages, **fields}), max_messages=10)
-    return Call(principal=ANONYMOUS, request=request, body=body, tuning=Tuning())
+    return Call(principal=principal, request=request, body=body, tuning=Tuning())
 
 
 async def answered(gateway: Gateway, call: Call, name: str) -> Settlement:
-    settlement = gateway.open(ANONYMOUS, "/v1/chat/completions", name)
+    settlement = gateway.open(call.principal, "/v1/chat/completions", name)
     settlement.asked(call.request)
     answer = await gateway.answer(call, settlement)
     if isinstance(answer, StreamedAnswer):
@@ -94,6 +94,44 @@ async def test_a_prompt_is_encoded_once_for_the_score_and_the_cache(gateway: Gat
     await answered(gateway, call("How do plants store energy?", "And animals?"), "third")
     assert scorer.encoded == 0
     assert gateway.cache.stats().stored == 3
+
+
+QUESTION, REWORDED = "How do I reverse a list in Python?", "Please tell me how to reverse a list in Python"
+TENANTS = [Principal(tenant="acme"), Principal(tenant="zeta"), Principal(tenant=""), Principal(tenant="acme|zeta")]
+
+
+def outcome(settlement: Settlement) -> str:
+    return settlement.headers()["x-router-cache"]
+
+
+async def test_a_tenant_finds_nothing_of_another_whatever_it_sends(gateway: Gateway) -> None:
+    scopes: list[dict[str, Any]] = [{}, {"model": "weak"}, {"user": "acme"}, {"tenant": "acme"}, {"seed": 1}]
+    mine, *others = TENANTS
+    for number, fields in enumerate(scopes):
+        assert outcome(await answered(gateway, call(QUESTION, principal=mine, **fields), f"mine-{number}")) == "miss"
+    for tenant in others:
+        for number, fields in enumerate(scopes):
+            # A wording of its own first: what it stores itself must not be taken for the other's.
+            for text in (REWORDED, QUESTION):
+                asked = call(text, principal=tenant, **fields)
+                settled = await answered(gateway, asked, f"{tenant.tenant}-{number}-{text}")
+                assert outcome(settled) == ("miss" if text == REWORDED else "semantic")
+    assert outcome(await answered(gateway, call(QUESTION, principal=mine), "again")) == "exact"
+
+
+async def test_tenants_who_ask_the_same_at_once_do_not_wait_for_one_another(gateway: Gateway) -> None:
+    calls = [call(QUESTION, principal=tenant) for tenant in TENANTS for _ in range(3)]
+    settled = await asyncio.gather(*(answered(gateway, asked, f"{n}") for n, asked in enumerate(calls)))
+    assert [outcome(each) for each in settled] == ["miss", "exact", "exact"] * len(TENANTS)
+
+
+@pytest.mark.parametrize("broken", ["_index", "_entries", "_lock", "judge", "_verifying", "_clock", "_file"])
+async def test_no_failure_within_the_cache_reaches_a_request(gateway: Gateway, broken: str) -> None:
+    await answered(gateway, call(QUESTION), "first")
+    setattr(gateway.cache, broken, None)
+    for number, text in enumerate((QUESTION, REWORDED, "Why is the sea salty?")):
+        settled = await answered(gateway, call(text), f"broken-{number}")
+        assert settled.headers()["x-router-route"] == "weak"
 
 
 async def test_settling_twice_writes_one_row(gateway: Gateway, ledger: Ledger) -> None:

@@ -24,6 +24,7 @@ from router.errors import LedgerError
 from router.ledger import Ledger
 from router.ledger.database import connect_writer
 from router.ledger.export import read_export
+from router.ledger.feedback import read_pairs, read_reworded
 from router.ledger.migrations import MIGRATIONS, migrate
 from tests.ledger.support import MORNING, REPOSITORY, a_row
 
@@ -60,11 +61,70 @@ async def test_nobody_rates_what_is_not_theirs_or_not_there(ledger: Ledger) -> N
     assert exported(ledger) == {"r1": None}
 
 
+async def test_a_rating_says_how_the_cache_dealt_with_the_request_and_what_was_said_before(ledger: Ledger) -> None:
+    row = a_row("r1", cache="semantic", cache_key="aa", cache_entry="bb", cache_verdict=2.5, cache_verifier="v/1")
+    await ledger.record(row)
+    first = await ledger.rate("r1", "good", tenant="acme")
+    assert first is not None
+    assert (first.cache, first.cache_key, first.cache_entry) == ("semantic", "aa", "bb")
+    assert (first.cache_verdict, first.cache_verifier, first.at) == (2.5, "v/1", MORNING)
+    assert first.before is None
+    again = await ledger.rate("r1", "bad", tenant="acme")
+    assert again is not None
+    assert again.before == "good"
+
+
+async def test_answered_rewordings_of_late_are_read_oldest_first_with_their_ratings(ledger: Ledger) -> None:
+    fields = {"cache": "semantic", "cache_key": "aa", "cache_entry": "bb", "cache_verifier": "v/1"}
+    for number in range(4):
+        await ledger.record(a_row(f"r{number}", cache_verdict=float(number), **fields))
+    await ledger.record(a_row("certain", cache_verdict=float("inf"), **fields))
+    await ledger.record(a_row("exact", cache="exact", cache_key="aa"))
+    await ledger.record(a_row("old", at=MORNING - timedelta(days=91), **fields))
+    await ledger.rate("r2", "bad", tenant="acme")
+    found = read_reworded(ledger.path, now=MORNING)
+    assert [each.request_id for each in found] == ["r0", "r1", "r2", "r3", "certain"]
+    assert [each.rating for each in found] == [None, None, "bad", None, None]
+    assert [each.cache_verdict for each in found] == [0.0, 1.0, 2.0, 3.0, float("inf")]
+    assert [each.request_id for each in read_reworded(ledger.path, now=MORNING, most=2)] == ["r3", "certain"]
+
+
+async def test_pairs_carry_the_last_rating_and_only_those_that_may_be_kept_are_there(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    for name in ("r1", "r2", "r3"):
+        await ledger.record(a_row(name))
+    await ledger.record(a_row("theirs", tenant="other"))
+    await ledger.rate("r1", "good", tenant="acme", pair=('"a"', '"b"'))
+    await ledger.rate("r1", "bad", tenant="acme", pair=('"a"', '"b"'))
+    await ledger.rate("r2", "good", tenant="acme", pair=('[{"role": "user", "content": "c"}]', '"d"'))
+    await ledger.rate("r3", "bad", tenant="acme")
+    await ledger.rate("theirs", "bad", tenant="acme", pair=('"x"', '"y"'))
+    assert list(read_pairs(ledger.path)) == [
+        {"a": "a", "b": "b", "same_answer": False, "family": "reported"},
+        {"a": [{"role": "user", "content": "c"}], "b": "d", "same_answer": True, "family": "reported"},
+    ]
+    assert list(read_pairs(ledger.path, tenant="other")) == []
+    assert list(read_pairs(ledger.path, since=MORNING + timedelta(days=1))) == []
+    out = tmp_path / "reported.jsonl"
+    words = ["ledger", "pairs", "--home", str(ledger.path.parent), "--out", str(out)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert [json.loads(line)["b"] for line in out.read_text(encoding="utf-8").splitlines()] == ["b", "d"]
+
+
+async def test_an_export_has_verdicts_and_no_digest_of_a_request(ledger: Ledger) -> None:
+    await ledger.record(a_row("r1", cache_key="aa", cache_entry="bb", cache_verdict=2.5, cache_verifier="v/1"))
+    (record,) = read_export(ledger.path)
+    assert (record["cache_verdict"], record["cache_verifier"]) == (2.5, "v/1")
+    assert not {"cache_key", "cache_entry"} & set(record)
+
+
 async def test_ratings_and_rows_are_written_side_by_side(ledger: Ledger) -> None:
     await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(50)))
     rated = [ledger.rate(f"r{number}", "good", tenant="acme") for number in range(50)]
     more = [ledger.record(a_row(f"s{number}")) for number in range(50)]
-    assert await asyncio.gather(*rated, *more) == [True] * 50 + [None] * 50
+    outcomes = await asyncio.gather(*rated, *more)
+    assert [outcome is not None for outcome in outcomes] == [True] * 50 + [False] * 50
     assert len(exported(ledger)) == 100
 
 

@@ -67,6 +67,27 @@ def test_an_unknown_setting_in_the_file_is_named(tmp_path: Path) -> None:
         load_settings(environ={}, config=config)
 
 
+def test_settings_may_be_written_in_groups(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text("port = 1\ncache.max_wrong = 0.02\n[embedded]\nthreads = 3\n")
+    settings = load_settings(environ={}, config=config)
+    assert (settings.port, settings.cache_max_wrong, settings.embedded_threads) == (1, 0.02, 3)
+    config.write_text("[cache]\nmax_wrng = 0.5\n")
+    with pytest.raises(SettingsError, match="'cache_max_wrng'; did you mean 'cache_max_wrong'"):
+        load_settings(environ={}, config=config)
+
+
+def test_the_error_budget_may_be_turned_off_by_a_word() -> None:
+    assert load_settings(environ={"UNDERDOG_CACHE_MAX_WRONG": "off"}).cache_max_wrong == 0
+    assert load_settings(environ={}).cache_max_wrong == 0.01
+
+
+@pytest.mark.parametrize("value", ["0.51", "-0.01", "nan", "on", "1e9"])
+def test_an_error_budget_beyond_a_half_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"UNDERDOG_CACHE_MAX_WRONG: must be a number from 0 to 0\.5 or 'off'"):
+        load_settings(environ={"UNDERDOG_CACHE_MAX_WRONG": value})
+
+
 def test_broken_toml_is_said_to_be_broken(tmp_path: Path) -> None:
     config = tmp_path / "underdog.toml"
     config.write_text("port = \n")

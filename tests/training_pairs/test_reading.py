@@ -48,6 +48,32 @@ def test_a_row_that_is_no_pair_is_refused_by_line(row: dict[str, object], tmp_pa
         read_own_pairs(tmp_path)
 
 
+def test_pairs_that_callers_judged_follow_ours_grouped_by_their_texts(pair_folders: tuple[Path, Path]) -> None:
+    own = pair_folders[0]
+    before = read_own_pairs(own)
+    talk = [{"role": "user", "content": "Hello"}, {"role": "user", "content": "What is the time?"}]
+    judged = [
+        {"a": "turn it on", "b": "turn it off", "same_answer": False, "family": "reported"},
+        {"a": talk, "b": talk[1:], "same_answer": True, "family": "reported"},
+        {"a": "turn it off", "b": "switch it off", "same_answer": True, "family": "reported"},
+    ]
+    write_lines(own / "reported.jsonl", judged)
+    pairs = read_own_pairs(own)
+    assert pairs[:-3] == before
+    assert [(pair.source, pair.group) for pair in pairs[-3:]] == [
+        ("questions", "reported-0"),
+        ("conversations", "reported-1"),
+        ("questions", "reported-0"),
+    ]
+    assert pairs[-2].a == "user: Hello\nuser: What is the time?"
+
+
+def test_a_judged_row_that_is_no_pair_is_refused_by_line(pair_folders: tuple[Path, Path]) -> None:
+    write_lines(pair_folders[0] / "reported.jsonl", [{"a": "x", "b": "y", "same_answer": "no", "family": "reported"}])
+    with pytest.raises(DataError, match=r"reported\.jsonl:1: not a pair"):
+        read_own_pairs(pair_folders[0])
+
+
 def test_questions_that_are_linked_over_others_are_one_group() -> None:
     assert linked([("a", "b"), ("c", "d"), ("b", "c"), ("e", "f")]) == [0, 0, 0, 1]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from router.errors import DataError
 from training.pairs.records import QUORA_GROUPS, RequestPair, Source, Turn, transcript
@@ -16,19 +17,39 @@ from training.tables import Row, read_rows
 
 QUESTIONS_FILE = "questions.jsonl"
 CONVERSATIONS_FILE = "conversations.jsonl"
+REPORTED_FILE = "reported.jsonl"
+"""What callers said of a server's cache: the output of ``underdog ledger pairs``."""
+
 QQP_FILE = Path("qqp") / "pairs.jsonl.gz"
 
 
 def read_own_pairs(folder: Path) -> list[RequestPair]:
     """Our pairs, questions first; ``folder`` holds ``questions.jsonl`` and ``conversations.jsonl``.
 
+    Where it holds ``reported.jsonl`` too, those follow.
+
     Raises:
         DataError: a file is missing, or a row is not a pair.
     """
+    reported = folder / REPORTED_FILE
     return [
         *_pairs(folder / QUESTIONS_FILE, "questions"),
         *_pairs(folder / CONVERSATIONS_FILE, "conversations"),
+        *(read_reported(reported) if reported.is_file() else []),
     ]
+
+
+def read_reported(path: Path) -> list[RequestPair]:
+    """Pairs that callers judged, each a question or a conversation; those linked by texts, however far, are one group.
+
+    Raises:
+        DataError: a row is not a pair.
+    """
+    pairs = [
+        _pair(row, "questions" if isinstance(row.values.get("a"), str) else "conversations", "") for row in _rows(path)
+    ]
+    groups = linked([(pair.a, pair.b) for pair in pairs])
+    return [replace(pair, group=f"reported-{group}") for pair, group in zip(pairs, groups, strict=True)]
 
 
 def read_qqp(data: Path, *, most: int | None, seed: int) -> list[RequestPair]:
@@ -72,23 +93,22 @@ def linked(pairs: Sequence[tuple[str, str]]) -> list[int]:
 
 
 def _pairs(path: Path, source: Source) -> list[RequestPair]:
-    pairs = []
-    for row in _rows(path):
-        try:
-            values = row.values
-            pairs.append(
-                RequestPair(
-                    a=_text(values["a"]),
-                    b=_text(values["b"]),
-                    same_answer=msgspec.convert(values["same_answer"], bool),
-                    source=source,
-                    group=f"{source}-{values['group']}",
-                    family=values["family"],
-                )
-            )
-        except (KeyError, msgspec.ValidationError) as error:
-            raise DataError(f"{row.place}: not a pair ({error}); data/README.md says what a row holds") from error
-    return pairs
+    return [_pair(row, source) for row in _rows(path)]
+
+
+def _pair(row: Row, source: Source, group: str | None = None) -> RequestPair:
+    values = row.values
+    try:
+        return RequestPair(
+            a=_text(values["a"]),
+            b=_text(values["b"]),
+            same_answer=msgspec.convert(values["same_answer"], bool),
+            source=source,
+            group=f"{source}-{values['group']}" if group is None else group,
+            family=values["family"],
+        )
+    except (KeyError, msgspec.ValidationError) as error:
+        raise DataError(f"{row.place}: not a pair ({error}); data/README.md says what a row holds") from error
 
 
 def _text(value: Any) -> str:

@@ -44,9 +44,9 @@ TICK_S = 5.0
 """Seconds after which counts of hits are written though nothing else is."""
 
 PURGE_S = 60.0
-LOAD_ROWS = 64
+LOAD_ROWS = 128
 LOAD_PAUSE_S = 0.0005
-"""Rows are read in bits of a millisecond or two, with a pause between, so that requests hardly wait for the reading."""
+"""Rows are read in bits of a few milliseconds, with a pause between, so that requests hardly wait for the reading."""
 
 RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from router.scoring.manifest import read_manifest_as
@@ -45,6 +47,11 @@ class VerifierManifest(Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """Name and version as people see them, such as ``verifier/1``."""
         return f"{self.name}/{self.version}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the hashes of its files: scores of two verifiers compare only where it is equal."""
+        return hashlib.sha256(msgspec.json.encode(self.files, order="sorted")).hexdigest()
 
 
 def read_verifier_manifest(folder: Path) -> VerifierManifest:
