@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.errors import ArtifactError
 from router.scoring.artifact import shipped_places
-from router.scoring.manifest import MANIFEST_FILE, Manifest, read_manifest
+from router.scoring.manifest import MANIFEST_FILE, Manifest, kind_of, read_manifest
 
 MODELS_FOLDER = "models"
 """Where ``train-router`` writes artifacts, in the working folder; and the folder of that name in the home folder."""
@@ -33,10 +33,15 @@ class Found(Struct, frozen=True, kw_only=True):
 def find_all(home: Path) -> list[Found]:
     """Every artifact of the working folder, of the home folder and those that ship, in that order of preference.
 
-    Sorted by name and version, the highest version last.
+    Sorted by name and version, the highest version last. What says that it is of another kind, as verifiers do, is
+    left out.
     """
     folders = [
-        path.parent for place in _places(home) if place.is_dir() for path in sorted(place.glob(f"*/*/{MANIFEST_FILE}"))
+        path.parent
+        for place in _places(home)
+        if place.is_dir()
+        for path in sorted(place.glob(f"*/*/{MANIFEST_FILE}"))
+        if kind_of(path.parent) is None
     ]
     return sorted(map(_look, dict.fromkeys(folder.resolve() for folder in folders)), key=_order)
 

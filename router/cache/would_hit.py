@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from router.cache.fingerprint import fingerprint
+from router.cache.fingerprint import Fingerprint, fingerprint
+from router.cache.rules import PROVIDER_TEMPERATURE, CacheControl, RequestFacts, request_rule
 from router.cache.shipped import load_or_rules
 from router.cache.verify import Verifier
 from router.types import ChatRequest
@@ -46,11 +47,8 @@ def verdict(verifier: Verifier, cached: Conversation, new: Conversation) -> floa
         return 0.0
     if old_body == new_body:
         return 1.0
-    old, now = (
-        fingerprint(tenant="", policy="", request=request, body=body)
-        for request, body in ((old_request, old_body), (new_request, new_body))
-    )
-    if old.partition != now.partition or old.turns is None or now.turns is None:
+    old, now = _keys(old_request, old_body), _keys(new_request, new_body)
+    if old is None or now is None or old.partition != now.partition or old.turns is None or now.turns is None:
         return 0.0
     return verifier.probability(verifier.prepare(old.turns), verifier.prepare(now.turns))
 
@@ -58,6 +56,16 @@ def verdict(verifier: Verifier, cached: Conversation, new: Conversation) -> floa
 @functools.cache
 def _shipped() -> Verifier:
     return load_or_rules()
+
+
+def _keys(request: ChatRequest, body: dict[str, Any]) -> Fingerprint | None:
+    """The keys under which the cache would look; None for what it passes by."""
+    if request_rule(RequestFacts(request, body, CacheControl(), PROVIDER_TEMPERATURE)) is not None:
+        return None
+    try:
+        return fingerprint(tenant="", policy="", request=request, body=body)
+    except (TypeError, ValueError, RecursionError):  # half a character, or what no JSON can hold
+        return None
 
 
 def _body(conversation: Conversation) -> dict[str, Any]:

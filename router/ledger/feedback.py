@@ -33,7 +33,7 @@ _REWORDED = """
     ORDER BY seq DESC LIMIT ?
 """
 _PAIRS = """
-    SELECT a, b, rating FROM rated_pairs JOIN requests USING (request_id) JOIN feedback USING (request_id)
+    SELECT a, b, rating FROM rated_pairs CROSS JOIN requests USING (request_id) JOIN feedback USING (request_id)
     WHERE requests.at >= ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY seq
 """
 

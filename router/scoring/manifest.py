@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,6 +92,10 @@ class _Format(Struct):
     format: int
 
 
+class _Kind(Struct):
+    kind: str | None = None
+
+
 Described = TypeVar("Described", bound=Struct)
 
 
@@ -144,6 +149,13 @@ def _names(manifest: Manifest) -> Iterator[str]:
     yield from manifest.operating_points
     for head in manifest.heads:
         yield head.file
+
+
+def kind_of(folder: Path) -> str | None:
+    """What the manifest says the folder holds, such as ``pair-verifier``; None for classifiers, which say nothing."""
+    with contextlib.suppress(OSError, *UNREADABLE_JSON):
+        return msgspec.json.decode((folder / MANIFEST_FILE).read_bytes(), type=_Kind).kind
+    return None
 
 
 def write_manifest(folder: Path, manifest: Struct) -> None:

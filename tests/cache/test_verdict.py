@@ -1,9 +1,8 @@
-"""The verdict on two questions: no trap passes, and a fair share of true rewordings does."""
+"""The verdict by rule on two questions: no trap passes, and a fair share of true rewordings does."""
 
 from __future__ import annotations
 
 import gzip
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from router.cache import would_hit
 from router.cache.verify import WordingVerifier
+from router.cache.would_hit import Conversation, verdict
 from router.scoring.pair import SERVED_FROM, Wording, pair_features, pair_score
+from router.scoring.verifier.evidence import upper_limit
 from router.scoring.wording import normal_form
 from router.scoring.wording_names import PLAIN_NAMES
 from tests.cache.support import rows
@@ -26,28 +26,14 @@ FAMILIES = sorted({trap["family"] for trap in TRAPS})
 QQP = Path(__file__).resolve().parents[3] / "shared" / "data" / "qqp" / "pairs.jsonl.gz"
 
 
-def upper_bound(wrong: int, tried: int, confidence: float = 0.95) -> float:
-    """One-sided Clopper-Pearson upper bound on a share, by bisection on the binomial tail."""
-
-    def tail(share: float) -> float:
-        logs = (
-            math.lgamma(tried + 1) - math.lgamma(k + 1) - math.lgamma(tried - k + 1)
-            + k * math.log(share) + (tried - k) * math.log1p(-share)
-            for k in range(wrong + 1)
-        )  # fmt: skip
-        return sum(math.exp(value) for value in logs)
-
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle) > 1 - confidence else (low, middle)
-    return high
+def by_rule(cached: Conversation, new: Conversation) -> float:
+    return verdict(WordingVerifier(), cached, new)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_trap_of_the_family_passes(family: str) -> None:
     pairs = [(trap["a"], trap["b"]) for trap in TRAPS if trap["family"] == family]
-    assert [pair for pair in pairs if would_hit(*pair) >= SERVED_FROM or would_hit(*pair[::-1]) >= SERVED_FROM] == []
+    assert [pair for pair in pairs if by_rule(*pair) >= SERVED_FROM or by_rule(*pair[::-1]) >= SERVED_FROM] == []
 
 
 def test_the_traps_are_many_and_whole_families_were_held_out() -> None:
@@ -56,11 +42,11 @@ def test_the_traps_are_many_and_whole_families_were_held_out() -> None:
     assert len(TRAPS) >= 300
     assert len(held_out) >= 8
     assert not held_out & seen
-    assert upper_bound(0, len(TRAPS)) < 0.01
+    assert upper_limit(0, len(TRAPS)) < 0.01
 
 
 def test_more_than_half_of_the_rewordings_are_served() -> None:
-    served = sum(would_hit(pair["a"], pair["b"]) >= SERVED_FROM for pair in REWORDINGS)
+    served = sum(by_rule(pair["a"], pair["b"]) >= SERVED_FROM for pair in REWORDINGS)
     assert len(REWORDINGS) >= 150
     assert served / len(REWORDINGS) >= 0.6
 
@@ -72,7 +58,7 @@ def test_hardly_any_pair_that_people_called_different_is_served() -> None:
         pairs = [msgspec.json.decode(line) for line in lines]
     negatives = [pair for pair in pairs if not pair["label"]][:20_000]
     wrong = sum(normal_form(pair["text_a"]) == normal_form(pair["text_b"]) for pair in negatives)
-    assert upper_bound(wrong, len(negatives)) < 0.002
+    assert upper_limit(wrong, len(negatives)) < 0.002
 
 
 def test_the_cache_serves_just_what_the_score_says() -> None:
@@ -96,7 +82,7 @@ SAME = [
 
 @pytest.mark.parametrize(("one", "two"), SAME)
 def test_different_clothes_do_not_make_a_different_question(one: str, two: str) -> None:
-    assert would_hit(one, two) >= SERVED_FROM
+    assert by_rule(one, two) >= SERVED_FROM
     assert normal_form(one) == normal_form(two)
 
 
@@ -110,8 +96,8 @@ def test_different_clothes_do_not_make_a_different_question(one: str, two: str) 
     ],
 )
 def test_code_quotes_and_long_texts_are_taken_letter_by_letter(one: str, two: str) -> None:
-    assert would_hit(one, two) < SERVED_FROM
-    assert would_hit(one, one) == 1.0
+    assert by_rule(one, two) < SERVED_FROM
+    assert by_rule(one, one) == 1.0
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
@@ -185,18 +171,18 @@ def test_every_turn_of_a_conversation_must_say_the_same() -> None:
     cached = conversation("Tell me about Oslo.", "It is in Norway.", "How many people live in Oslo?")
     reworded = conversation("Tell me about Oslo.", "It is in Norway.", "What is the population of Oslo?")
     elsewhere = conversation("Tell me about Rome.", "It is in Italy.", "How many people live in Oslo?")
-    assert would_hit(cached, reworded) >= SERVED_FROM
+    assert by_rule(cached, reworded) >= SERVED_FROM
     earlier = conversation("Please tell me about Oslo.", "It is in Norway.", "How many people live in Oslo?")
-    assert would_hit(cached, earlier) >= SERVED_FROM
-    assert would_hit(cached, elsewhere) < SERVED_FROM
-    assert would_hit(cached, "How many people live in Oslo?") == 0.0
+    assert by_rule(cached, earlier) >= SERVED_FROM
+    assert by_rule(cached, elsewhere) < SERVED_FROM
+    assert by_rule(cached, "How many people live in Oslo?") == 0.0
 
 
 def test_a_text_and_its_only_message_are_the_same_conversation() -> None:
-    assert would_hit("Why is the sky blue?", conversation("Why is the sky blue?")) == 1.0
+    assert by_rule("Why is the sky blue?", conversation("Why is the sky blue?")) == 1.0
 
 
 def test_what_is_no_conversation_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
-        would_hit([{"role": "wizard", "content": "x"}], "x")
-    assert would_hit([], "x") == would_hit([], []) == 0.0
+        by_rule([{"role": "wizard", "content": "x"}], "x")
+    assert by_rule([], "x") == by_rule([], []) == 0.0

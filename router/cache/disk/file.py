@@ -24,6 +24,7 @@ from router.cache.disk.changes import Changes
 from router.cache.disk.database import (
     FileTrouble,
     forget_everything,
+    give_back_space,
     open_database,
     read_anchor,
     set_aside,
@@ -44,9 +45,9 @@ TICK_S = 5.0
 """Seconds after which counts of hits are written though nothing else is."""
 
 PURGE_S = 60.0
-LOAD_ROWS = 64
+LOAD_ROWS = 128
 LOAD_PAUSE_S = 0.0005
-"""Rows are read in bits of a millisecond or two, with a pause between, so that requests hardly wait for the reading."""
+"""Rows are read in bits of a few milliseconds, with a pause between, so that requests hardly wait for the reading."""
 
 RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
@@ -84,7 +85,7 @@ class Restored(Protocol):
         ...
 
     def purge(self) -> int:
-        """Let go of what has expired; gives how many entries that were."""
+        """Let go of some of what has expired; gives how many entries that were, 0 at the end."""
         ...
 
 
@@ -256,7 +257,8 @@ class CacheFile:
             purging = time.monotonic() >= self._purge_at
             if purging:
                 self._purge_at = time.monotonic() + PURGE_S
-                self._cache.purge()
+                while self._cache.purge():
+                    pass
             if self._given_up:
                 return
             connection = self._connection or self._open()
@@ -352,7 +354,7 @@ class CacheFile:
                 self._changes.put_before(changes)
             raise
         if changes.wiped:
-            forget_everything(connection)
+            give_back_space(connection)
 
     def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
         written = self._encoded(changes)

@@ -89,7 +89,8 @@ def from_row(row: Iterable[Any], *, file_time_s: float) -> Kept | None:
 def _unit(vector: bytes) -> FloatArray:
     """A stored vector, of unit length again: rounding has changed that a little, too."""
     read = np.frombuffer(vector, dtype="<f2").astype(np.float32)
-    return read / np.sqrt(read @ read)
+    unit: FloatArray = read / np.sqrt(read @ read)
+    return unit
 
 
 def delete(connection: sqlite3.Connection, keys: Collection[bytes]) -> int:

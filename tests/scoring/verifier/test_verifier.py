@@ -1,0 +1,142 @@
+"""The verifier: features, trees, pair encoder and rule joined, and conversations turn by turn."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.scoring.verifier.combination import Combination
+from router.scoring.verifier.conversation import MAX_CHANGED, Turns
+from router.scoring.verifier.evidence import ALWAYS, NEVER, Evidence, threshold_for
+from router.scoring.verifier.features import NAMES
+from router.scoring.verifier.verifier import PairVerifier
+from tests.scoring.verifier.parts import EVIDENCE, make_verifier, stumps
+
+A, B, OTHER = "turn it on", "on turn it", "What is the capital of France?"
+
+
+@pytest.fixture(scope="module")
+def verifier(tmp_path_factory: pytest.TempPathFactory) -> PairVerifier:
+    return PairVerifier.load(make_verifier(tmp_path_factory.mktemp("verifier") / "1"))
+
+
+def score(verifier: PairVerifier, one: str, other: str) -> float:
+    return verifier.score(verifier.prepare(one), verifier.prepare(other))
+
+
+def test_the_trees_alone_judge_where_there_is_no_pair_encoder(verifier: PairVerifier) -> None:
+    assert verifier.ready
+    assert score(verifier, A, B) == 1.5
+    assert score(verifier, A, OTHER) == -1.5
+
+
+def test_equal_texts_are_certain(verifier: PairVerifier) -> None:
+    assert score(verifier, OTHER, OTHER) == ALWAYS
+
+
+def test_the_threshold_comes_from_the_evidence(verifier: PairVerifier) -> None:
+    assert verifier.threshold(0.01) == threshold_for(EVIDENCE, 0.01)
+    assert verifier.threshold(0.05) < verifier.threshold(0.01) < ALWAYS
+
+
+WORDS = st.lists(
+    st.sampled_from("how do i turn it on off 7 8 Rome Oslo, from to not ? é 犬 \ud800".split()), max_size=9
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(WORDS, WORDS)
+def test_a_verdict_is_the_same_both_ways_round(verifier: PairVerifier, one: list[str], other: list[str]) -> None:
+    first, second = " ".join(one), " ".join(other)
+    assert score(verifier, first, second) == score(verifier, second, first)
+
+
+def test_what_an_entry_keeps_of_a_text_is_small(verifier: PairVerifier) -> None:
+    prepared = verifier.prepare("How do I get from Rome to Oslo by train on the 7 of May, please, my dear?")
+    assert prepared.size < 500
+    assert sys.getsizeof(Turns([prepared.text])) < 150
+
+
+def test_threads_that_ask_at_once_get_what_one_gets_alone(verifier: PairVerifier) -> None:
+    texts = [f"turn {number} on off {number % 3}" for number in range(12)]
+    alone = [score(verifier, one, other) for one in texts for other in texts]
+    found: list[list[float]] = []
+    threads = [
+        Thread(target=lambda: found.append([score(verifier, one, other) for one in texts for other in texts]))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [alone] * 3
+
+
+def with_network(folder: Path, rule: Combination, **others: object) -> PairVerifier:
+    return PairVerifier.load(make_verifier(folder / "1", rule=rule, network=True, **others))  # type: ignore[arg-type]
+
+
+def test_logit_and_trees_are_summed_by_their_weights(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, Combination(trees=2.0, encoder=0.5, bias=-1.0))
+    # The network sums the second side's ids and END, 2: here those of "on turn it", whichever came first.
+    logit = sum(verifier.prepare(A).tokens.array()) + 2
+    assert score(verifier, A, B) == score(verifier, B, A) == 2.0 * 1.5 + 0.5 * logit - 1.0
+
+
+def test_both_ways_are_averaged_where_the_rule_says_so(tmp_path: Path) -> None:
+    once = with_network(tmp_path, Combination(trees=0.0, encoder=1.0))
+    twice = with_network(tmp_path / "twice", Combination(trees=0.0, encoder=1.0, ways=2))
+    sides = [int(once.prepare(text).tokens.array().sum()) + 2 for text in (A, OTHER)]
+    assert score(once, A, OTHER) in sides
+    assert score(twice, A, OTHER) == sum(sides) / 2
+
+
+def test_the_pair_encoder_is_spared_where_no_logit_could_help(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, Combination(encoder=1.0, encoder_from=0.0, skipped_logit=-7.0))
+    assert score(verifier, A, OTHER) == -1.5 - 7.0
+    assert not verifier.ready, "it was not even loaded"
+    assert score(verifier, A, B) > 0
+    assert verifier.ready
+
+
+def test_stacked_trees_see_the_logit_as_their_last_column(tmp_path: Path) -> None:
+    trees = stumps((len(NAMES), 20.0, -3.0, 4.0))
+    verifier = with_network(tmp_path, Combination(kind="stacked", trees=2.0, bias=1.0), stacked=trees)
+    low, high = score(verifier, "turn on", "on turn"), score(verifier, OTHER, f"{OTHER} {OTHER}")
+    assert (low, high) == (2.0 * -3.0 + 1.0, 2.0 * 4.0 + 1.0)
+
+
+def conversation(*texts: str) -> Turns:
+    return Turns(texts)
+
+
+def test_the_turn_that_is_least_alike_decides(verifier: PairVerifier) -> None:
+    cached = conversation(A, "Done.", "open the port")
+    assert verifier.conversation_score(cached, conversation(B, "Done.", "port the open")) == 1.5
+    assert verifier.conversation_score(cached, conversation(OTHER, "Done.", "port the open")) == -1.5
+    assert verifier.conversation_score(cached, conversation(A, "Done.", "open the port")) == ALWAYS
+
+
+def test_conversations_of_other_lengths_or_with_too_many_changes_are_never_the_same(verifier: PairVerifier) -> None:
+    assert verifier.conversation_score(conversation(A), conversation(A, "Done.", A)) == NEVER
+    many, others = [[text] * (MAX_CHANGED + 1) for text in (A, B)]
+    assert verifier.conversation_score(conversation(*many), conversation(*others)) == NEVER
+    assert verifier.conversation_score(conversation(*many[1:]), conversation(*others[1:])) == 1.5
+
+
+def test_a_turn_below_what_is_asked_for_ends_the_search(verifier: PairVerifier) -> None:
+    cached, new = conversation(OTHER, A), conversation("Who?", "close the port")
+    assert verifier.conversation_score(cached, new, at_least=0.0) < 0.0
+    assert not cached._prepared.keys() & {0}, "the first turn was read although the last had decided"
+
+
+def test_evidence_of_several_kinds_is_read_back(tmp_path: Path) -> None:
+    kinds = {"questions": EVIDENCE, "conversations": Evidence(traps=1000, tail=[9.0] * 30)}
+    verifier = PairVerifier.load(make_verifier(tmp_path / "1", evidence=kinds))
+    assert verifier.manifest.evidence == kinds
+    assert verifier.threshold(0.01) > 9.0
