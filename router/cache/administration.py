@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from router.cache.disk.file import NoFile, Persistence
 from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
-from router.cache.store import Departure, Entry, MemoryStore, Store
+from router.cache.store import Entry, MemoryStore, Store
 from router.errors import UnknownEntry
 
 PATIENCE_S = 30.0
 """Seconds to wait for the file to be read: what is not yet here cannot be let go of."""
+
+
+PIECE = 256
+"""Entries that are looked at or let go of without a pause."""
 
 
 class Administration:
@@ -62,9 +66,12 @@ class Administration:
         self._file.wait_until_read(PATIENCE_S)
         return self._remove([held.entry for held in self._held() if selection.means(held)])
 
-    def _remove(self, entries: list[Entry], reason: Departure = "removed") -> int:
+    def _remove(self, entries: list[Entry]) -> int:
+        removed = 0
+        for some in _pieces(entries):
+            with self._lock:
+                removed += sum(self._store.remove(entry.exact) for entry in some)
         with self._lock:
-            removed = sum(self._store.remove(entry.exact, reason) for entry in entries)
             if not len(self._store):
                 # Gives the disk its bytes back, too.
                 self._file.wipe()
@@ -81,10 +88,20 @@ class Administration:
     def _held(self) -> list[Held]:
         now = self._clock()
         with self._lock:
-            self._store.purge(now)
             entries = self._store.entries()
-            standing = [(self._store.hits(entry.exact), self._store.rank(entry.exact)) for entry in entries]
-        return [
-            Held(entry, hits, max(0.0, now - entry.stored_at), entry.expires_at - now, rank)
-            for entry, (hits, rank) in zip(entries, standing, strict=True)
-        ]
+        held: list[Held] = []
+        for some in _pieces(entries):
+            with self._lock:
+                living = [self._store.get(entry.exact, now) for entry in some]
+                held += [self._standing(entry, now) for entry in living if entry is not None]
+        return held
+
+    def _standing(self, entry: Entry, now: float) -> Held:
+        hits, rank = self._store.hits(entry.exact), self._store.rank(entry.exact)
+        return Held(entry, hits, max(0.0, now - entry.stored_at), entry.expires_at - now, rank)
+
+
+def _pieces(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """A few at a time, so that no request waits long for the lock."""
+    for first in range(0, len(entries), PIECE):
+        yield entries[first : first + PIECE]

@@ -245,10 +245,10 @@ class SemanticCache:
         return cleared
 
     def purge(self) -> int:
-        """Let go of what has expired.
+        """Let go of some of what has expired.
 
         Returns:
-            how many entries that were.
+            how many entries that were; 0 once there is nothing left to do.
         """
         with self._lock:
             return self._entries.purge(self._clock())

@@ -28,8 +28,12 @@ SHORTLIST = 64
 CELLS_PER_ROOT = 4
 """Cells for each square root of the number of vectors."""
 
-PROBES_PER_ROOT = 8
-"""Cells that a question is compared with, for each square root of the number of cells."""
+PROBES_PER_ROOT = 10
+"""Cells that a question is compared with, for each square root of the number of cells.
+
+At 100,000 real questions: 8 find the nearest of 99.8 rewordings in 100, and of 99.0 questions of which no rewording is
+there; 12 find all and 99.7, for half as much time again.
+"""
 
 SAMPLE_PER_CELL = 40
 PRINCIPAL_SAMPLE = 20_000

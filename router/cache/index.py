@@ -22,7 +22,14 @@ __all__ = ["FLAT_TO", "FloatArray", "Neighbour", "PartitionIndex"]
 logger = logging.getLogger(__name__)
 
 FLAT_TO = 20_000
-"""Vectors in a partition that are all compared."""
+"""Vectors in a partition that are all compared.
+
+CPU of one lookup by vectors of 256 columns, on a core of an AMD EPYC under load: all of 10,000 in 0.17 ms, of 20,000 in
+0.40, of 50,000 in 1.6, of 100,000 in 3.2. In cells, under three times that load: 50,000 in 0.3 ms, 100,000 in 0.6. Of
+rewordings of real questions, cells find the same nearest as comparing all for 99.2 in 100 at 50,000 (1,000 asked, a
+fifth fewer cells looked into than now) and 99.8 at 100,000 (400 asked).
+A vector takes 1,024 bytes flat, 700 in cells. ``python -m tests.bench.cache_index`` measures this.
+"""
 
 FEW = 64
 """Changes noted while cells were made that are made good while questions wait: about a millisecond."""

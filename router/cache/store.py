@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -17,6 +18,9 @@ from router.types import CachedAnswer
 
 ENTRY_OVERHEAD = 1536
 """Bytes of one entry beside its text and vector: keys, objects, and its slots in tables and heaps, rounded up."""
+
+PURGED_AT_ONCE = 64
+"""Expired entries that one store lets go of at most: all of a large cache at once would hold up a request."""
 
 Departure = Literal["space", "expired", "replaced", "removed", "feedback"]
 """Why an entry left: to make room, by its age, for a newer answer, by the operator, or as reported to be wrong."""
@@ -102,8 +106,8 @@ class Store(Protocol):
         """Let go of the entry under a key; False where there is none."""
         ...
 
-    def purge(self, now: float) -> int:
-        """Let go of what has expired; gives how many entries that were."""
+    def purge(self, now: float, limit: int = PURGED_AT_ONCE) -> int:
+        """Let go of what has expired, ``limit`` entries at most; gives how many that were."""
         ...
 
     def clear(self) -> int:
@@ -205,14 +209,14 @@ class MemoryStore:
             self._drop(entry, reason)
         return entry is not None
 
-    def purge(self, now: float) -> int:
-        """Let go of what has expired.
+    def purge(self, now: float, limit: int = PURGED_AT_ONCE) -> int:
+        """Let go of what has expired, ``limit`` entries at most.
 
         Returns:
             how many entries that were.
         """
         before = len(self._entries)
-        for exact in self._expiries.due(now):
+        for exact in islice(self._expiries.due(now), limit):
             self._drop(self._entries[exact], "expired")
         return before - len(self._entries)
 

@@ -10,6 +10,7 @@ from router.artifacts.places import find, find_all
 from router.errors import ArtifactError
 from router.scoring.artifact import default_artifact_path
 from tests.artifacts.support import make_artifact
+from tests.scoring.verifier.parts import make_verifier
 
 
 @pytest.fixture
@@ -56,6 +57,11 @@ def test_a_manifest_that_cannot_be_read_is_listed_with_its_fault(home: Path) -> 
     listed = {found.label: found.fault for found in find_all(home)}
     assert "not a valid manifest" in listed["mine/1"]
     assert listed["default/1"] == ""
+
+
+def test_a_verifier_is_no_artifact_to_route_by(home: Path) -> None:
+    folder = make_verifier(home / "models" / "judge" / "1")
+    assert folder.resolve() not in {found.folder for found in find_all(home)}
 
 
 def test_a_version_of_thousands_of_digits_is_a_fault_of_its_own_alone(home: Path) -> None:

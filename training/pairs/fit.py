@@ -199,9 +199,9 @@ def assemble(
 
 
 def _summed(log_odds: Scores, logits: Scores) -> Scores:
-    """Scores float64 [M] as serving adds them up, the spared pair encoder included."""
+    """Scores float64 [M] as serving adds them up, the spared pair encoder included; NaN where it was never asked."""
     rule: Combination = recipe.COMBINATION
-    asked = np.array([rule.leaves_a_chance(value) for value in log_odds])
+    asked = np.array([rule.leaves_a_chance(value) for value in log_odds]) | np.isnan(logits)
     return rule.trees * log_odds + rule.encoder * np.where(asked, logits, rule.skipped_logit) + rule.bias
 
 

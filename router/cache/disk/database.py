@@ -103,10 +103,12 @@ def open_database(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        with contextlib.suppress(OSError):  # another user's file that we may write to stays as it is
-            path.chmod(0o600)
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            check_ours(connection)  # before anything is changed
+            with contextlib.suppress(OSError):  # another user's file that we may write to stays as it is
+                path.chmod(0o600)
             _prepare(connection, deadline=time.monotonic() + busy_timeout_s)
         except BaseException:
             connection.close()
@@ -155,6 +157,11 @@ def forget_everything(connection: sqlite3.Connection) -> None:
         sqlite3.Error: the file cannot be written.
     """
     connection.execute("DELETE FROM entries")
+    give_back_space(connection)
+
+
+def give_back_space(connection: sqlite3.Connection) -> None:
+    """Let go of the bytes on the disk that nothing uses. Raises as ``forget_everything``."""
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -176,8 +183,6 @@ def check_ours(connection: sqlite3.Connection) -> bool:
 
 
 def _prepare(connection: sqlite3.Connection, *, deadline: float) -> None:
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    check_ours(connection)  # before anything is changed
     _enter_wal_mode(connection, deadline)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA secure_delete = ON")

@@ -24,6 +24,7 @@ from router.cache.disk.changes import Changes
 from router.cache.disk.database import (
     FileTrouble,
     forget_everything,
+    give_back_space,
     open_database,
     read_anchor,
     set_aside,
@@ -84,7 +85,7 @@ class Restored(Protocol):
         ...
 
     def purge(self) -> int:
-        """Let go of what has expired; gives how many entries that were."""
+        """Let go of some of what has expired; gives how many entries that were, 0 at the end."""
         ...
 
 
@@ -256,7 +257,8 @@ class CacheFile:
             purging = time.monotonic() >= self._purge_at
             if purging:
                 self._purge_at = time.monotonic() + PURGE_S
-                self._cache.purge()
+                while self._cache.purge():
+                    pass
             if self._given_up:
                 return
             connection = self._connection or self._open()
@@ -352,7 +354,7 @@ class CacheFile:
                 self._changes.put_before(changes)
             raise
         if changes.wiped:
-            forget_everything(connection)
+            give_back_space(connection)
 
     def _commit(self, connection: sqlite3.Connection, changes: Changes) -> None:
         written = self._encoded(changes)

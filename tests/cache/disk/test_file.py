@@ -105,6 +105,17 @@ def test_what_leaves_the_cache_leaves_the_file_and_its_bytes_too(path: Path) -> 
     assert path.stat().st_size < 100_000
 
 
+def test_what_is_stored_right_after_a_clearing_stays(path: Path) -> None:
+    with cache_on(path) as cache:
+        for number in range(50):
+            keep(cache, f"question {number}")
+            cache.clear()
+            keep(cache, ASKED, str(number))
+    with cache_on(path) as cache:
+        assert cache.stats().entries == 1
+        assert told(cache, ASKED) == ("exact", "49")
+
+
 def test_evicted_entries_do_not_come_back(path: Path) -> None:
     with cache_on(path, max_entries=3) as cache:
         for number in range(9):

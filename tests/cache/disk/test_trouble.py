@@ -84,13 +84,14 @@ def test_a_flipped_bit_is_never_served(path: Path, caplog: pytest.LogCaptureFixt
 
 def test_another_programs_database_is_left_alone(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sql(path, "CREATE TABLE theirs (a)")
+    path.chmod(0o644)
     before = path.read_bytes()
     with cache_on(path) as cache:
         assert keep(cache, ASKED)
         assert told(cache, ASKED) == ("exact", "kept")
         assert cache.stats().file.state == "unavailable"
         assert cache.stats().file.queue == 0
-    assert path.read_bytes() == before
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (before, 0o644)
     assert "choose another `cache_path`" in caplog.text
 
 
