@@ -37,6 +37,11 @@ class Feedback:
         self._keep_pairs = keep_pairs
         self._recent: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
+    @property
+    def waiting(self) -> int:
+        """Pairs of questions that wait in memory for a rating."""
+        return len(self._recent)
+
     def served(self, ticket: Ticket, request_id: str, hit: Hit, messages: Sequence[Mapping[str, Any]]) -> None:
         """A request was answered from the cache. Only what was reworded is of interest.
 
