@@ -76,6 +76,10 @@ async def test_every_field_of_a_row_comes_back_as_it_was(ledger: Ledger) -> None
         decision_us=321.5,
         scored_tokens=11,
         unfamiliarity=1.25,
+        cache_key="aa",
+        cache_entry="bb",
+        cache_verdict=2.5,
+        cache_verifier="verifier/1@0123",
     )
     assert None not in msgspec.structs.astuple(row), "give every field a value, so that none goes untested"
     await ledger.record(row)
