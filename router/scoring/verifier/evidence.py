@@ -87,11 +87,17 @@ def probability(score: float, threshold: float) -> float:
     """A score as 0..1, rising with it: 0.5 and above exactly from ``threshold`` on; ``ALWAYS`` is 1, ``NEVER`` 0."""
     if score in (ALWAYS, NEVER):
         return float(score == ALWAYS)
-    distance = score - threshold
-    if distance >= 0:
-        return 1.0 / (1.0 + math.exp(-distance))
-    rising = math.exp(distance)  # 0 where the threshold is infinite
-    return min(rising / (1.0 + rising), math.nextafter(0.5, 0.0))
+    if threshold == ALWAYS:  # nothing that is not certain is served, but scores still rank
+        return 0.5 * _sigmoid(score) * (1.0 - 1e-9)
+    found = _sigmoid(score - threshold)
+    return found if score >= threshold else min(found, math.nextafter(0.5, 0.0))
+
+
+def _sigmoid(value: float) -> float:
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-value))
+    rising = math.exp(value)
+    return rising / (1.0 + rising)
 
 
 def _chance(count: int, tried: int, share: float) -> float:

@@ -109,8 +109,9 @@ def test_half_and_above_is_served_and_nothing_else(score: float, threshold: floa
     assert 0.0 <= probability(score, threshold) <= 1.0
 
 
-@given(st.lists(SCORES, min_size=2, max_size=9), SCORES)
+@given(st.lists(SCORES, min_size=2, max_size=9), st.one_of(SCORES, st.just(math.inf)))
 def test_probability_rises_with_the_score(scores: list[float], threshold: float) -> None:
     found = [probability(score, threshold) for score in (NEVER, *sorted(scores), ALWAYS)]
     assert found == sorted(found)
+    assert threshold < math.inf or max(found[:-1]) < 0.5
     assert (found[0], found[-1]) == (0.0, 1.0)
