@@ -89,7 +89,7 @@ class Judge:
             verifier, budget = self._verifier, self._budget
         if budget is not None and budget.shipped < ALWAYS:
             score = verifier.score(cached, new, at_least=budget.shipped)
-            if score >= budget.threshold(tenant):
+            if budget.threshold(tenant) <= score < ALWAYS:
                 return Verdict(score, budget.verifier)
             if score < budget.shipped:
                 return None

@@ -57,6 +57,10 @@ def test_a_verdict_counts_from_the_threshold_on() -> None:
     assert judge(math.nextafter(threshold, 0)).verdict("acme", ASKED, OTHER) is None
 
 
+def test_what_a_verifier_is_certain_of_is_no_trial_of_its_threshold() -> None:
+    assert judge(ALWAYS).verdict("acme", ASKED, SAME) == Verdict(ALWAYS, "rules")
+
+
 def test_without_a_budget_no_verifier_is_heeded() -> None:
     off = judge(max_wrong=0.0)
     assert off.verdict("acme", ASKED, OTHER) is None

@@ -62,12 +62,14 @@ class PairVerifier:
     def score(self, cached: Prepared, new: Prepared) -> float:
         """How surely one answer serves both texts: log odds, higher is safer; the same both ways round.
 
-        ``ALWAYS`` for equal texts. The cheap figures come first: the pair encoder reads only pairs that it can lift.
+        ``ALWAYS`` for texts of one normal form (:mod:`router.scoring.wording`): no trap that we wrote ever was one,
+        and what was fitted is less sure of a contraction than a rule is. The cheap figures come next: the pair encoder
+        reads only pairs that it can lift.
 
         Raises:
             ArtifactError: the pair encoder was due and cannot be loaded.
         """
-        if cached.text == new.text:
+        if cached.form == new.form:
             return ALWAYS
         a, b = ordered(self.reader.side(cached), self._side(new))
         row = self.reader.features(a, b)

@@ -39,6 +39,10 @@ def test_equal_texts_are_certain(verifier: PairVerifier) -> None:
     assert score(verifier, OTHER, OTHER) == ALWAYS
 
 
+def test_the_same_words_in_other_clothes_are_certain_whatever_the_trees_say(verifier: PairVerifier) -> None:
+    assert score(verifier, OTHER, "hi, what's the capital of france") == ALWAYS
+
+
 def test_the_threshold_comes_from_the_evidence(verifier: PairVerifier) -> None:
     assert verifier.threshold(0.01) == threshold_for(EVIDENCE, 0.01)
     assert verifier.threshold(0.05) < verifier.threshold(0.01) < ALWAYS
