@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from router.cache.fingerprint import (
@@ -211,6 +211,9 @@ def test_what_a_tool_said_last_is_no_question() -> None:
 
 # Properties.
 
+calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine draws JSON slowly, and that is no failure."""
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -231,6 +234,7 @@ def canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
+@calmly
 @given(FIELDS, FIELDS)
 def test_unknown_fields_share_keys_only_where_they_are_the_same_json(one: dict[str, Any], two: dict[str, Any]) -> None:
     same = canonical(one) == canonical(two)
@@ -238,6 +242,7 @@ def test_unknown_fields_share_keys_only_where_they_are_the_same_json(one: dict[s
     assert (keys(body(**one)).partition == keys(body(**two)).partition) == same
 
 
+@calmly
 @given(FIELDS, TALKS, st.randoms(use_true_random=False))
 def test_keys_do_not_depend_on_how_the_json_was_written(
     fields: dict[str, Any], talk: list[dict[str, Any]], chance: Any
@@ -255,6 +260,7 @@ def test_keys_do_not_depend_on_how_the_json_was_written(
     assert keys(msgspec.json.decode(escaped)) == keys(raw)
 
 
+@calmly
 @given(TALKS, TALKS)
 def test_two_conversations_share_keys_just_where_they_are_the_same(
     one: list[dict[str, Any]], two: list[dict[str, Any]]
@@ -266,6 +272,7 @@ def test_two_conversations_share_keys_just_where_they_are_the_same(
     assert (said(*one).partition == said(*two).partition) == (shell(one) == shell(two))
 
 
+@calmly
 @given(TALKS, st.data())
 def test_a_change_of_wording_alone_stays_in_the_partition(talk: list[dict[str, Any]], data: st.DataObject) -> None:
     reworded = [
@@ -276,6 +283,7 @@ def test_a_change_of_wording_alone_stays_in_the_partition(talk: list[dict[str, A
     assert said(*talk).exact != said(*reworded).exact
 
 
+@calmly
 @given(TALKS, st.sampled_from([name for name, (standing, _) in FIELD_POLICY.items() if standing == "belongs"]), JSON)
 def test_a_change_of_any_field_but_delivery_and_wording_changes_both_keys(
     talk: list[dict[str, Any]], name: str, value: Any
@@ -289,6 +297,7 @@ def test_a_change_of_any_field_but_delivery_and_wording_changes_both_keys(
     assert one.partition != two.partition
 
 
+@calmly
 @given(st.text(min_size=1, max_size=10).filter(str.strip))
 def test_unicode_forms_of_one_text_are_two_requests_of_one_partition(text: str) -> None:
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
@@ -309,6 +318,7 @@ def test_a_difference_at_any_depth_keeps_requests_apart(depth: int) -> None:
     assert keys(body(deep=nested(1))).partition != keys(body(deep=nested(2))).partition
 
 
+@calmly
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_a_tenant_and_a_policy_of_any_spelling_stay_apart(tenant: str, policy: str) -> None:
     assert keys(body(), tenant=tenant, policy=policy) != keys(body(), tenant=tenant + policy, policy="")

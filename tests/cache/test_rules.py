@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -145,6 +146,11 @@ ANSWER_CASES: list[tuple[str, CachedAnswer]] = [
 @pytest.mark.parametrize(("rule", "given"), ANSWER_CASES)
 def test_such_an_answer_is_not_kept(rule: str, given: CachedAnswer) -> None:
     assert answer_rule(given) == rule
+
+
+@pytest.mark.parametrize("rule", [*(rule.name for rule in REQUEST_RULES), *(rule.name for rule in ANSWER_RULES)])
+def test_people_can_read_about_every_rule(rule: str, repository: Path) -> None:
+    assert f"| `{rule}` |" in (repository / "docs" / "cache.md").read_text(encoding="utf-8")
 
 
 def test_every_answer_rule_has_a_case() -> None:
