@@ -129,16 +129,17 @@ def test_the_wheel_holds_every_source_file_and_nothing_but_the_two_packages(name
     assert not [name for name in names if "__pycache__" in name or name.endswith((".sqlite3", ".gguf"))]
 
 
-def test_the_wheel_holds_the_newest_artifact_whole(names: set[str], repository: Path) -> None:
-    versions = [folder for folder in (repository / "models" / "default").iterdir() if folder.name.isdecimal()]
+@pytest.mark.parametrize("artifact", ["default", "verifier"])
+def test_the_wheel_holds_the_newest_artifact_whole(artifact: str, names: set[str], repository: Path) -> None:
+    versions = [folder for folder in (repository / "models" / artifact).iterdir() if folder.name.isdecimal()]
     newest = max(versions, key=lambda folder: int(folder.name))
     expected = {
-        f"router/_models/default/{newest.name}/{path.relative_to(newest).as_posix()}"
+        f"router/_models/{artifact}/{newest.name}/{path.relative_to(newest).as_posix()}"
         for path in newest.rglob("*")
         if path.is_file()
     }
-    assert f"router/_models/default/{newest.name}/manifest.json" in expected
-    assert {name for name in names if name.startswith("router/_models/")} == expected
+    assert f"router/_models/{artifact}/{newest.name}/manifest.json" in expected
+    assert {name for name in names if name.startswith(f"router/_models/{artifact}/")} == expected
 
 
 def test_the_wheel_holds_the_sample_data(names: set[str], repository: Path) -> None:
