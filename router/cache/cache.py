@@ -271,9 +271,10 @@ class SemanticCache:
         Returns:
             how many it got through: fewer than there are where there is no room for more.
         """
-        with self._lock:
-            for number, kept in enumerate(batch):
-                exact = kept.entry.exact
+        for number, kept in enumerate(batch):
+            exact = kept.entry.exact
+            # Held for one entry at a time: a lookup must not wait for all of them.
+            with self._lock:
                 if self._entries.peek(exact) is not None or outdated(exact):
                     continue
                 if not self._entries.has_room(kept.entry.size):

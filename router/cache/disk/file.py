@@ -313,7 +313,7 @@ class CacheFile:
                 self._drop_unreadable(connection, seq)
             else:
                 whole.append((seq, self._with_vector_of_today(kept)))
-        # The cache's lock is held while it asks what is outdated: what changes later, changes what it has taken up.
+        # The cache holds its lock from asking whether an entry is outdated until it has taken that up.
         taken = self._cache.restore([kept for _, kept in whole], self._outdated)
         self._loaded += taken
         if found:
