@@ -23,6 +23,7 @@ from router.scoring.encoder import StaticEncoder
 from router.scoring.verifier.artifact import Fitted, write_verifier
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.features import PairReader, ordered
+from router.scoring.verifier.gate import REFUSED, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from training.encoders import load_encoder
 from training.pairs import recipe
@@ -168,7 +169,9 @@ def assemble(
     units, pairs = material.units, material.pairs
     say(f"trees: {plan.folds} folds")
     log_odds = out_of_fold(trees(units.pairs, material.rows, seed=plan.seed), material.unit_folds, len(units.pairs))
-    scores = units.gathered(_summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1])))
+    summed = _summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1]))
+    refused = rules_decide(material.rows) & ~np.isnan(summed)
+    scores = units.gathered(np.where(refused, REFUSED, summed))
     found = figures(NAME, scores, pairs, material.dealt)
     say("trees: all pairs")
     about = VerifierManifest(
