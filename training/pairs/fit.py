@@ -183,7 +183,7 @@ def assemble(
         trees="",
         combination=recipe.COMBINATION,
         evidence=evidence_of(scores, pairs, material.dealt),
-        settings=_settings(plan),
+        settings=_settings(plan) | {"folds_measured": _measured(material, scores)},
         training_data=_training_data(material),
         measured={row.source: msgspec.to_builtins(row) for row in found},
     )
@@ -213,6 +213,12 @@ def _forest(material: Material, seed: int) -> Forest:
     units = [material.units.pairs[place] for place in taught]
     same = np.array([pair.same_answer for pair in units])
     return fit_trees(material.rows[taught], same, weights(units), seed=seed)
+
+
+def _measured(material: Material, scores: Scores) -> int:
+    """In how many folds our pairs were scored: as many as there are logits for."""
+    asked = np.array([pair.source == "questions" for pair in material.pairs]) & np.isfinite(scores)
+    return sum(bool(asked[fold.test].any()) for fold in material.dealt)
 
 
 def _settings(plan: FitPlan) -> dict[str, Any]:
