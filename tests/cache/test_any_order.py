@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from router.cache import SemanticCache
+from router.cache.index import _rows
 from router.scoring.wording import normal_form
 from tests.cache.support import Clock, answer, body, completion, embed, ticket
 
@@ -74,9 +75,10 @@ class AnyOrder(RuleBasedStateMachine):
     def every_entry_has_its_vector_and_every_vector_its_entry(self) -> None:
         entries: dict[bytes, Any] = self.cache._entries._entries
         vectors = {
-            (partition, key): block._rows[row].tolist()
-            for partition, block in self.cache._index._blocks.items()
-            for key, row in block._row_of.items()
+            (partition, key): rows.vector(key).tolist()
+            for partition, held in self.cache._index._partitions.items()
+            for rows in [_rows(held.held)]
+            for key in rows._row_of
         }
         assert set(vectors) == {(entry.partition, entry.exact) for entry in entries.values()}
         assert all(

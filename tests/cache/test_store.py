@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from router.cache.index import FAISS_FROM, PartitionIndex
+from router.cache.index import PartitionIndex
+from router.cache.rows import FAISS_FROM
 from router.cache.store import Entry, MemoryStore
 from tests.cache.support import answer
 
