@@ -19,7 +19,7 @@ from router.cache.verify import LearnedVerifier, WordingVerifier
 from router.cache.would_hit import verdict
 from router.errors import ArtifactError
 from router.scoring.pair import SERVED_FROM
-from router.scoring.verifier.evidence import ALWAYS, upper_limit
+from router.scoring.verifier.evidence import ALWAYS
 from tests.cache.support import rows
 from tests.scoring.verifier.parts import make_verifier
 
@@ -129,12 +129,6 @@ CONTENT = st.one_of(st.text(max_size=20), st.none(), st.lists(st.builds(dict, ty
 def test_every_valid_conversation_has_a_figure(messages: Messages) -> None:
     assert 0.0 <= would_hit(messages, "x") <= 1.0
     assert would_hit(messages, messages) == (1.0 if messages else 0.0)
-
-
-def test_one_word_edits_by_another_hand_stay_within_the_budget() -> None:
-    traps = rows("traps.jsonl")
-    wrong = sum(would_hit(trap["a"], trap["b"]) >= SERVED_FROM for trap in traps)
-    assert upper_limit(wrong, len(traps)) <= 0.02, f"{wrong} of {len(traps)}"
 
 
 @pytest.fixture
