@@ -21,6 +21,7 @@ TEACHER = (
 
 def write_card(folder: Path, manifest: VerifierManifest, rows: Sequence[Figures]) -> None:
     """Write ``MODEL_CARD.md`` into the artifact's folder."""
+    settings = manifest.settings
     lines = [
         f"# {manifest.label}",
         "",
@@ -54,7 +55,8 @@ def write_card(folder: Path, manifest: VerifierManifest, rows: Sequence[Figures]
         "",
         "## Measured on pairs that the fits did not know",
         "",
-        "Four folds over groups and families of traps. Best: by the threshold that serves most at that share of traps.",
+        f"{settings['folds_measured']} of {settings['folds']} folds over groups and families of traps.",
+        "Best: by the threshold that serves most at that share of traps.",
         "Bounded: the threshold comes from the other folds, 95 % sure of at most 1 % of traps.",
         "",
         *_figures(rows),

@@ -23,6 +23,7 @@ from router.scoring.encoder import StaticEncoder
 from router.scoring.verifier.artifact import Fitted, write_verifier
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.features import PairReader, ordered
+from router.scoring.verifier.gate import REFUSED, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from training.encoders import load_encoder
 from training.pairs import recipe
@@ -168,7 +169,9 @@ def assemble(
     units, pairs = material.units, material.pairs
     say(f"trees: {plan.folds} folds")
     log_odds = out_of_fold(trees(units.pairs, material.rows, seed=plan.seed), material.unit_folds, len(units.pairs))
-    scores = units.gathered(_summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1])))
+    summed = _summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1]))
+    refused = rules_decide(material.rows) & ~np.isnan(summed)
+    scores = units.gathered(np.where(refused, REFUSED, summed))
     found = figures(NAME, scores, pairs, material.dealt)
     say("trees: all pairs")
     about = VerifierManifest(
@@ -180,7 +183,7 @@ def assemble(
         trees="",
         combination=recipe.COMBINATION,
         evidence=evidence_of(scores, pairs, material.dealt),
-        settings=_settings(plan),
+        settings=_settings(plan) | {"folds_measured": _measured(material, scores)},
         training_data=_training_data(material),
         measured={row.source: msgspec.to_builtins(row) for row in found},
     )
@@ -210,6 +213,12 @@ def _forest(material: Material, seed: int) -> Forest:
     units = [material.units.pairs[place] for place in taught]
     same = np.array([pair.same_answer for pair in units])
     return fit_trees(material.rows[taught], same, weights(units), seed=seed)
+
+
+def _measured(material: Material, scores: Scores) -> int:
+    """In how many folds our pairs were scored: as many as there are logits for."""
+    asked = np.array([pair.source == "questions" for pair in material.pairs]) & np.isfinite(scores)
+    return sum(bool(asked[fold.test].any()) for fold in material.dealt)
 
 
 def _settings(plan: FitPlan) -> dict[str, Any]:

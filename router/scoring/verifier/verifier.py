@@ -11,6 +11,7 @@ from router.scoring.verifier.artifact import Parts, load_parts
 from router.scoring.verifier.conversation import Turns, least_score
 from router.scoring.verifier.evidence import ALWAYS, MAX_WRONG, NEVER, common_threshold
 from router.scoring.verifier.features import PairReader, Prepared, Side, ordered
+from router.scoring.verifier.gate import REFUSED, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from router.scoring.verifier.pair_encoder import PairEncoder
 
@@ -71,6 +72,8 @@ class PairVerifier:
             return ALWAYS
         a, b = ordered(self.reader.side(cached), self._side(new))
         row = self.reader.features(a, b)
+        if rules_decide(row[None])[0]:
+            return REFUSED
         trees = float(self._trees.predict(row[None])[0])
         logit = self._logit(a, b, trees)
         if self._stacked is None:

@@ -17,7 +17,9 @@ from router.scoring.verifier.features import NAMES
 from router.scoring.verifier.verifier import PairVerifier
 from tests.scoring.verifier.parts import EVIDENCE, make_verifier, stumps
 
-A, B, OTHER = "turn it on", "on turn it", "What is the capital of France?"
+# Too long to be left to the rules (``gate``), and of the same words.
+A, B = "turn it on and then open the port", "on turn it and then port the open"
+OTHER = "What is the capital of France?"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def with_network(folder: Path, rule: Combination, **others: object) -> PairVerif
 
 def test_logit_and_trees_are_summed_by_their_weights(tmp_path: Path) -> None:
     verifier = with_network(tmp_path, Combination(trees=2.0, encoder=0.5, bias=-1.0))
-    # The network sums the second side's ids and END, 2: here those of "on turn it", whichever came first.
+    # The network sums the second side's ids and END, 2: the same words on either.
     logit = sum(verifier.prepare(A).tokens.array()) + 2
     assert score(verifier, A, B) == score(verifier, B, A) == 2.0 * 1.5 + 0.5 * logit - 1.0
 
@@ -107,7 +109,7 @@ def test_the_pair_encoder_is_spared_where_no_logit_could_help(tmp_path: Path) ->
 def test_stacked_trees_see_the_logit_as_their_last_column(tmp_path: Path) -> None:
     trees = stumps((len(NAMES), 20.0, -3.0, 4.0))
     verifier = with_network(tmp_path, Combination(kind="stacked", trees=2.0, bias=1.0), stacked=trees)
-    low, high = score(verifier, "turn on", "on turn"), score(verifier, OTHER, f"{OTHER} {OTHER}")
+    low, high = score(verifier, "turn", "port"), score(verifier, OTHER, f"{OTHER} {OTHER}")
     assert (low, high) == (2.0 * -3.0 + 1.0, 2.0 * 4.0 + 1.0)
 
 
@@ -116,10 +118,10 @@ def conversation(*texts: str) -> Turns:
 
 
 def test_the_turn_that_is_least_alike_decides(verifier: PairVerifier) -> None:
-    cached = conversation(A, "Done.", "open the port")
-    assert verifier.conversation_score(cached, conversation(B, "Done.", "port the open")) == 1.5
-    assert verifier.conversation_score(cached, conversation(OTHER, "Done.", "port the open")) == -1.5
-    assert verifier.conversation_score(cached, conversation(A, "Done.", "open the port")) == ALWAYS
+    cached = conversation(A, "Done.", B)
+    assert verifier.conversation_score(cached, conversation(B, "Done.", A)) == 1.5
+    assert verifier.conversation_score(cached, conversation(OTHER, "Done.", A)) == -1.5
+    assert verifier.conversation_score(cached, conversation(A, "Done.", B)) == ALWAYS
 
 
 def test_conversations_of_other_lengths_or_with_too_many_changes_are_never_the_same(verifier: PairVerifier) -> None:
