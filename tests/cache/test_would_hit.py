@@ -24,6 +24,8 @@ from tests.cache.support import rows
 from tests.scoring.verifier.parts import make_verifier
 
 QUESTION = "How do I turn off notifications on my phone?"
+# Too long to be left to the rules, and of the same words.
+ASKED, TURNED = "turn it on and then open the port", "on turn it and then port the open"
 Messages = list[dict[str, Any]]
 
 
@@ -138,14 +140,14 @@ def tiny(tmp_path: Path) -> Path:
 
 def test_any_verifier_can_be_asked(tiny: Path) -> None:
     verifier = load_verifier(tiny)
-    assert verdict(verifier, "turn it on", "on turn it") > SERVED_FROM
-    assert verdict(verifier, "turn it on", "close the port") < SERVED_FROM
-    assert verdict(verifier, talk("turn it on", "Done.", "off"), talk("on turn it", "Done.", "off")) > SERVED_FROM
+    assert verdict(verifier, ASKED, TURNED) > SERVED_FROM
+    assert verdict(verifier, ASKED, "close the port") < SERVED_FROM
+    assert verdict(verifier, talk(ASKED, "Done.", "off"), talk(TURNED, "Done.", "off")) > SERVED_FROM
 
 
 def test_a_smaller_budget_serves_no_more(tiny: Path) -> None:
     strict, shipped = (load_verifier(tiny, max_wrong=budget) for budget in (0.0001, 0.01))
-    assert verdict(strict, "turn it on", "on turn it") < SERVED_FROM <= verdict(shipped, "turn it on", "on turn it")
+    assert verdict(strict, ASKED, TURNED) < SERVED_FROM <= verdict(shipped, ASKED, TURNED)
 
 
 def test_without_a_verifier_the_rules_judge_and_one_warning_says_so(
@@ -162,7 +164,7 @@ def test_without_a_verifier_the_rules_judge_and_one_warning_says_so(
 
 def test_the_rules_judge_until_the_verifier_is_loaded(tiny: Path) -> None:
     verifier = BackgroundVerifier(partial(load_verifier, tiny))
-    cached, new = verifier.prepare("turn it on"), verifier.prepare("on turn it")
+    cached, new = verifier.prepare(ASKED), verifier.prepare(TURNED)
     assert verifier.name == "wording rules"
     assert not verifier.same(cached, new)
     verifier.start()
