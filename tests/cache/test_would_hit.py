@@ -19,14 +19,13 @@ from router.cache.verify import LearnedVerifier, WordingVerifier
 from router.cache.would_hit import verdict
 from router.errors import ArtifactError
 from router.scoring.pair import SERVED_FROM
-from router.scoring.verifier.evidence import ALWAYS, upper_limit
+from router.scoring.verifier.evidence import ALWAYS
 from tests.cache.support import rows
 from tests.scoring.verifier.parts import make_verifier
 
 QUESTION = "How do I turn off notifications on my phone?"
-ONE, OTHER_ORDER = "turn it on and then open the port", "on turn it and then port the open"
-"""Texts too long to be left to the rules, which the tiny verifier takes for one."""
-
+# Too long to be left to the rules, and of the same words.
+ASKED, TURNED = "turn it on and then open the port", "on turn it and then port the open"
 Messages = list[dict[str, Any]]
 
 
@@ -134,12 +133,6 @@ def test_every_valid_conversation_has_a_figure(messages: Messages) -> None:
     assert would_hit(messages, messages) == (1.0 if messages else 0.0)
 
 
-def test_one_word_edits_by_another_hand_stay_within_the_budget() -> None:
-    traps = rows("traps.jsonl")
-    wrong = sum(would_hit(trap["a"], trap["b"]) >= SERVED_FROM for trap in traps)
-    assert upper_limit(wrong, len(traps)) <= 0.02, f"{wrong} of {len(traps)}"
-
-
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     return make_verifier(tmp_path / "1")
@@ -147,14 +140,14 @@ def tiny(tmp_path: Path) -> Path:
 
 def test_any_verifier_can_be_asked(tiny: Path) -> None:
     verifier = load_verifier(tiny)
-    assert verdict(verifier, ONE, OTHER_ORDER) > SERVED_FROM
-    assert verdict(verifier, ONE, "close the port") < SERVED_FROM
-    assert verdict(verifier, talk(ONE, "Done.", "off"), talk(OTHER_ORDER, "Done.", "off")) > SERVED_FROM
+    assert verdict(verifier, ASKED, TURNED) > SERVED_FROM
+    assert verdict(verifier, ASKED, "close the port") < SERVED_FROM
+    assert verdict(verifier, talk(ASKED, "Done.", "off"), talk(TURNED, "Done.", "off")) > SERVED_FROM
 
 
 def test_a_smaller_budget_serves_no_more(tiny: Path) -> None:
     strict, shipped = (load_verifier(tiny, max_wrong=budget) for budget in (0.0001, 0.01))
-    assert verdict(strict, ONE, OTHER_ORDER) < SERVED_FROM <= verdict(shipped, ONE, OTHER_ORDER)
+    assert verdict(strict, ASKED, TURNED) < SERVED_FROM <= verdict(shipped, ASKED, TURNED)
 
 
 def test_without_a_verifier_the_rules_judge_and_one_warning_says_so(
@@ -171,7 +164,7 @@ def test_without_a_verifier_the_rules_judge_and_one_warning_says_so(
 
 def test_the_rules_judge_until_the_verifier_is_loaded(tiny: Path) -> None:
     verifier = BackgroundVerifier(partial(load_verifier, tiny))
-    cached, new = verifier.prepare(ONE), verifier.prepare(OTHER_ORDER)
+    cached, new = verifier.prepare(ASKED), verifier.prepare(TURNED)
     assert verifier.name == "wording rules"
     assert not verifier.same(cached, new)
     verifier.start()

@@ -14,12 +14,14 @@ from click.testing import CliRunner, Result
 from router.cli import main
 from tests.scoring.verifier.parts import make_verifier
 
-HIT, NEAR, FAR = "on turn it", "turn it off", "close the port"
+# The first three are too long to be left to the rules, and of the same words but for one.
+ASKED, HIT = "turn it on and then open the port", "on turn it and then port the open"
+NEAR, FAR = "turn it off and then open the port", "close the port"
 PAIRS: list[dict[str, Any]] = [
-    {"a": "turn it on", "b": HIT, "same_answer": True, "family": "order"},
-    {"a": "turn it on", "b": FAR, "same_answer": True, "family": "synonyms"},
-    {"a": "turn it on", "b": NEAR, "same_answer": False, "family": "antonym"},
-    {"a": "turn it on", "b": FAR, "same_answer": False, "family": "antonym"},
+    {"a": ASKED, "b": HIT, "same_answer": True, "family": "order"},
+    {"a": ASKED, "b": FAR, "same_answer": True, "family": "synonyms"},
+    {"a": ASKED, "b": NEAR, "same_answer": False, "family": "antonym"},
+    {"a": ASKED, "b": FAR, "same_answer": False, "family": "antonym"},
 ]
 
 
