@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from router.cache.disk.file import NoFile, Persistence
@@ -14,8 +15,11 @@ PATIENCE_S = 30.0
 """Seconds to wait for the file to be read: what is not yet here cannot be let go of."""
 
 
-PIECE = 256
+PIECE = 128
 """Entries that are looked at or let go of without a pause."""
+
+PAUSE_S = 0.0005
+"""Seconds between two pieces. A lock that is taken again at once is hardly ever got by those who wait for it."""
 
 
 class Administration:
@@ -104,4 +108,6 @@ class Administration:
 def _pieces(entries: list[Entry]) -> Iterator[list[Entry]]:
     """A few at a time, so that no request waits long for the lock."""
     for first in range(0, len(entries), PIECE):
+        if first:
+            time.sleep(PAUSE_S)
         yield entries[first : first + PIECE]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from router.cache import Administration, NullCache, Selection, SemanticCache
+from router.cache import Administration, NullCache, Selection, SemanticCache, administration
 from router.cache.disk.offline import OfflineCache
 from router.errors import CacheError, UnknownEntry
 from tests.cache.disk.support import cache_on, keep, sql, told
@@ -101,3 +102,15 @@ def test_a_file_that_cannot_be_looked_into_is_refused_with_its_name(tmp_path: Pa
     sql(path, "CREATE TABLE theirs (a)")
     with pytest.raises(CacheError, match="another program"):
         OfflineCache(path).evict_all(ALL)
+
+
+def test_a_request_gets_in_between_the_pieces_of_a_long_listing(
+    cache: SemanticCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(administration, "PIECE", 1)
+    monkeypatch.setattr(administration, "PAUSE_S", 0.2)
+    listing = threading.Thread(target=ids, args=(cache.administration,))
+    listing.start()
+    assert told(cache, "question 1", tenant="zeta") == ("exact", "kept")
+    assert listing.is_alive()
+    listing.join()
