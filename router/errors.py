@@ -164,6 +164,13 @@ class UnknownEntry(ApiError):
     default_code = "entry_not_found"
 
 
+class CacheLoading(ApiError):
+    """The cache still reads its file: what is let go of now could come back from there."""
+
+    status = 503
+    default_code = "cache_loading"
+
+
 class MethodNotAllowed(ApiError):
     """The path exists, the method does not. ``allow`` lists those that do, as the header of that name has them."""
 

@@ -19,6 +19,9 @@ from router.types import Principal, Rating
 MOST_RECENT = 5_000
 """Answered rewordings whose texts wait for a rating, where they may be kept at all."""
 
+MOST_PAIR_CHARS = 16_000
+"""Characters of a pair that waits: longer ones are mostly what both have in common, and would fill the memory."""
+
 REWORDED_ROLES = ("user", "assistant")
 
 
@@ -59,7 +62,7 @@ class Feedback:
         if not self._keep_pairs or turns is None or hit.turns is None:
             return
         pair = pair_of(messages, turns, hit.turns)
-        if pair is not None:
+        if pair is not None and sum(map(len, pair)) <= MOST_PAIR_CHARS:
             self._recent[request_id] = pair
             if len(self._recent) > MOST_RECENT:
                 self._recent.popitem(last=False)

@@ -111,8 +111,8 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
-    ``put_in_use`` may be called at any time on the event loop: a request that has read ``in_use`` is decided and
-    counted before it waits for anything, so that no other artifact comes between.
+    ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
+    also where it waited for an equal one meanwhile.
     """
 
     def __init__(
@@ -402,7 +402,8 @@ def _priced(upstream: Upstream) -> ModelRef:
 
 
 def _named(upstream: Upstream | None) -> str:
-    return "" if upstream is None else f"{upstream.provider}/{upstream.model}"
+    """What tells a model from another one of the same name, also over a restart with other settings."""
+    return "" if upstream is None else f"{upstream.provider}/{upstream.model}@{upstream.address}"
 
 
 def _reference(upstream: Upstream | None) -> ModelRef | None:

@@ -56,11 +56,13 @@ class Metrics:
         self._watched = _watched(reference)
 
     def decided(self, decision: Decision) -> None:
-        """Count a decision of the artifact that is watched."""
+        """Count a decision. Drift heeds those of the artifact that is watched: others may have waited meanwhile."""
         self._decisions[decision.artifact, decision.route, decision.reason] += 1
         evidence = decision.evidence
         if evidence.unfamiliarity is not None and evidence.unfamiliarity > UNFAMILIAR_ABOVE:
             self._unfamiliar[decision.artifact] += 1
+        if decision.artifact != self._artifact:
+            return
         seen = {"win_rate": decision.win_rate, "tokens": evidence.tokens, "unfamiliarity": evidence.unfamiliarity}
         for name, watched in self._watched.items():
             value = seen[name]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from router.cache.disk.file import NoFile, Persistence
 from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
 from router.cache.store import Entry, MemoryStore, Store
-from router.errors import UnknownEntry
+from router.errors import CacheLoading, UnknownEntry
 
 PATIENCE_S = 30.0
 """Seconds to wait for the file to be read: what is not yet here cannot be let go of."""
 
 
-PIECE = 256
+PIECE = 128
 """Entries that are looked at or let go of without a pause."""
+
+PAUSE_S = 0.0005
+"""Seconds between two pieces. A lock that is taken again at once is hardly ever got by those who wait for it."""
 
 
 class Administration:
@@ -55,16 +59,24 @@ class Administration:
         return detail(self._one(wanted, tenant))
 
     def evict(self, wanted: str, *, tenant: str) -> str:
-        """Let go of one entry; gives its whole id. Raises as ``entry``."""
-        self._file.wait_until_read(PATIENCE_S)
+        """Let go of one entry; gives its whole id. Raises as ``entry`` and as ``evict_all``."""
+        self._require_read()
         entry = self._one(wanted, tenant).entry
         self._remove([entry])
         return entry.exact.hex()
 
     def evict_all(self, selection: Selection) -> int:
-        """Let go of every entry that is meant, those in the file included; gives how many that were."""
-        self._file.wait_until_read(PATIENCE_S)
+        """Let go of every entry that is meant, those in the file included; gives how many that were.
+
+        Raises:
+            CacheLoading: the file is still being read after ``PATIENCE_S``; nothing was let go of.
+        """
+        self._require_read()
         return self._remove([held.entry for held in self._held() if selection.means(held)])
+
+    def _require_read(self) -> None:
+        if not self._file.wait_until_read(PATIENCE_S):
+            raise CacheLoading("The cache still reads its file. Nothing was let go of: try again in a moment.")
 
     def _remove(self, entries: list[Entry]) -> int:
         removed = 0
@@ -104,4 +116,6 @@ class Administration:
 def _pieces(entries: list[Entry]) -> Iterator[list[Entry]]:
     """A few at a time, so that no request waits long for the lock."""
     for first in range(0, len(entries), PIECE):
+        if first:
+            time.sleep(PAUSE_S)
         yield entries[first : first + PIECE]

@@ -49,6 +49,9 @@ Of 893 prompts of an arena 4 % have a neighbour above it among 1,000 questions o
 VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """Threads that verify: one processor is left to the event loop."""
 
+VERDICT_PATIENCE_S = 10.0
+"""Seconds that a request waits for a verdict, its turn among others included: then a model is asked after all."""
+
 
 class Candidate(NamedTuple):
     """A kept entry whose question lies near a new one's, by cosine."""
@@ -201,7 +204,8 @@ class SemanticCache:
             return self._counted(None)
         try:
             loop = asyncio.get_running_loop()
-            hit = await loop.run_in_executor(self._verifying, self._verified, ticket, candidates, accept)
+            async with asyncio.timeout(VERDICT_PATIENCE_S):
+                hit = await loop.run_in_executor(self._verifying, self._verified, ticket, candidates, accept)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
             hit = None

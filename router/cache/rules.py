@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from router.errors import UNREADABLE_JSON
 from router.types import CachedAnswer, ChatRequest
 
 PROVIDER_TEMPERATURE = 1.0
@@ -179,8 +180,9 @@ ANSWER_RULES: tuple[AnswerRule, ...] = (
 def answer_rule(answer: CachedAnswer) -> str | None:
     """The first rule that keeps this answer out of the cache (``unreadable``: it is no chat completion), or None."""
     try:
-        body = msgspec.json.decode(answer.body, type=_Body)
-    except msgspec.MsgspecError:
+        # Read whole, as a replay reads it: a decoder of `_Body` alone would skip over what is wrong elsewhere.
+        body = msgspec.convert(msgspec.json.decode(answer.body, type=dict[str, Any]), _Body)
+    except UNREADABLE_JSON:
         return "unreadable"
     first = body.choices[0] if body.choices else _Choice(_Message())
     facts = AnswerFacts(answer.reason, body.error is not None, len(body.choices), first.finish_reason, first.message)

@@ -249,6 +249,8 @@ class MemoryStore:
 
 
 def entry_size(*, turns: tuple[str, ...] | None, answer: CachedAnswer, vector_bytes: int) -> int:
-    """Bytes that an entry takes: body, turns, vector and overhead."""
+    """Bytes that an entry takes: body, turns, lengths of the live stream's pieces, vector and overhead."""
     text = sum(map(sys.getsizeof, turns or ()))
-    return len(memoryview(answer.body)) + text + vector_bytes + ENTRY_OVERHEAD
+    # Of small numbers there is one object each for the whole process, so that the tuple's places are all they take.
+    pieces = sys.getsizeof(answer.pieces or ())
+    return len(memoryview(answer.body)) + text + pieces + vector_bytes + ENTRY_OVERHEAD

@@ -37,12 +37,14 @@ class Upstream(Protocol):
 
     ``name`` is shown to people and in errors (``weak``, ``strong``); ``model`` is the id that the endpoint knows.
     ``provider`` is the price list's provider id (``openai``, ``anthropic``, ...), ``local`` for models that cost
-    nothing per token, or None.
+    nothing per token, or None. ``address`` tells apart endpoints that have a model of one name; it is not for people,
+    since a URL may hold a secret.
     """
 
     name: str
     model: str
     provider: str | None
+    address: str
 
     @property
     def state(self) -> State:

@@ -114,6 +114,7 @@ class OpenAICompatibleUpstream:
         self.model = model or UNNAMED_MODEL
         self.provider = provider
         self._chat_url = _join(base_url, "chat/completions")
+        self.address = str(self._chat_url)
         self._models_url = _join(base_url, "models")
         self._key = _sendable(api_key, key_setting) if api_key else ""
         self._headers = _request_headers(self._key, headers or {})

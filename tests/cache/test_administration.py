@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from router.cache import Administration, NullCache, Selection, SemanticCache
+from router.cache import Administration, NoFile, NullCache, Selection, SemanticCache, administration
 from router.cache.disk.offline import OfflineCache
-from router.errors import CacheError, UnknownEntry
+from router.errors import CacheError, CacheLoading, UnknownEntry
 from tests.cache.disk.support import cache_on, keep, sql, told
 from tests.cache.support import Clock
 
@@ -101,3 +103,37 @@ def test_a_file_that_cannot_be_looked_into_is_refused_with_its_name(tmp_path: Pa
     sql(path, "CREATE TABLE theirs (a)")
     with pytest.raises(CacheError, match="another program"):
         OfflineCache(path).evict_all(ALL)
+
+
+def test_a_request_gets_in_between_the_pieces_of_a_long_listing(
+    cache: SemanticCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[object] = []
+
+    def ask(_pause_s: float) -> None:
+        asking = threading.Thread(target=lambda: served.append(told(cache, "question 1", tenant="zeta")), daemon=True)
+        asking.start()
+        asking.join(timeout=30)
+
+    monkeypatch.setattr(administration, "PIECE", 1)
+    monkeypatch.setattr(administration, "time", SimpleNamespace(sleep=ask))
+    assert len(ids(cache.administration)) == 3
+    assert served == [("exact", "kept")] * 2
+
+
+class StillReading(NoFile):
+    """A file of which not everything is read when patience ends."""
+
+    def wait_until_read(self, timeout_s: float) -> bool:
+        return False
+
+
+def test_nothing_is_let_go_of_while_some_of_it_could_come_back_from_the_file() -> None:
+    cache = SemanticCache(file=StillReading())
+    keep(cache, "question")
+    (entry,) = ids(cache.administration)
+    with pytest.raises(CacheLoading, match="try again"):
+        cache.administration.evict(entry, tenant="acme")
+    with pytest.raises(CacheLoading, match="try again"):
+        cache.administration.evict_all(ALL)
+    assert ids(cache.administration) == [entry]

@@ -166,3 +166,11 @@ def test_an_answer_that_is_no_completion_is_not_kept(raw: bytes) -> None:
 @pytest.mark.parametrize("reason", ["win-rate", "pinned", "no-strong-model", "weak-failed"])
 def test_a_finished_answer_is_kept_whatever_route_it_took(reason: str) -> None:
     assert answer_rule(answer(reason=reason)) is None
+
+
+@pytest.mark.parametrize("beside", [b'"id": "\xff"', b'"created": 1e999', b'"usage": {"note": "\xc3("}'])
+def test_an_answer_that_could_not_be_replayed_is_not_kept(beside: bytes) -> None:
+    whole = msgspec.json.encode(with_choices(ONE))
+    assert answer_rule(msgspec.structs.replace(answer(), body=msgspec.Raw(whole))) is None
+    spoilt = msgspec.Raw(b'{"choices": %b, %b}' % (msgspec.json.encode([ONE]), beside))
+    assert answer_rule(msgspec.structs.replace(answer(), body=spoilt)) == "unreadable"

@@ -152,6 +152,18 @@ async def test_who_leaves_while_its_verdict_is_found_harms_nothing(cache: Semant
     assert cache.stats().errors == 0
 
 
+async def test_a_verdict_that_does_not_come_costs_a_miss(
+    cache: SemanticCache, judge: WatchedJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    judge.meanwhile = lambda: assert_true(released.wait(timeout=30))
+    monkeypatch.setattr("router.cache.cache.VERDICT_PATIENCE_S", 0.01)
+    keep(cache, body(ASKED))
+    assert await told(cache, body(REWORDED)) is None
+    released.set()
+    assert (cache.stats().errors, cache.stats().misses) == (1, 1)
+
+
 async def test_the_nearest_question_tells_its_cosine_whether_it_is_served_or_not(cache: SemanticCache) -> None:
     near = "How do I reverse a list in Java?"
     keep(cache, body(ASKED))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 
 from router.cache.index import PartitionIndex
 from router.cache.rows import FAISS_FROM
-from router.cache.store import Entry, MemoryStore
+from router.cache.store import Entry, MemoryStore, entry_size
 from tests.cache.support import answer
 
 
@@ -158,3 +159,10 @@ def test_partitions_never_see_one_another() -> None:
     index.add(b"p", b"a", vector)
     index.add(b"q", b"b", vector)
     assert [neighbour.exact for neighbour in index.nearest(b"p", vector, 8)] == [b"a"]
+
+
+def test_the_pieces_of_a_stream_count_among_an_entrys_bytes() -> None:
+    plain = answer()
+    streamed = msgspec.structs.replace(plain, pieces=(4,) * 2_000)
+    plain_size, size = (entry_size(turns=None, answer=each, vector_bytes=0) for each in (plain, streamed))
+    assert size - plain_size == 2_000 * 8

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from router.cache import SemanticCache
-from router.feedback import MOST_RECENT, Feedback
+from router.feedback import MOST_PAIR_CHARS, MOST_RECENT, Feedback
 from router.ledger import Ledger
 from router.types import Principal
 from tests.cache.support import answer, body, embed, ticket
@@ -59,3 +59,16 @@ async def test_texts_wait_for_a_rating_in_memory_and_only_where_they_may_be_kept
     silent.served(asked, "r1", hit, body(REWORDED)["messages"])
     assert kept.waiting == MOST_RECENT
     assert silent.waiting == 0
+
+
+async def test_a_pair_too_long_to_be_kept_by_the_thousand_does_not_wait(ledger: Ledger) -> None:
+    cache = SemanticCache()
+    rules = {"role": "system", "content": "x" * (MOST_PAIR_CHARS // 2)}
+    long, reworded = ({"messages": [rules, *body(text)["messages"]]} for text in ("Who was Kant?", "who was kant"))
+    cache.store(ticket(cache, long), answer(), embed)
+    asked = ticket(cache, reworded)
+    hit = cache.lookup(asked, embed)
+    assert hit is not None
+    feedback = Feedback(ledger, cache, keep_pairs=True)
+    feedback.served(asked, "r1", hit, reworded["messages"])
+    assert feedback.waiting == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -166,3 +167,27 @@ async def test_a_preview_never_counts_fewer_than_no_tokens(gateway: Gateway) -> 
     for limit in (-1, 0, 5, 10**30):
         preview = gateway.preview(call("Hello?", max_tokens=limit))
         assert preview.cost_usd is None or preview.cost_usd >= 0
+
+
+async def test_a_model_of_the_same_name_elsewhere_gets_no_answers_of_the_one_before(gateway: Gateway) -> None:
+    await answered(gateway, call(QUESTION), "here")
+    async with ScriptedServer(model="weak-model", turns=[Turn(reply="Better.")]) as server:
+        moved = OpenAICompatibleUpstream(name="weak", base_url=server.base_url, model="weak-model")
+        gateway.upstreams = Upstreams(weak=moved, strong=None)
+        for text in (REWORDED, QUESTION):
+            assert outcome(await answered(gateway, call(text), text)) != "exact"
+        assert server.requests
+        await moved.aclose()
+
+
+async def test_a_decision_of_an_artifact_that_is_no_longer_in_use_is_no_drift_of_the_next(gateway: Gateway) -> None:
+    def sample() -> float:
+        families = {family.name: family for family in gateway.metrics.families()}
+        return families["underdog_drift_sample"].samples[0][1]
+
+    before = gateway.in_use
+    await answered(gateway, call(QUESTION), "before")
+    assert sample() == 1
+    gateway.put_in_use(dataclasses.replace(before, artifact="another/2"))
+    gateway.metrics.decided(gateway._decide(call(REWORDED), before, 0.5)[0])
+    assert sample() == 0

@@ -258,7 +258,8 @@ class CacheFile:
             if purging:
                 self._purge_at = time.monotonic() + PURGE_S
                 while self._cache.purge():
-                    pass
+                    # Who waits for the cache's lock would hardly ever get it if it were taken again at once.
+                    self._stop.wait(LOAD_PAUSE_S)
             if self._given_up:
                 return
             connection = self._connection or self._open()

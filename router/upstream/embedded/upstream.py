@@ -64,6 +64,7 @@ class EmbeddedUpstream:
         self.name = name
         self.model = MODEL
         self.provider: str | None = LOCAL
+        self.address = "embedded"
         self._home = home
         self._threads = threads
         self._context = context
