@@ -15,6 +15,7 @@ from tests.cache.support import answer, body, embed, ticket
 from tests.ledger.support import a_row
 
 ACME, OTHER = Principal(tenant="acme"), Principal(tenant="other")
+ASKED = "What is the capital of France?"
 REWORDED = "what is the capital of france"
 
 
@@ -64,7 +65,7 @@ async def test_texts_wait_for_a_rating_in_memory_and_only_where_they_may_be_kept
 async def test_a_pair_too_long_to_be_kept_by_the_thousand_does_not_wait(ledger: Ledger) -> None:
     cache = SemanticCache()
     rules = {"role": "system", "content": "x" * (MOST_PAIR_CHARS // 2)}
-    long, reworded = ({"messages": [rules, *body(text)["messages"]]} for text in ("Who was Kant?", "who was kant"))
+    long, reworded = ({"messages": [rules, *body(text)["messages"]]} for text in (ASKED, REWORDED))
     cache.store(ticket(cache, long), answer(), embed)
     asked = ticket(cache, reworded)
     hit = cache.lookup(asked, embed)
