@@ -70,4 +70,4 @@ def _keys(request: ChatRequest, body: dict[str, Any]) -> Fingerprint | None:
 
 def _body(conversation: Conversation) -> dict[str, Any]:
     messages = [{"role": "user", "content": conversation}] if isinstance(conversation, str) else conversation
-    return {"messages": [dict(message) for message in messages]}
+    return {"messages": msgspec.convert(messages, list[dict[str, Any]])}

@@ -100,9 +100,10 @@ def test_what_the_cache_passes_by_is_not_served_for_a_rewording() -> None:
     assert would_hit([*before, user(QUESTION)], [*before, user(f"{QUESTION} ")]) == 0.0
 
 
-def test_a_message_that_is_none_is_refused() -> None:
+@pytest.mark.parametrize("message", [{"role": "wizard", "content": "x"}, {"content": "x"}, "hi", None])
+def test_a_message_that_is_none_is_refused(message: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
-        would_hit([{"role": "wizard", "content": "x"}], "x")
+        would_hit([message], "x")
 
 
 def test_the_same_pair_gets_the_same_figure_from_every_thread() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from router.types import Role
 from training.pairs.folds import folds
 from training.pairs.records import RequestPair, Turn, transcript
 from training.pairs.turns import ALWAYS, NEVER, Units, changed_turns, turns_of
@@ -29,6 +32,18 @@ def test_only_turns_that_differ_are_compared() -> None:
     other = [*TALK[:1], Turn("user", "We have 2 days"), *TALK[2:]]
     (changed,) = changed_turns(conversation(other)) or []
     assert (changed.a, changed.b) == (TALK[1].content, "We have 2 days")
+
+
+@pytest.mark.parametrize("role", get_args(Role))
+def test_a_turn_of_any_role_is_told_apart(role: str) -> None:
+    turns = [Turn(role, "One."), Turn("user", "Two?")]
+    assert turns_of(transcript(turns)) == turns
+
+
+@pytest.mark.parametrize("role", ["developer", "tool", "function"])
+def test_what_is_no_wording_of_a_speaker_must_be_equal(role: str) -> None:
+    a, b = (transcript([Turn(role, text), Turn("user", "Will it rain?")]) for text in ("Sunny.", "Rainy."))
+    assert changed_turns(RequestPair(a, b, False, "conversations", "conversations-1")) is None
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from router.scoring.verifier.tokens import MAX_TOKENS
 from training.pairs.folds import is_quoras
 from training.pairs.records import RequestPair
 from training.progress import progress
-
-MAX_SIDE_TOKENS = 192
-"""Of a longer side the end is read: a conversation asks there."""
 
 PAIRS_A_STEP = 32
 PAIRS_AT_ONCE = 64
@@ -168,8 +166,8 @@ class CrossEncoder:
         sides = self._tokenizer.encode_batch_fast([text for pair in texts for text in pair], add_special_tokens=False)
         rows = []
         for first, second in zip(sides[::2], sides[1::2], strict=True):
-            a = [self._start, *first.ids[-MAX_SIDE_TOKENS:], self._end]
-            b = [*second.ids[-MAX_SIDE_TOKENS:], self._end]
+            a = [self._start, *first.ids[-MAX_TOKENS:], self._end]
+            b = [*second.ids[-MAX_TOKENS:], self._end]
             rows.append((a + b, len(a)))
         width = max(len(ids) for ids, _ in rows)
         ids, mask, types = (torch.zeros(len(rows), width, dtype=torch.long) for _ in range(3))

@@ -14,15 +14,16 @@ from training.pairs.records import RequestPair
 
 
 def derived_pairs(pairs: Sequence[RequestPair]) -> list[RequestPair]:
-    """Pairs of the texts of each group that are not among ``pairs``, which must share ``a`` within a group.
+    """Pairs of the texts that were compared with one request, ``a``, of each group, and not yet with one another.
 
     A derived trap has the family of the trap that it is made from, so what is held out stays out.
     """
-    groups: defaultdict[str, list[RequestPair]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str], list[RequestPair]] = defaultdict(list)
     for pair in pairs:
-        groups[pair.group].append(pair)
+        # A group of reported pairs is linked by any text: what holds of one first request says nothing of another.
+        groups[pair.group, pair.a].append(pair)
     found = []
-    for group, members in groups.items():
+    for (group, _), members in groups.items():
         rewordings = [pair for pair in members if pair.same_answer]
         traps = [pair for pair in members if not pair.same_answer]
         found += [

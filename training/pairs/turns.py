@@ -9,17 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from router.types import Role
 from training.pairs.folds import Fold
 from training.pairs.records import RequestPair, Turn
 
 NEVER, ALWAYS = -1e9, 1e9
-"""Scores of conversations of other roles or another system prompt, and of equal ones."""
+"""Scores of conversations of other roles, system prompts or tools' results, and of equal ones."""
 
-_ROLE = re.compile(r"^(system|user|assistant|tool): ", re.MULTILINE)
+_ROLE = re.compile(rf"^({'|'.join(get_args(Role))}): ", re.MULTILINE)
+
+_REWORDED = frozenset({"user", "assistant"})
+"""Whose turns may differ in wording; serving takes any other difference for another request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,12 @@ class Units:
 
 
 def changed_turns(pair: RequestPair) -> list[RequestPair] | None:
-    """The turns that differ, as pairs; None where other roles speak or the system prompts differ."""
+    """The turns that differ, as pairs; None where other roles speak, or more than wording differs."""
     a, b = turns_of(pair.a), turns_of(pair.b)
     if [turn.role for turn in a] != [turn.role for turn in b]:
         return None
     changed = [(one, other) for one, other in zip(a, b, strict=True) if one != other]
-    if any(one.role == "system" for one, _ in changed):
+    if any(one.role not in _REWORDED for one, _ in changed):
         return None
     return [
         RequestPair(one.content, other.content, pair.same_answer, pair.source, pair.group, pair.family)

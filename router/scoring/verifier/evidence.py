@@ -16,7 +16,7 @@ ALWAYS, NEVER = math.inf, -math.inf
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """Scores of traps by fits that knew neither them nor their families.
+    """Scores of traps by fits that knew neither them nor any pair of their group; kinds of traps may have been known.
 
     ``traps``: how many there were. ``tail``: the highest of their scores, highest first; as many as the loosest
     setting in use may answer, and one more.
