@@ -32,11 +32,19 @@ def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def server_with(verifier: Path, home: Path, *arguments: str) -> AsyncIterator[LiveServer]:
-    """A server that has loaded the verifier."""
-    async with (
-        ScriptedServer(model="weak-model", turns=[Turn(reply="Paris.")]) as weak,
-        routed(home, weak, None, "--cache-verifier", str(verifier), *arguments) as server,
-    ):
+    """A server that has loaded the verifier, before a model of its own."""
+    async with a_model() as weak, server_before(weak, verifier, home, *arguments) as server:
+        yield server
+
+
+def a_model() -> ScriptedServer:
+    return ScriptedServer(model="weak-model", turns=[Turn(reply="Paris.")])
+
+
+@asynccontextmanager
+async def server_before(weak: ScriptedServer, verifier: Path, home: Path, *arguments: str) -> AsyncIterator[LiveServer]:
+    """The same before a given model: its address belongs to the keys, which outlive a server only with it."""
+    async with routed(home, weak, None, "--cache-verifier", str(verifier), *arguments) as server:
         async with asyncio.timeout(60):
             while "--cache-max-wrong" not in arguments and (await budget(server))["verifier"] == "rules":
                 await asyncio.sleep(0.1)
@@ -74,32 +82,38 @@ def exported_pairs(home: Path) -> list[dict[str, Any]]:
 async def test_a_reported_rewording_is_let_go_of_tightens_the_budget_and_is_kept_for_the_next_fit(
     verifier: Path, tmp_path: Path
 ) -> None:
-    async with server_with(verifier, tmp_path, "--cache-keep-pairs") as server:
-        before = await budget(server)
-        assert (before["max_wrong"], before["traps"], before["reports"], before["tightened"]) == (0.01, 2_000, 0, False)
-        assert before["wrong_limit"] <= 0.01
-        assert await outcome(server, FRANCE) == "miss"
-        wrong = await asked(server, FINLAND)
-        assert wrong.headers["x-router-cache"] == "semantic"
-        for _ in range(3):
-            assert await rated(server, wrong, "bad") == 200
-        after = await budget(server)
-        assert (after["answers"], after["reports"], after["tightened"]) == (1, 1, True)
-        assert before["threshold"] < after["threshold"] < 5.0
-        # The entry is gone, and the same two never meet again.
-        assert await outcome(server, FRANCE) == "miss"
-        assert await outcome(server, FINLAND) == "miss"
-        assert await outcome(server, FINLAND) == "exact"
-        async with server.http() as http:
-            metrics = (await http.get("/metrics")).text
-        assert "underdog_cache_reports 1\n" in metrics
-        assert f"underdog_cache_threshold_strictest {after['threshold']:.10g}\n" in metrics
-    pair = {"a": FRANCE, "b": FINLAND, "same_answer": False, "family": "reported"}
-    assert exported_pairs(tmp_path) == [pair]
-    async with server_with(verifier, tmp_path, "--no-cache-keep-pairs") as server:
-        assert await budget(server) == after
-        await outcome(server, FRANCE)
-        assert (await asked(server, FINLAND)).headers["x-router-cache"] != "semantic"
+    async with a_model() as weak:
+        async with server_before(weak, verifier, tmp_path, "--cache-keep-pairs") as server:
+            before = await budget(server)
+            assert (before["max_wrong"], before["traps"], before["reports"], before["tightened"]) == (
+                0.01,
+                2_000,
+                0,
+                False,
+            )
+            assert before["wrong_limit"] <= 0.01
+            assert await outcome(server, FRANCE) == "miss"
+            wrong = await asked(server, FINLAND)
+            assert wrong.headers["x-router-cache"] == "semantic"
+            for _ in range(3):
+                assert await rated(server, wrong, "bad") == 200
+            after = await budget(server)
+            assert (after["answers"], after["reports"], after["tightened"]) == (1, 1, True)
+            assert before["threshold"] < after["threshold"] < 5.0
+            # The entry is gone, and the same two never meet again.
+            assert await outcome(server, FRANCE) == "miss"
+            assert await outcome(server, FINLAND) == "miss"
+            assert await outcome(server, FINLAND) == "exact"
+            async with server.http() as http:
+                metrics = (await http.get("/metrics")).text
+            assert "underdog_cache_reports 1\n" in metrics
+            assert f"underdog_cache_threshold_strictest {after['threshold']:.10g}\n" in metrics
+        pair = {"a": FRANCE, "b": FINLAND, "same_answer": False, "family": "reported"}
+        assert exported_pairs(tmp_path) == [pair]
+        async with server_before(weak, verifier, tmp_path, "--no-cache-keep-pairs") as server:
+            assert await budget(server) == after
+            await outcome(server, FRANCE)
+            assert (await asked(server, FINLAND)).headers["x-router-cache"] != "semantic"
 
 
 async def test_without_leave_no_question_is_kept(verifier: Path, tmp_path: Path) -> None:
