@@ -48,7 +48,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         max_wrong: what the operator set.
         threshold: the verdict score from which a rewording is served; None: only what is certain is.
         wrong_limit: the upper limit on the share of traps answered at this threshold, by the evidence.
-        traps: how many traps the evidence has.
+        traps: how many traps this limit rests on: those of the kind that decides. A trap may be of several kinds.
         answers: rewordings that were served in the time that counts.
         reports: how many of them were reported wrong.
         tightened: whether the reports raised the threshold.
@@ -135,7 +135,7 @@ class Budget:
                 max_wrong=self.max_wrong,
                 threshold=threshold if math.isfinite(threshold) else None,
                 wrong_limit=wrong_limit(self._evidence, threshold),
-                traps=sum(kind.traps for kind in self._evidence.values()),
+                traps=deciding_kind(self._evidence, threshold).traps if self._evidence else 0,
                 answers=len(account),
                 reports=account.reports(),
                 tightened=threshold > self.shipped,
@@ -155,7 +155,13 @@ def wrong_limit(evidence: Mapping[str, Evidence], threshold: float) -> float:
     """The upper limit on the share of traps that a threshold lets pass, of the worst kind; 0.0 where none can pass."""
     if threshold == ALWAYS:
         return 0.0
-    return max(upper_limit(_passing(kind, threshold), kind.traps) for kind in evidence.values())
+    kind = deciding_kind(evidence, threshold)
+    return upper_limit(_passing(kind, threshold), kind.traps)
+
+
+def deciding_kind(evidence: Mapping[str, Evidence], threshold: float) -> Evidence:
+    """The kind of traps with the highest upper limit on the share that a threshold lets pass; the first of equals."""
+    return max(evidence.values(), key=lambda kind: upper_limit(_passing(kind, threshold), kind.traps))
 
 
 def tightened(evidence: Mapping[str, Evidence], shipped: float, account: Account, max_wrong: float) -> float:

@@ -62,6 +62,17 @@ def test_the_worst_kind_of_traps_decides() -> None:
     assert budget(questions=easy, conversations=hard).threshold("acme") == budget(questions=hard).threshold("acme")
 
 
+def test_the_limit_is_told_with_the_traps_of_the_kind_that_sets_it() -> None:
+    few, many = Evidence(traps=400, tail=[3.0]), Evidence(traps=500, tail=[0.0])
+    both = budget(questions=many, conversations=few).standing("acme")
+    assert (both.traps, both.wrong_limit) == (400, budget(questions=few).standing("acme").wrong_limit)
+
+
+def test_without_evidence_there_are_no_traps_to_tell_of() -> None:
+    standing = Budget(0.01, {}, verifier="v").standing("acme")
+    assert (standing.threshold, standing.traps) == (None, 0)
+
+
 def test_one_report_tightens_a_little_and_is_forgiven_by_answers_that_were_right() -> None:
     account = budget()
     shipped = account.threshold("acme")

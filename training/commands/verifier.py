@@ -100,7 +100,8 @@ def _compared(shared: dict[str, Any], teacher: Path | None, say: Say) -> list[Fi
 def _fitted(shared: dict[str, Any], teacher: Path, out: Path, say: Say) -> list[Figures]:
     from training.pairs.fit import FitPlan, fit_verifier
 
-    command = f"train-router verifier --data DATA --teacher TEACHER --seed {shared['seed']} --export {out.name}"
+    drawn = " ".join(f"--{name} {shared[name]}" for name in ("folds", "quora", "seed"))
+    command = f"train-router verifier --data DATA --teacher TEACHER {drawn} --export models/verifier/{out.name}"
     plan = FitPlan(**shared, teacher=teacher, out=out, version=out.name, command=command)
     _, rows = fit_verifier(plan, say)
     return rows
