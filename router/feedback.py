@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,8 @@ from router.cache.judge import Answered
 from router.ledger.feedback import Rated, Reworded
 from router.ledger.ledger import Ledger
 from router.types import Principal, Rating
+
+logger = logging.getLogger(__name__)
 
 MOST_RECENT = 5_000
 """Answered rewordings whose texts wait for a rating, where they may be kept at all."""
@@ -46,7 +49,7 @@ class Feedback:
         return len(self._recent)
 
     def served(self, ticket: Ticket, request_id: str, hit: Hit, messages: Sequence[Mapping[str, Any]]) -> None:
-        """A request was answered from the cache. Only what was reworded is of interest.
+        """A request was answered from the cache. Only what was reworded is of interest. Never raises.
 
         Args:
             ticket: of the request.
@@ -54,6 +57,12 @@ class Feedback:
             hit: what was served.
             messages: the request's.
         """
+        try:
+            self._account(ticket, request_id, hit, messages)
+        except Exception as error:  # noqa: BLE001 - no failure of the cache's accounts may reach a request
+            logger.warning("cache: a served rewording is not accounted for: %s", type(error).__name__)
+
+    def _account(self, ticket: Ticket, request_id: str, hit: Hit, messages: Sequence[Mapping[str, Any]]) -> None:
         if hit.verdict is None:
             return
         trial = Trial(request_id, hit.verdict.score, time.time())

@@ -67,14 +67,22 @@ def source_of(settings: Settings, *, offline: bool) -> Source:
             f"No server answers on {server.url}, and these settings keep the cache in memory only: there is nothing to "
             "look into. Name the server with --host and --port."
         )
-    return FileSource(settings.cache_file)
+    why = (
+        "no server was asked" if offline else f"no server answers on {server.url}; name another with --host and --port"
+    )
+    return FileSource(settings.cache_file, why)
 
 
 class FileSource:
-    """The cache's file."""
+    """The cache's file.
 
-    def __init__(self, path: Path) -> None:
-        self.where = f"the file {path} (no server was asked)"
+    Args:
+        path: of the file.
+        why: it is looked into, and not a server.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.where = f"the file {path} ({why})"
         self._file = OfflineCache(path)
 
     def stats(self) -> dict[str, Any]:

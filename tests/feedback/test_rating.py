@@ -73,3 +73,16 @@ async def test_a_pair_too_long_to_be_kept_by_the_thousand_does_not_wait(ledger: 
     feedback = Feedback(ledger, cache, keep_pairs=True)
     feedback.served(asked, "r1", hit, reworded["messages"])
     assert feedback.waiting == 0
+
+
+async def test_an_account_that_fails_does_not_fail_the_request(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = SemanticCache()
+    cache.store(ticket(cache, body()), answer(), embed)
+    asked = ticket(cache, body(REWORDED))
+    hit = cache.lookup(asked, embed)
+    assert hit is not None
+    monkeypatch.setattr("router.feedback.pair_of", lambda *_: 1 / 0)
+    Feedback(ledger, cache, keep_pairs=True).served(asked, "r1", hit, body(REWORDED)["messages"])
+    assert "ZeroDivisionError" in caplog.text
