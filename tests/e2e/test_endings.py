@@ -72,6 +72,16 @@ async def test_a_server_told_to_stop_finishes_the_answer_and_exits_with_0(
     assert [(row["outcome"], row["completion_tokens"]) for row in server.ledger_rows()] == [("ok", 60)]
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2])
+async def test_a_server_told_to_stop_while_it_loads_the_verifier_exits_with_0(
+    tmp_path: Path, slow: ScriptedServer, after_s: float
+) -> None:
+    async with routed(tmp_path, slow, None) as server:
+        await asyncio.sleep(after_s)
+        server.process.terminate()
+        assert await asyncio.wait_for(server.process.wait(), timeout=20) == 0
+
+
 async def test_an_answer_that_outlasts_the_grace_period_ends_in_an_error_and_a_row(
     tmp_path: Path, slow: ScriptedServer
 ) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STRANGE = "9f3c0a77e1b2d4 5560ffae19 0x7fe2 c8d1e0aa93b7 44de01fc9b3a 77aa10ce5d2f"
 SEEDS = itertools.count()
-SAMPLE = re.compile(r"^(?P<name>[a-z_]+)\{(?P<labels>[^}]*)\} (?P<value>\S+)$")
+SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$")
 
 
 async def ask(server: LiveServer, prompt: str, *, path: str = "/v1/chat/completions", **body: Any) -> Any:
@@ -44,7 +44,7 @@ async def metrics(server: LiveServer) -> dict[tuple[str, str], float]:
             continue
         match = SAMPLE.fullmatch(line)
         assert match, line
-        found[match["name"], match["labels"]] = float(match["value"])
+        found[match["name"], match["labels"] or ""] = float(match["value"])
     return found
 
 
