@@ -53,7 +53,8 @@ def test_the_readme_counts_pairs_and_families_right(name: str, repository: Path,
     section = page.split(f"## `{name}.jsonl`")[1].split("\n## ")[0]
     groups = {row["group"] for row in rows}
     assert f"{len(rows):,} pairs in {len(groups):,} groups" in section
-    told = {family: int(count) for family, count in re.findall(r"^\| `(\w+)` \| (\d+) \|", section, re.MULTILINE)}
+    table = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", section, re.MULTILINE)
+    told = {family: int(count.replace(",", "")) for family, count in table}
     assert told == Counter(row["family"] for row in rows)
 
 
