@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from router.errors import LedgerError
+from router.sqlite import enter_wal_mode
 
 _REMEDIES = {
     "SQLITE_BUSY": "another process keeps it locked; stop that process (a backup, an SQL shell, a second server)",
@@ -25,8 +26,6 @@ _REMEDIES = {
     "SQLITE_CORRUPT": "the file is damaged; move it aside (with its -wal and -shm files) and restart, or use a backup",
     "SQLITE_NOTADB": "the file is no SQLite database; move it aside or choose another `home`, then restart",
 }
-
-_WAL_RETRY_S = 0.02
 
 
 def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
@@ -46,7 +45,7 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
-        _enter_wal_mode(connection, deadline=time.monotonic() + busy_timeout_s)
+        enter_wal_mode(connection, deadline=time.monotonic() + busy_timeout_s)
         connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
@@ -81,17 +80,3 @@ def explain(error: Exception, path: Path) -> LedgerError:
             f"ledger {path}: cannot be opened ({error.strerror}); choose a `home` that this user can write to."
         )
     return LedgerError(f"ledger {path}: {error}")
-
-
-def _enter_wal_mode(connection: sqlite3.Connection, *, deadline: float) -> None:
-    # SQLite does not wait for another process's write lock here, whatever its timeout: of two servers that start
-    # together on a new file, one would now and then be refused.
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            # The low byte is the primary code: SQLITE_BUSY_RECOVERY is a kind of SQLITE_BUSY.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                raise
-        time.sleep(_WAL_RETRY_S)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from router.cache.clock import Anchor, anchored_now
 from router.cache.fingerprint import KEY_VERSION
+from router.sqlite import enter_wal_mode
 
 APPLICATION_ID = 0x55444341
 """Marks the file as a cache of Underdog ("UDCA") in SQLite's header."""
@@ -183,7 +184,7 @@ def check_ours(connection: sqlite3.Connection) -> bool:
 
 
 def _prepare(connection: sqlite3.Connection, *, deadline: float) -> None:
-    _enter_wal_mode(connection, deadline)
+    enter_wal_mode(connection, deadline=deadline)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG_BYTES}")
@@ -209,15 +210,3 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO header VALUES (?, ?, ?, ?)", (KEY_VERSION, *anchored_now()))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _enter_wal_mode(connection: sqlite3.Connection, deadline: float) -> None:
-    # SQLite does not wait for another process's lock here, whatever its timeout.
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                raise
-        time.sleep(0.02)
