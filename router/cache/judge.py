@@ -89,7 +89,9 @@ class Judge:
             verifier, budget = self._verifier, self._budget
         if budget is not None and budget.shipped < ALWAYS:
             score = verifier.score(cached, new, at_least=budget.shipped)
-            if budget.threshold(tenant) <= score < ALWAYS:
+            if score == ALWAYS:
+                return Verdict(ALWAYS, RULES)
+            if score >= budget.threshold(tenant):
                 return Verdict(score, budget.verifier)
             if score < budget.shipped:
                 return None

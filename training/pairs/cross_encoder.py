@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from router.errors import DataError
+from router.scoring.verifier.pair_encoder import END, START, pair_inputs
 from router.scoring.verifier.tokens import MAX_TOKENS
 from training.pairs.folds import is_quoras
 from training.pairs.records import RequestPair
@@ -69,8 +71,10 @@ class CrossEncoder:
         tokenizer.no_truncation()
         self.network = network
         self._tokenizer = tokenizer
-        self._start = tokenizer.token_to_id("[CLS]")
-        self._end = tokenizer.token_to_id("[SEP]")
+        start, end = (tokenizer.token_to_id(token) for token in (START, END))
+        if start is None or end is None:
+            raise DataError(f"the tokenizer lacks {START} or {END}; give a sentence encoder of BERT's kind")
+        self._start, self._end = start, end
 
     @classmethod
     def from_teacher(cls, folder: Path, *, seed: int) -> CrossEncoder:
@@ -164,18 +168,9 @@ class CrossEncoder:
     def tensors(self, texts: Sequence[tuple[str, str]]) -> Batch:
         """Int64 [N, T] ids, mask and token types of N pairs of texts, as the network reads them."""
         sides = self._tokenizer.encode_batch_fast([text for pair in texts for text in pair], add_special_tokens=False)
-        rows = []
-        for first, second in zip(sides[::2], sides[1::2], strict=True):
-            a = [self._start, *first.ids[-MAX_TOKENS:], self._end]
-            b = [*second.ids[-MAX_TOKENS:], self._end]
-            rows.append((a + b, len(a)))
-        width = max(len(ids) for ids, _ in rows)
-        ids, mask, types = (torch.zeros(len(rows), width, dtype=torch.long) for _ in range(3))
-        for place, (row, split) in enumerate(rows):
-            ids[place, : len(row)] = torch.tensor(row)
-            mask[place, : len(row)] = 1
-            types[place, split : len(row)] = 1
-        return ids, mask, types
+        ids = [np.array(side.ids[-MAX_TOKENS:], np.int64) for side in sides]
+        inputs = pair_inputs(list(zip(ids[::2], ids[1::2], strict=True)), self._start, self._end)
+        return torch.from_numpy(inputs["ids"]), torch.from_numpy(inputs["mask"]), torch.from_numpy(inputs["types"])
 
 
 def _head(pair: RequestPair) -> int:
