@@ -17,7 +17,8 @@ HEAD = """\
 Written by `make docs` from `router/settings.py`. A setting comes from the first of these that gives it: a flag of
 `underdog serve` (`--port 9000`), the environment (`UNDERDOG_PORT=9000`), a TOML file (`port = 9000`; it is named
 by `--config` or `UNDERDOG_CONFIG`, or else is `./underdog.toml`; groups may be written as such: `cache.max_wrong = 0`),
-the default. Keys have no flag: a command line is visible to other users of the machine.
+the default. Keys have no flag: a command line is visible to other users of the machine. Lists and tables have none
+either, and are JSON in the environment.
 
 | TOML | environment | default | what it does |
 |---|---|---|---|
@@ -35,7 +36,7 @@ def described(kind: Any) -> str:
 
 def shown(default: Any) -> str:
     """A default as TOML would write it."""
-    if default is None:
+    if default in (None, (), {}):
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"

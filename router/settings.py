@@ -17,7 +17,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from router.errors import SettingsError
+from router.configured.deployments import Deployment
+from router.configured.secret import Secret
+from router.errors import UNREADABLE_JSON, SettingsError
 from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
@@ -29,25 +31,6 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 MaxWrong = Annotated[float, Meta(ge=0, le=0.5, extra={"off": 0.0})]
 """A number that may also be given as the word ``off``."""
-
-
-class Secret(str):
-    """A string that does not show itself: ``repr`` and formatting give stars. ``reveal()`` gives the value."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def reveal(self) -> str:
-        """The value itself: for the header that carries it, and nothing else."""
-        return str.__str__(self)
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +54,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     strong_model: Annotated[str | None, Meta(description="Model id to ask the strong upstream for.")] = None
     strong_api_key: Annotated[Secret | None, Meta(description="Key for the strong upstream.")] = None
+    deployments: Annotated[
+        tuple[Deployment, ...],
+        Meta(description="Endpoints behind the routes, instead of `weak_*` and `strong_*`; see docs/upstreams.md."),
+    ] = ()
     fallback: Annotated[
         bool, Meta(description="Let the other model answer when the chosen one fails before its first byte.")
     ] = True
@@ -165,6 +152,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
+_TABLE_KINDS = (msgspec.inspect.VarTupleType, msgspec.inspect.DictType)
+
+
+def is_table(name: str) -> bool:
+    """Whether a setting is a list or a table of records: TOML writes it so, the environment as JSON, no flag has it."""
+    if name not in FIELDS:
+        return False
+    info = msgspec.inspect.type_info(FIELDS[name].type)
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return isinstance(info, _TABLE_KINDS)
+
 
 def load_settings(
     *,
@@ -221,7 +220,7 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
     """A setting may be written in a group: ``cache.max_wrong``, or ``max_wrong`` below ``[cache]``."""
     flat: dict[str, Any] = {}
     for name, value in table.items():
-        group = value if isinstance(value, dict) else {}
+        group = value if isinstance(value, dict) and not is_table(name) else {}
         flat |= {f"{name}_{member}": inner for member, inner in group.items()} or {name: value}
     return flat
 
@@ -246,6 +245,8 @@ def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
 
 def _convert(name: str, value: Any, origin: str) -> Any:
     kind = FIELDS[name].type
+    if is_table(name):
+        return _convert_table(kind, value, origin)
     words = _words(kind)
     if isinstance(value, str):
         value = words.get(value.strip().lower(), value)
@@ -258,6 +259,22 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     except msgspec.ValidationError as error:
         allowed = " or ".join((_expected(kind), *map(repr, words)))
         raise SettingsError(f"{origin}: must be {allowed}, not '{str(value)[:60]}'.") from error
+
+
+def _convert_table(kind: Any, value: Any, origin: str) -> Any:
+    try:
+        decoded = msgspec.json.decode(value) if isinstance(value, str) else value
+        return msgspec.convert(decoded, kind, dec_hook=_secret)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{origin}: {error}.") from error
+    except UNREADABLE_JSON as error:
+        raise SettingsError(f"{origin}: must be JSON: {error}.") from error
+
+
+def _secret(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise ValueError(f"expected text, not {type(value).__name__}")
 
 
 def _words(kind: Any) -> Mapping[str, Any]:

@@ -16,7 +16,18 @@ from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
-from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Principal, Raw, Usage
+from router.types import (
+    CachedAnswer,
+    CacheOutcome,
+    ChatRequest,
+    Cost,
+    Decision,
+    LedgerRow,
+    Principal,
+    Raw,
+    Served,
+    Usage,
+)
 
 T = TypeVar("T")
 
@@ -116,9 +127,9 @@ class Settlement:
         self._finish_reason = "stop"
         self._keep = None
 
-    def served_by(self, model: ModelRef) -> None:
+    def served_by(self, served: Served) -> None:
         """An upstream has begun to answer."""
-        self._served = model
+        self._served = ModelRef(served.provider, served.model)
 
     def first_byte(self) -> None:
         """The first part of the answer is there."""

@@ -8,8 +8,11 @@ from typing import Any, Literal
 
 from msgspec import Raw, Struct
 
-Route = Literal["weak", "strong"]
-"""Which of the two models answers."""
+Route = Literal["weak", "strong", "named"]
+"""Which of the two models answers; ``named`` is a third one, which the caller asked for by its id."""
+
+Endpoint = Literal["chat/completions", "completions", "embeddings"]
+"""The path below an upstream's base URL that a request goes to."""
 
 Reason = Literal[
     "win-rate",  # the win rate was compared with the threshold
@@ -68,6 +71,18 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     tools: list[dict[str, Any]] | None = None
+
+
+class Native(Struct, frozen=True, kw_only=True):
+    """A request in the protocol in which it came, where that is not OpenAI's chat completions.
+
+    An upstream that speaks ``dialect`` itself may send ``body`` as it is, but for the model and ``stream``. ``headers``
+    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case.
+    """
+
+    dialect: Literal["messages", "responses"]
+    body: dict[str, Any]
+    headers: dict[str, str] = {}
 
 
 class Principal(Struct, frozen=True):
@@ -133,6 +148,14 @@ class Usage(Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """Who gave an answer: the provider by the price list's id, the model by the provider's, the deployment by name."""
+
+    provider: str | None
+    model: str
+    deployment: str
 
 
 class Cost(Struct, frozen=True):
@@ -225,15 +248,18 @@ __all__ = [
     "ChatRequest",
     "Cost",
     "Decision",
+    "Endpoint",
     "Evidence",
     "LedgerRow",
     "Message",
+    "Native",
     "Principal",
     "Rating",
     "Raw",
     "Reason",
     "Role",
     "Route",
+    "Served",
     "StreamOptions",
     "Tuning",
     "Usage",

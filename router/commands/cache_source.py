@@ -11,8 +11,9 @@ import msgspec
 from router.artifacts.server import RunningServer
 from router.cache.disk.offline import OfflineCache
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
+from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, CacheError, SettingsError
-from router.settings import Secret, Settings
+from router.settings import Settings
 
 ANSWER_TIMEOUT_S = 60.0
 """Seconds; a server that has just started reads its file first."""

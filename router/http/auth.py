@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
-from router.settings import Secret
 from router.types import ANONYMOUS, Principal
 
 

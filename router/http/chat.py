@@ -8,8 +8,8 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 
+from router.deciding import RoutePreview
 from router.errors import InvalidRequest
-from router.gateway import RoutePreview
 from router.http.exchange import ChatExchange, ClientLeft, read_call
 from router.http.services import Services
 

@@ -16,8 +16,9 @@ from typing import Any
 from litestar import Request
 from litestar.types import Receive, Scope, Send
 
+from router.calls import Call, StreamedAnswer, WholeAnswer
 from router.errors import ApiError, BodyTimeout, BodyTooLarge, InvalidRequest, ShuttingDown
-from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
+from router.gateway import Gateway
 from router.http.chat_request import parse_chat_request
 from router.http.errors import JSON, as_api_error, encode_error
 from router.http.request_id import request_id

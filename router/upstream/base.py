@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from router.types import Endpoint, Native, Served
+
 State = Literal["ready", "starting", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeReply:
-    """A complete answer: the upstream's JSON body, byte for byte."""
+    """A complete answer: the upstream's JSON body, byte for byte where it speaks OpenAI's protocol."""
 
     body: bytes
+    served: Served
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -25,6 +28,11 @@ class StreamReply(Protocol):
     stopped without ``[DONE]`` and without a finish reason, ``UpstreamTimeout`` where it fell silent.
     """
 
+    @property
+    def served(self) -> Served:
+        """Who answers."""
+        ...
+
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def aclose(self) -> None:
@@ -33,7 +41,7 @@ class StreamReply(Protocol):
 
 
 class Upstream(Protocol):
-    """An endpoint that answers chat requests for one model.
+    """What answers requests for one model: an endpoint, or several that stand for one another.
 
     ``name`` is shown to people and in errors (``weak``, ``strong``); ``model`` is the id that the endpoint knows.
     ``provider`` is the price list's provider id (``openai``, ``anthropic``, ...), ``local`` for models that cost
@@ -51,19 +59,25 @@ class Upstream(Protocol):
         """Whether it can be asked now."""
         ...
 
-    async def complete(self, body: Mapping[str, Any]) -> WholeReply:
+    async def complete(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> WholeReply:
         """Ask without streaming.
 
         Args:
-            body: the caller's decoded request body; ``model`` is replaced by this upstream's own.
+            body: the caller's decoded request body, as ``endpoint`` takes it; ``model`` is replaced by our own.
+            endpoint: what is asked for. The answer has the form of this endpoint's answers.
+            native: the same request in the protocol in which it came, where that is another one.
 
         Raises:
             UpstreamError: one of its subclasses; see ``router.errors``.
         """
         ...
 
-    async def stream(self, body: Mapping[str, Any]) -> StreamReply:
-        """Ask with ``stream: true`` and ``stream_options.include_usage: true``.
+    async def stream(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> StreamReply:
+        """Ask with ``stream: true`` and ``stream_options.include_usage: true``; arguments as for ``complete``.
 
         Returns when the upstream's status is known; raises as ``complete`` does.
         """

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from router.configured.secret import Secret
 from router.errors import SettingsError
-from router.settings import PREFIX, Secret, Settings
+from router.settings import PREFIX, Settings
 from router.types import Route
 from router.upstream.base import Upstream
 from router.upstream.embedded.upstream import EmbeddedUpstream
@@ -21,6 +22,15 @@ class Upstreams:
 
     weak: Upstream | None
     strong: Upstream | None
+
+    def on(self, route: Route) -> Upstream | None:
+        """What answers a route."""
+        return {"weak": self.weak, "strong": self.strong}.get(route)
+
+    @property
+    def configured(self) -> list[Upstream]:
+        """All that there are."""
+        return [upstream for upstream in (self.weak, self.strong) if upstream is not None]
 
 
 @dataclass(frozen=True, slots=True)

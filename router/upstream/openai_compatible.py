@@ -7,12 +7,13 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import msgspec
 from msgspec import Struct
 
+from router.configured.secret import Secret
 from router.errors import (
     UNREADABLE_JSON,
     SettingsError,
@@ -21,7 +22,7 @@ from router.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from router.settings import Secret
+from router.types import Endpoint, Native, Served
 from router.upstream.base import State, WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
 from router.upstream.refusals import MAX_ERROR_BYTES, error_in_answer, refusal
@@ -62,6 +63,7 @@ class _Answer(Struct):
     """The little that must be known of a whole answer before it is passed on."""
 
     choices: list[msgspec.Raw] | None = None
+    data: list[msgspec.Raw] | None = None
     error: Any = None
 
 
@@ -113,8 +115,8 @@ class OpenAICompatibleUpstream:
         self.name = name
         self.model = model or UNNAMED_MODEL
         self.provider = provider
-        self._chat_url = _join(base_url, "chat/completions")
-        self.address = str(self._chat_url)
+        self._urls: dict[Endpoint, httpx.URL] = {endpoint: _join(base_url, endpoint) for endpoint in get_args(Endpoint)}
+        self.address = str(self._urls["chat/completions"])
         self._models_url = _join(base_url, "models")
         self._key = _sendable(api_key, key_setting) if api_key else ""
         self._headers = _request_headers(self._key, headers or {})
@@ -145,25 +147,35 @@ class OpenAICompatibleUpstream:
             self._asking_model.cancel()
         await self._transport.aclose()
 
-    async def complete(self, body: Mapping[str, Any]) -> WholeReply:
-        """See `router.upstream.base.Upstream.complete`."""
+    @property
+    def served(self) -> Served:
+        """Who answers, as replies say it."""
+        return Served(provider=self.provider, model=self.model, deployment=self.name)
+
+    async def complete(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> WholeReply:
+        """See `router.upstream.base.Upstream.complete`; another protocol's form of the request is not looked at."""
         await self._learn_model()
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
         payload = msgspec.json.encode(plain | {"model": self.model})
-        async with self._patience(self._timeouts.total_s), self._exchange("POST", self._chat_url, payload) as response:
+        url = self._urls[endpoint]
+        async with self._patience(self._timeouts.total_s), self._exchange("POST", url, payload) as response:
             await self._require_ok(response)
             answer = await self._read(response, self._max_answer_bytes)
-        self._check(answer)
-        return WholeReply(body=answer, headers=_reply_headers(response))
+        self._check(answer, endpoint)
+        return WholeReply(body=answer, served=self.served, headers=_reply_headers(response))
 
-    async def stream(self, body: Mapping[str, Any]) -> EventStream:
+    async def stream(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> EventStream:
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
         now = asyncio.get_running_loop().time()
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
-            response = await self._send("POST", self._chat_url, payload)
+            response = await self._send("POST", self._urls[endpoint], payload)
             try:
                 await self._require_ok(response)
                 await self._require_events(response)
@@ -172,6 +184,7 @@ class OpenAICompatibleUpstream:
                 raise
         return EventStream(
             response,
+            served=self.served,
             upstream=self.name,
             first_event_by=now + self._timeouts.first_token_s,
             silence_s=self._timeouts.first_token_s,
@@ -269,8 +282,8 @@ class OpenAICompatibleUpstream:
         message = f"The {self.name} upstream was asked to stream and answered with {kind}."
         raise UpstreamBroken(message, upstream=self.name)
 
-    def _check(self, answer: bytes) -> None:
-        """Refuse what is no chat answer, an error object with status 200 above all."""
+    def _check(self, answer: bytes, endpoint: Endpoint = "chat/completions") -> None:
+        """Refuse what is no answer, an error object with status 200 above all."""
         try:
             decoded = _ANSWER.decode(answer)
         except UNREADABLE_JSON as error:
@@ -278,8 +291,9 @@ class OpenAICompatibleUpstream:
             raise UpstreamBroken(message, upstream=self.name) from error
         if decoded.error is not None:
             raise error_in_answer(decoded.error, self.name, self._key)
-        if decoded.choices is None:
-            message = f"The {self.name} upstream answered without `choices`; check that its URL ends in /v1."
+        field = "data" if endpoint == "embeddings" else "choices"
+        if getattr(decoded, field) is None:
+            message = f"The {self.name} upstream answered without `{field}`; check that its URL ends in /v1."
             raise UpstreamBroken(message, upstream=self.name)
 
     async def _ask_model_early(self) -> None:

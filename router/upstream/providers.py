@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from router.settings import Secret
+from router.configured.secret import Secret
 
 LOCAL = "local"
 """Provider of models on our own machines, which cost nothing per token."""

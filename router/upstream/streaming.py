@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
+from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
 from router.upstream.refusals import error_in_answer
 from router.upstream.transport import FOREIGN_ERRORS, translate
@@ -42,6 +43,7 @@ class EventStream:
 
     Args:
         response: status 200, body not yet read. The stream owns it from here on.
+        served: who answers.
         upstream: the configured name of the upstream, for errors.
         first_event_by: event loop time by which the first event must have come.
         silence_s: seconds without a byte that count as silence after that.
@@ -54,6 +56,7 @@ class EventStream:
         self,
         response: httpx.Response,
         *,
+        served: Served,
         upstream: str,
         first_event_by: float,
         silence_s: float,
@@ -61,6 +64,7 @@ class EventStream:
         max_event_bytes: int,
         key: str = "",
     ) -> None:
+        self.served = served
         self._response = response
         self._pieces = response.aiter_bytes()
         self._upstream = upstream

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from router.artifacts.in_use import InUse
 from router.cache import SemanticCache
-from router.gateway import Call, Gateway, StreamedAnswer, WholeAnswer
+from router.calls import Call, StreamedAnswer, WholeAnswer
+from router.gateway import Gateway
 from router.http.chat_request import parse_chat_request
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
@@ -173,7 +174,7 @@ async def test_a_model_of_the_same_name_elsewhere_gets_no_answers_of_the_one_bef
     await answered(gateway, call(QUESTION), "here")
     async with ScriptedServer(model="weak-model", turns=[Turn(reply="Better.")]) as server:
         moved = OpenAICompatibleUpstream(name="weak", base_url=server.base_url, model="weak-model")
-        gateway.upstreams = Upstreams(weak=moved, strong=None)
+        gateway.connect(Upstreams(weak=moved, strong=None))
         for text in (REWORDED, QUESTION):
             assert outcome(await answered(gateway, call(text), text)) != "exact"
         assert server.requests
@@ -189,5 +190,5 @@ async def test_a_decision_of_an_artifact_that_is_no_longer_in_use_is_no_drift_of
     await answered(gateway, call(QUESTION), "before")
     assert sample() == 1
     gateway.put_in_use(dataclasses.replace(before, artifact="another/2"))
-    gateway.metrics.decided(gateway._decide(call(REWORDED), before, 0.5)[0])
+    gateway.metrics.decided(gateway.decider.decide(call(REWORDED), before, 0.5)[0])
     assert sample() == 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
 from router.http.auth import Doorman
-from router.settings import Secret
 from router.types import ANONYMOUS
 
 

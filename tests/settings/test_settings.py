@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from router.configured.secret import Secret
 from router.errors import SettingsError
-from router.settings import FIELDS, Secret, load_settings
+from router.settings import FIELDS, load_settings
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 from genai_prices import Usage, calc_price
 
+from router.configured.secret import Secret
 from router.errors import SettingsError
-from router.settings import Secret, Settings
+from router.settings import Settings
 from router.upstream.build import Upstreams, build_upstreams
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.openai_compatible import OpenAICompatibleUpstream

@@ -6,8 +6,8 @@ import json
 import httpx
 import pytest
 
+from router.configured.secret import Secret
 from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
-from router.settings import Secret
 from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.upstream.conftest import Connect, Serve

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
+from router.configured.secret import Secret
 from router.errors import SettingsError, UpstreamBroken, UpstreamError, UpstreamRefused
-from router.settings import Secret
 from router.upstream.openai_compatible import UNNAMED_MODEL, OpenAICompatibleUpstream
 from router.upstream.refusals import MAX_DETAIL_CHARS
 from router.upstream.scripted import Turn

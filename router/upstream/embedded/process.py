@@ -13,8 +13,8 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any, Self
 
+from router.configured.secret import Secret
 from router.errors import EmbeddedModelError
-from router.settings import Secret
 
 CHILD = Path(__file__).with_name("child.py")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import EmbeddedModelError, UpstreamUnreachable
+from router.types import Endpoint, Native
 from router.upstream.base import State, StreamReply, WholeReply
 from router.upstream.embedded.fetch import fetch_weights
 from router.upstream.embedded.process import LlamaProcess
@@ -108,17 +109,21 @@ class EmbeddedUpstream:
                 await self._supervisor
         self._enter("failed", "It was stopped.")
 
-    async def complete(self, body: Mapping[str, Any]) -> WholeReply:
+    async def complete(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`."""
-        endpoint = await self._ready_endpoint()
-        return await endpoint.complete(body)
+        child = await self._ready_child()
+        return await child.complete(body, endpoint=endpoint, native=native)
 
-    async def stream(self, body: Mapping[str, Any]) -> StreamReply:
+    async def stream(
+        self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
+    ) -> StreamReply:
         """See `router.upstream.base.Upstream.stream`."""
-        endpoint = await self._ready_endpoint()
-        return await endpoint.stream(body)
+        child = await self._ready_child()
+        return await child.stream(body, endpoint=endpoint, native=native)
 
-    async def _ready_endpoint(self) -> OpenAICompatibleUpstream:
+    async def _ready_child(self) -> OpenAICompatibleUpstream:
         await self.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._ready_timeout_s):

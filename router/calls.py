@@ -1,0 +1,64 @@
+"""A request as the gateway takes it, and an answer as it gives it: what HTTP and the gateway hand each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from router.types import ChatRequest, Native, Principal, Tuning
+from router.upstream.base import StreamReply
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One understood request: the typed view, the whole body, and how the caller wants it routed.
+
+    ``request`` and ``body`` have the form of OpenAI's chat completions; ``native`` is what came, where that was another
+    protocol.
+    """
+
+    principal: Principal
+    request: ChatRequest
+    body: Mapping[str, Any]
+    tuning: Tuning
+    cache_control: str | None = None
+    native: Native | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the caller wants server-sent events."""
+        return bool(self.request.stream)
+
+    @property
+    def wants_usage_chunk(self) -> bool:
+        """Whether the caller asked for the chunk with the token counts."""
+        options = self.request.stream_options
+        return bool(options and options.include_usage)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A complete JSON answer, the upstream's bytes untouched."""
+
+    body: bytes
+
+
+class StreamedAnswer:
+    """An answer in events. Iterate for the payloads of ``chat.completion.chunk`` events, then ``aclose``."""
+
+    def __init__(self, payloads: AsyncGenerator[bytes, None], reply: StreamReply | None = None) -> None:
+        self._payloads = payloads
+        self._reply = reply
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._payloads
+
+    async def aclose(self) -> None:
+        """Let go of the upstream, however far the stream has come."""
+        await self._payloads.aclose()
+        if self._reply is not None:
+            await self._reply.aclose()
+
+
+Answer = WholeAnswer | StreamedAnswer
