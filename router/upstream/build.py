@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from router.configured.secret import Secret
 from router.errors import SettingsError
 from router.settings import PREFIX, Settings
 from router.types import Route
 from router.upstream.base import Upstream
+from router.upstream.connect import provider_id, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
-from router.upstream.providers import LOCAL, PROVIDERS, Provider, discover, is_local, provider_at
+from router.upstream.providers import PROVIDERS, Provider, discover, provider_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _at_provider(
 
 
 def _configured(asked: _Asked, url: str, settings: Settings, environ: Mapping[str, str]) -> OpenAICompatibleUpstream:
-    _require_usable(url, asked.variable("url"))
+    require_usable(url, asked.variable("url"))
     provider = provider_at(url)
     found = provider.key(environ) if provider and asked.key is None else None
     variable, key = found or (asked.variable("api_key"), asked.key)
@@ -113,16 +113,10 @@ def _configured(asked: _Asked, url: str, settings: Settings, environ: Mapping[st
         base_url=url,
         model=asked.model or (provider.strong_model if provider else None),
         api_key=key,
-        provider=_provider_id(url, provider),
+        provider=provider_id(url, provider),
         timeouts=_timeouts(settings),
         key_setting=variable,
     )
-
-
-def _provider_id(url: str, provider: Provider | None) -> str | None:
-    if provider is not None:
-        return provider.id
-    return LOCAL if is_local(url) else None
 
 
 def _timeouts(settings: Settings) -> Timeouts:
@@ -139,16 +133,3 @@ def _refuse_leftovers(asked: _Asked, because: str) -> None:
         if value is not None:
             message = f"{asked.variable(field)} is set without {asked.variable('url')}, and {because}; set the URL too."
             raise SettingsError(message)
-
-
-def _require_usable(url: str, variable: str) -> None:
-    """Refuse URLs that could never work. The message leaves the URL out where it may hold a secret."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"{variable}: not a URL: {error}.") from error
-    if parts.username or parts.password:
-        raise SettingsError(f"{variable}: holds credentials; move the key to {variable.replace('_URL', '_API_KEY')}.")
-    if parts.scheme not in {"http", "https"} or not host:
-        raise SettingsError(f"{variable}: '{url}' must begin with http:// or https:// and name a host.")
