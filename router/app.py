@@ -19,6 +19,7 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
+from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.feedback import past_answers
@@ -67,7 +68,11 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallback=settings.fallback,
+        fallbacks=Fallbacks(
+            other_route=settings.fallback,
+            context=settings.context_fallbacks,
+            content_filter=settings.content_filter_fallbacks,
+        ),
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,

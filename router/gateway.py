@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
-from router.asking import Asker
+from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
@@ -24,7 +24,7 @@ class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
     ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
-    also where it waited for an equal one meanwhile.
+    also where it waited for an equal one meanwhile. ``draining``: the server was told to stop.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Gateway:
         cache: Cache,
         ledger: Ledger,
         metrics: Metrics,
-        fallback: bool,
+        fallbacks: Fallbacks,
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
@@ -46,8 +46,9 @@ class Gateway:
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
-        self._fallback = fallback
+        self._fallbacks = fallbacks
         self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self.draining = False
         self.connect(upstreams)
 
     def put_in_use(self, in_use: InUse) -> None:
@@ -59,7 +60,7 @@ class Gateway:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
+        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
