@@ -137,7 +137,7 @@ class Asker:
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)
-            reply = await upstream.complete(call.body, native=call.native)
+            reply = await upstream.complete(call.body, endpoint=call.endpoint, native=call.native)
         except UpstreamError as error:
             settlement.attempted(error.attempts)
             raise
@@ -159,7 +159,7 @@ class Asker:
         return answer
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
-        reply = await upstream.stream(call.body, native=call.native)
+        reply = await upstream.stream(call.body, endpoint=call.endpoint, native=call.native)
         payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.
