@@ -32,7 +32,7 @@ from router.http.feedback import feedback
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
-from router.http.status import cache_stats, health, metrics, stats
+from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
@@ -76,6 +76,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
+        max_concurrent=settings.max_concurrent_requests,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             list_models,
             get_model,
             health,
+            ready,
             stats,
             metrics,
             cache_stats,

@@ -15,6 +15,7 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.room import Room
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
 from router.upstream.build import Upstreams
@@ -39,7 +40,9 @@ class Gateway:
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        max_concurrent: int = 1024,
     ) -> None:
+        self.room = Room(max_concurrent)
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger

@@ -14,6 +14,7 @@ from router.upstream.faults import Fault, Kind, fault_of
 from router.upstream.pool import waiting
 from router.upstream.pool.breaker import Breaker, BreakerState
 from router.upstream.pool.load import Health, PeakEwma
+from router.upstream.pool.reach import listens
 
 logger = logging.getLogger("underdog.upstream")
 
@@ -114,6 +115,13 @@ class Member:
             in_flight=self.in_flight,
             resting_s=round(max(0.0, self._rest_until - now), 1),
         )
+
+    async def reachable(self, now: float) -> bool:
+        """Whether it may be asked now, and is there as far as can be told without asking."""
+        state = self.upstream.state
+        if now < self._rest_until or self.breaker.state(now) == "open" or state == "starting":
+            return False
+        return state == "ready" or await listens(self.upstream.address)
 
     def succeeded(self) -> None:
         """It answered: whatever kept it out is over."""

@@ -31,6 +31,9 @@ from router.upstream.pool.resilience import Resilience
 T = TypeVar("T")
 Ask = Callable[[Attempt], Coroutine[Any, Any, T]]
 
+LOOK_UP_S = 2.0
+"""How long it is taken for granted that somebody can be reached, or cannot."""
+
 _BEST_FIRST: tuple[State, ...] = ("ready", "unknown", "starting", "failed")
 
 
@@ -66,6 +69,7 @@ class Pool:
         self._budget = RetryBudget(self._resilience.retry_budget)
         self._chance = chance or random.Random()  # noqa: S311 - no secret hangs on it
         self._clock = clock
+        self._looked_up: tuple[float, bool] | None = None
 
     @property
     def model(self) -> str:
@@ -96,6 +100,13 @@ class Pool:
         """How each member fares."""
         now = self._clock()
         return [member.condition(now) for member in self.members]
+
+    async def reachable(self) -> bool:
+        """Whether any member may be asked now, and is there. Looked up at most once in a few seconds."""
+        now = self._clock()
+        if self._looked_up is None or now - self._looked_up[0] > LOOK_UP_S:
+            self._looked_up = now, any([await member.reachable(now) for member in self.members])
+        return self._looked_up[1]
 
     async def complete(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
