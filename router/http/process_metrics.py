@@ -18,10 +18,6 @@ def process_families() -> Iterator[Family]:
     with contextlib.suppress(OSError):  # no /proc
         resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
         yield Family("process_resident_memory_bytes", "Resident memory, in bytes.", "gauge", [({}, resident)])
-        yield Family(
-            "process_open_fds",
-            "Open files and sockets.",
-            "gauge",
-            [({}, sum(1 for _ in Path("/proc/self/fd").iterdir()))],
-        )
+        files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        yield Family("process_open_fds", "Open files and sockets.", "gauge", [({}, files)])
     yield Family("underdog_tasks", "Tasks of the event loop.", "gauge", [({}, len(asyncio.all_tasks()))])
