@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
-from router.asking import Asker
+from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
@@ -15,6 +15,7 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.room import Room
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
 from router.upstream.build import Upstreams
@@ -24,7 +25,7 @@ class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
     ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
-    also where it waited for an equal one meanwhile.
+    also where it waited for an equal one meanwhile. ``draining``: the server was told to stop.
     """
 
     def __init__(
@@ -35,19 +36,22 @@ class Gateway:
         cache: Cache,
         ledger: Ledger,
         metrics: Metrics,
-        fallback: bool,
+        fallbacks: Fallbacks,
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        max_concurrent: int = 1024,
     ) -> None:
+        self.room = Room(max_concurrent)
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
-        self._fallback = fallback
+        self._fallbacks = fallbacks
         self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self.draining = False
         self.connect(upstreams)
 
     def put_in_use(self, in_use: InUse) -> None:
@@ -59,7 +63,7 @@ class Gateway:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
+        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
