@@ -150,6 +150,13 @@ async def test_nobody_there_is_unreachable(through: Through) -> None:
 
 
 @needs_library
+@pytest.mark.parametrize("provider", ["nobody", "watsonx"])
+async def test_a_provider_that_the_library_cannot_ask_is_said_to_be_one(through: Through, provider: str) -> None:
+    with pytest.raises(UpstreamError, match=f"any-llm-sdk.{provider}"):
+        await through(None, provider=provider).complete(ASK)
+
+
+@needs_library
 async def test_silence_and_broken_streams_are_told_apart(serve: Serve, through: Through) -> None:
     server = await serve(turns=[Turn(fault="hang-midway"), Turn(fault="no-finish"), Turn(fault="hang")])
     hasty = Timeouts(first_token_s=1.0, total_s=5.0)
