@@ -19,6 +19,7 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
+from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.feedback import past_answers
@@ -32,13 +33,13 @@ from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
-from router.http.status import cache_stats, health, metrics, stats
+from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
-from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.build import build_upstreams
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -68,10 +69,15 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallback=settings.fallback,
+        fallbacks=Fallbacks(
+            other_route=settings.fallback,
+            context=settings.context_fallbacks,
+            content_filter=settings.content_filter_fallbacks,
+        ),
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
+        max_concurrent=settings.max_concurrent_requests,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
@@ -85,6 +91,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             list_models,
             get_model,
             health,
+            ready,
             stats,
             metrics,
             cache_stats,
@@ -127,7 +134,7 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _configured(gateway.upstreams)
+    upstreams = gateway.upstreams.configured
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
@@ -137,8 +144,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         yield
     finally:
         warming.cancel()
-        for upstream in upstreams:
-            await upstream.aclose()
+        await gateway.upstreams.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
@@ -166,10 +172,6 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
     if settings.cache and settings.cache_semantic and settings.cache_max_wrong > 0:
         folder = Path(settings.cache_verifier).expanduser() if settings.cache_verifier else None
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
-
-
-def _configured(upstreams: Upstreams) -> list[Upstream]:
-    return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
 
 
 async def _preload_prices(upstreams: list[Upstream]) -> None:

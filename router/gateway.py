@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
-from router.asking import Asker
+from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
@@ -15,6 +16,7 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.room import Room
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
 from router.upstream.build import Upstreams
@@ -24,7 +26,7 @@ class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
     ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
-    also where it waited for an equal one meanwhile.
+    also where it waited for an equal one meanwhile. ``draining``: the server was told to stop.
     """
 
     def __init__(
@@ -35,19 +37,22 @@ class Gateway:
         cache: Cache,
         ledger: Ledger,
         metrics: Metrics,
-        fallback: bool,
+        fallbacks: Fallbacks,
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        max_concurrent: int = 1024,
     ) -> None:
+        self.room = Room(max_concurrent)
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
-        self._fallback = fallback
+        self._fallbacks = fallbacks
         self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self.draining = False
         self.connect(upstreams)
 
     def put_in_use(self, in_use: InUse) -> None:
@@ -59,7 +64,7 @@ class Gateway:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
+        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -81,6 +86,7 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)
@@ -104,7 +110,12 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        return self.decider.preview(call, self.in_use)
+        return self.decider.preview(self._read(call), self.in_use)
+
+    def _read(self, call: Call) -> Call:
+        """The same call, an alias in its model's place read as what it stands for."""
+        tuning = self.upstreams.read(call.tuning)
+        return call if tuning is call.tuning else dataclasses.replace(call, tuning=tuning)
 
     @property
     def routes(self) -> bool:
@@ -156,4 +167,4 @@ async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 def _as_good_as(cached: Route, due: Route) -> bool:
     """Whether an answer from one route may stand for a request that is due the other: never weak for strong."""
-    return cached == "strong" or due == "weak"
+    return cached in ("strong", due) or due == "weak"
