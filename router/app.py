@@ -29,6 +29,7 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
 from router.http.feedback import feedback
+from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
@@ -83,6 +84,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            messages,
+            count_tokens,
             route,
             feedback,
             list_models,

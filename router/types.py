@@ -79,12 +79,21 @@ class Native(Struct, frozen=True, kw_only=True):
     """A request in the protocol in which it came, where that is not OpenAI's chat completions.
 
     An upstream that speaks ``dialect`` itself may send ``body`` as it is, but for the model and ``stream``. ``headers``
-    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case.
+    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case. ``needs``
+    are the features, such as ``web_search``, that an upstream which does not speak the protocol cannot have: the other
+    form of the request says nothing of them.
     """
 
     dialect: Literal["messages", "responses"]
     body: dict[str, Any]
     headers: dict[str, str] = {}
+    needs: tuple[str, ...] = ()
+
+
+NATIVE = "underdog.native"
+"""The field of an answer in chat form, or of a chunk of one, that holds the same as an upstream said it in the protocol
+that it shares with the caller; and of a request's body, where keys of the cache are made, what its native form says
+beyond it."""
 
 
 class Principal(Struct, frozen=True):
@@ -253,6 +262,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 __all__ = [
     "ANONYMOUS",
     "DUE_REASONS",
+    "NATIVE",
     "CacheOutcome",
     "CachedAnswer",
     "ChatRequest",

@@ -10,7 +10,8 @@ from router.types import Tuning
 
 DIALS = ("threshold", "quality", "strong_share")
 
-_OTHER_QUERY = frozenset({"api-version"})
+_OTHER_QUERY = frozenset({"api-version", "beta"})
+"""What the official clients of Azure and of Anthropic add to every address."""
 
 
 def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], model: str) -> Tuning:
