@@ -11,7 +11,7 @@ import msgspec
 
 from router.dialects.base import Asked, Dialect, EventStream, untellable
 from router.dialects.chat import encode_error
-from router.dialects.chat_request import decode_object, invalid_field
+from router.dialects.chat_request import decode_json, invalid_field
 from router.dialects.responses.request import ResponsesRequest, request_decoder, to_chat
 from router.dialects.responses.response import frame_of, incomplete_reason, usage_of
 from router.dialects.responses.telling import Telling
@@ -20,7 +20,6 @@ from router.types import ChatRequest, Endpoint, Native
 
 Json = dict[str, Any]
 
-_NO_HEADERS: Mapping[str, str] = {}
 _RATE_LIMITED = 429
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -34,7 +33,7 @@ class ResponsesDialect:
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
         """See `router.dialects.Dialect.parse`."""
-        sent = decode_object(body, "an 'input'")
+        sent = decode_json(body, holding="an 'input'")
         try:
             request = request_decoder.decode(body)
             chat = to_chat(sent, request, max_messages=max_messages)
@@ -65,9 +64,9 @@ class ResponsesDialect:
         """OpenAI's error object."""
         return encode_error(error)
 
-    def headers(self, request_id: str) -> Mapping[str, str]:
+    def headers(self, request_id: str) -> dict[str, str]:
         """None beside ``x-request-id``, which is there anyway."""
-        return _NO_HEADERS
+        return {}
 
 
 class _Response:

@@ -5,7 +5,7 @@ One rule for streams and whole answers: a whole answer is a stream of one piece,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -104,7 +104,7 @@ class MessageItem(_Growing):
         yield from self._close_part()
         yield self.done(status)
 
-    def _part(self, kind: str) -> Iterator[Json]:
+    def _part(self, kind: str) -> Generator[Json, None, Json]:
         """Open a part of this kind unless it is open already. Returns it."""
         if not self._parts or self._parts[-1]["type"] != kind:
             yield from self._close_part()

@@ -13,9 +13,8 @@ from router.dialects.responses.tools import tool_choice_of, tools_of
 from router.errors import InvalidRequest
 
 LOGPROBS = "message.output_text.logprobs"
-"""What ``include`` may ask for, beside ``ENCRYPTED`` of the reasoning; the rest of its words are about built-in tools."""
-
 ENCRYPTED = "reasoning.encrypted_content"
+"""What ``include`` may ask for; the rest of its words are about tools that OpenAI runs itself."""
 
 
 class TextConfig(Struct, frozen=True, kw_only=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from router.dialects.base import untellable
-from router.dialects.responses.output import CallItem, Item, MessageItem, ReasoningItem
+from router.dialects.responses.output import CallItem, Item, MessageItem, ReasoningItem, Status
 from router.dialects.responses.request import ENCRYPTED, ResponsesRequest
 from router.dialects.responses.response import incomplete_reason
 
@@ -82,7 +82,7 @@ class Telling:
             cut = place == last == len(self._items) - 1 and incomplete_reason(finish_reason)
             yield from self._close(place, cut=bool(cut))
 
-    def _reasoning(self) -> Iterator[Json]:
+    def _reasoning(self) -> Generator[Json, None, ReasoningItem]:
         """The thought that grows; returns it. Opened where there is none."""
         if not isinstance(self._growing, ReasoningItem):
             yield from self._close_growing()
@@ -96,7 +96,7 @@ class Telling:
             self._growing = item
         return self._growing
 
-    def _message(self) -> Iterator[Json]:
+    def _message(self) -> Generator[Json, None, MessageItem]:
         """The message that grows; returns it. Opened where there is none."""
         if not isinstance(self._growing, MessageItem):
             yield from self._close_growing()
@@ -133,9 +133,7 @@ class Telling:
                 yield from self._close(call.index)
         place = len(self._items)
         call_id = said["id"] or self._id("call")
-        item = CallItem(
-            place, self._id("ctc" if custom else "fc"), call_id=call_id, name=said["name"], custom=custom
-        )
+        item = CallItem(place, self._id("ctc" if custom else "fc"), call_id=call_id, name=said["name"], custom=custom)
         yield self._opened(item)
         self._calls[index] = item
 
@@ -160,7 +158,7 @@ class Telling:
 
     def _close(self, place: int, *, cut: bool = False) -> Iterator[Json]:
         item = self._open.pop(place)
-        status = "incomplete" if cut else "completed"
+        status: Status = "incomplete" if cut else "completed"
         yield from item.close(status)
         self._items[place] = item.item(status)
 
