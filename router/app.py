@@ -30,6 +30,7 @@ from router.http.errors import render_error
 from router.http.feedback import feedback
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
+from router.http.responses import responses, stored_response
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
@@ -77,6 +78,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            responses,
+            stored_response,
             route,
             feedback,
             list_models,

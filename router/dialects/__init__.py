@@ -2,5 +2,6 @@
 
 from router.dialects.base import Asked, Dialect, EventStream, untellable
 from router.dialects.chat import CHAT
+from router.dialects.responses import RESPONSES
 
-__all__ = ["CHAT", "Asked", "Dialect", "EventStream", "untellable"]
+__all__ = ["CHAT", "RESPONSES", "Asked", "Dialect", "EventStream", "untellable"]

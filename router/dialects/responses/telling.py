@@ -57,12 +57,12 @@ class Telling:
         if content := _text(delta.get("content")):
             message = yield from self._message()
             yield from message.text(content, _logprobs(logprobs))
-        if refusal := _text(delta.get("refusal")):
-            message = yield from self._message()
-            yield from message.refuse(refusal)
         if annotations := _tables(delta.get("annotations")):
             message = yield from self._message()
             yield from message.annotate(_annotation(annotation) for annotation in annotations)
+        if refusal := _text(delta.get("refusal")):
+            message = yield from self._message()
+            yield from message.refuse(refusal)
         for place, call in enumerate(_tables(delta.get("tool_calls"))):
             yield from self._call(call, place)
 
