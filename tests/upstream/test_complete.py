@@ -8,7 +8,8 @@ import pytest
 
 from router.configured.secret import Secret
 from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
-from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.upstream.conftest import Connect, Serve
 
