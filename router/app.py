@@ -26,6 +26,7 @@ from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
+from router.http.completions import completions
 from router.http.errors import render_error
 from router.http.feedback import feedback
 from router.http.models import get_model, list_models
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            completions,
             responses,
             stored_response,
             route,

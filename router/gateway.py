@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
 from router.asking import Asker
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay
+from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
 from router.errors import NotCached, OnlyIfCached
@@ -128,6 +128,8 @@ class Gateway:
     def _ticket(self, call: Call, in_use: InUse, threshold: float) -> Ticket:
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
+        if call.endpoint != "chat/completions":
+            return standing_aside("endpoint", call.cache_control, cache_only=call.tuning.cache_only)
         ticket = self.cache.ticket(
             tenant=call.principal.tenant,
             policy=self.decider.cache_policy(call, in_use, threshold),

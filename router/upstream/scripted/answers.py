@@ -42,6 +42,22 @@ def chunks(turn: Turn, request: Mapping[str, Any], model: str) -> Iterator[Json]
         yield _envelope("chat.completion.chunk", model) | {"choices": [], "usage": usage(turn, request)}
 
 
+def text_completion(turn: Turn, request: Mapping[str, Any], model: str) -> Json:
+    """The ``text_completion`` object for a request that does not stream."""
+    echoed = str(request.get("prompt")) if request.get("echo") else ""
+    choice = _text_choice(echoed + turn.reply, turn.finish_reason)
+    return _envelope("text_completion", model) | {"choices": [choice], "usage": usage(turn, request)}
+
+
+def text_chunks(turn: Turn, request: Mapping[str, Any], model: str) -> Iterator[Json]:
+    """The pieces of a streamed ``text_completion``, the usage last where the request asks for it."""
+    for piece in _PIECES.findall(turn.reply):
+        yield _envelope("text_completion", model) | {"choices": [_text_choice(piece, None)]}
+    yield _envelope("text_completion", model) | {"choices": [_text_choice("", turn.finish_reason)]}
+    if (request.get("stream_options") or {}).get("include_usage"):
+        yield _envelope("text_completion", model) | {"choices": [], "usage": usage(turn, request)}
+
+
 def error(message: str, *, code: str = "scripted_error") -> Json:
     """An error in OpenAI's shape."""
     return {"error": {"message": message, "type": "scripted_error", "param": None, "code": code}}
@@ -58,8 +74,20 @@ def model_list(model: str) -> Json:
 def usage(turn: Turn, request: Mapping[str, Any]) -> Json:
     """Token counts, where a token is a word."""
     asked = sum(len(_text(message).split()) for message in request.get("messages", ()))
+    asked += words(request.get("prompt"))
     told = len(turn.reply.split())
     return {"prompt_tokens": asked, "completion_tokens": told, "total_tokens": asked + told}
+
+
+def words(value: Any) -> int:
+    """Words of a text, or of several; tokens count as they are."""
+    if isinstance(value, list):
+        return sum(words(entry) for entry in value)
+    return len(value.split()) if isinstance(value, str) else int(isinstance(value, int))
+
+
+def _text_choice(text: str, finish_reason: str | None) -> Json:
+    return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish_reason}
 
 
 def _envelope(kind: str, model: str) -> Json:

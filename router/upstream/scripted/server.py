@@ -12,6 +12,7 @@ import msgspec
 
 from router.errors import UNREADABLE_JSON
 from router.upstream.scripted import answers
+from router.upstream.scripted.embeddings import embeddings
 from router.upstream.scripted.script import Turn
 
 _JSON = "application/json"
@@ -37,6 +38,8 @@ class ScriptedServer:
         turns: what to do with the first, second, ... chat request; the last turn repeats.
         api_key: bearer token that it insists on; None takes any.
         lists_models: whether there is a ``GET /v1/models``.
+        completes: whether there is a ``POST /v1/completions``.
+        embeds: whether there is a ``POST /v1/embeddings``.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
 
@@ -53,6 +56,8 @@ class ScriptedServer:
         turns: Sequence[Turn] = (Turn(),),
         api_key: str | None = None,
         lists_models: bool = True,
+        completes: bool = True,
+        embeds: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -60,6 +65,8 @@ class ScriptedServer:
         self.turns = list(turns)
         self.api_key = api_key
         self.lists_models = lists_models
+        self.completes = completes
+        self.embeds = embeds
         self.requests: list[Received] = []
         self.connections_made = 0
         self.clients_gone = 0
@@ -135,9 +142,14 @@ class ScriptedServer:
         self.requests.append(request)
         self._asked.set()
 
+    def plays(self, request: Received) -> bool:
+        """Whether a request gets a turn: a chat does, and so does a completion of a prompt."""
+        return request.path.endswith("/completions" if self.completes else "/chat/completions")
+
     def turn_for(self, request: Received) -> Turn:
-        """The turn for a recorded chat request: others may have come in since."""
-        place = next(place for place, chat in enumerate(self.chats) if chat is request)
+        """The turn for a recorded request: others may have come in since."""
+        played = [request for request in self.requests if self.plays(request)]
+        place = next(place for place, other in enumerate(played) if other is request)
         return self.turns[min(place, len(self.turns) - 1)]
 
 
@@ -195,8 +207,10 @@ class _Connection(asyncio.Protocol):
             self._send(401, answers.error("Incorrect API key provided.", code="invalid_api_key"))
         elif self._server.lists_models and request.method == "GET" and request.path.endswith("/models"):
             self._send(200, answers.model_list(self._server.model))
-        elif request.method == "POST" and request.path.endswith("/chat/completions"):
+        elif request.method == "POST" and self._server.plays(request):
             await self._chat(self._server.turn_for(request), request.body)
+        elif self._server.embeds and request.method == "POST" and request.path.endswith("/embeddings"):
+            self._send(200, embeddings(request.body))
         else:
             self._send(404, answers.error(f"No such path: {request.method} {request.path}", code="unknown_url"))
 
@@ -227,7 +241,8 @@ class _Connection(asyncio.Protocol):
             self._send(turn.status, answers.error(turn.error_message), extra=turn.headers)
 
     async def _whole(self, turn: Turn, body: dict[str, Any]) -> None:
-        payload = answers.encode(answers.completion(turn, body, self._server.model))
+        tell = answers.completion if "messages" in body else answers.text_completion
+        payload = answers.encode(tell(turn, body, self._server.model))
         match turn.fault:
             case "error-object":
                 payload = answers.encode(answers.error(turn.error_message))
@@ -255,7 +270,8 @@ class _Connection(asyncio.Protocol):
         self._write(b"0\r\n\r\n")
 
     def _events(self, turn: Turn, body: dict[str, Any]) -> list[bytes]:
-        good = [answers.encode(chunk) for chunk in answers.chunks(turn, body, self._server.model)]
+        tell = answers.chunks if "messages" in body else answers.text_chunks
+        good = [answers.encode(chunk) for chunk in tell(turn, body, self._server.model)]
         match turn.fault:
             case "error-object":
                 return [answers.encode(answers.error(turn.error_message))]
