@@ -141,11 +141,15 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted."""
+    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted.
+
+    Of the prompt, ``cached_tokens`` came from the provider's prompt cache and ``cache_written_tokens`` went into it.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
 

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from router.upstream.scripted.answers import Json, encode, words
+from router.upstream.scripted.answers import Json, encode
+from router.upstream.scripted.prompts import words
 
 WIDTH = 8
 """Numbers in a vector, where the request does not say."""
