@@ -10,6 +10,7 @@ from router.asking import Asker
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
+from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
@@ -17,6 +18,7 @@ from router.metrics import Metrics
 from router.policy import AUTO, Models
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
+from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
 
@@ -39,7 +41,11 @@ class Gateway:
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        embeddings: Upstream | None = None,
+        embeddings_model: str | None = None,
     ) -> None:
+        self.embeddings = embeddings
+        self._embeddings_model = embeddings_model
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
@@ -59,6 +65,7 @@ class Gateway:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
+        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
         self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
@@ -81,6 +88,8 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        if call.endpoint == "embeddings":
+            return await self._embeddings.answer(call, settlement)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)

@@ -3,6 +3,7 @@
 from router.dialects.base import Asked, Dialect, EventStream, untellable
 from router.dialects.chat import CHAT
 from router.dialects.completions import COMPLETIONS
+from router.dialects.embeddings import EMBEDDINGS
 from router.dialects.responses import RESPONSES
 
-__all__ = ["CHAT", "COMPLETIONS", "RESPONSES", "Asked", "Dialect", "EventStream", "untellable"]
+__all__ = ["CHAT", "COMPLETIONS", "EMBEDDINGS", "RESPONSES", "Asked", "Dialect", "EventStream", "untellable"]

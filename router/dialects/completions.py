@@ -11,6 +11,7 @@ from msgspec import Struct
 from router.dialects.base import Asked, Dialect, untellable
 from router.dialects.chat import ChatDialect
 from router.dialects.chat_request import decode_json, invalid_field
+from router.dialects.texts import texts_of
 from router.errors import UNREADABLE_JSON, InvalidRequest
 from router.types import ChatRequest, Endpoint, Message, StreamOptions
 
@@ -42,14 +43,12 @@ class CompletionsDialect(ChatDialect):
             request = msgspec.convert(raw, CompletionRequest)
         except msgspec.ValidationError as error:
             raise invalid_field(str(error)) from None
-        prompts = request.prompt if isinstance(request.prompt, list) else [request.prompt]
-        if len(prompts) > max_messages and not all(isinstance(prompt, int) for prompt in prompts):
-            sentence = f"'prompt' holds {len(prompts)} prompts; at most {max_messages} are accepted."
+        texts = [] if request.prompt is None else texts_of(request.prompt, "prompt")
+        if len(texts) > max_messages:
+            sentence = f"'prompt' holds {len(texts)} prompts; at most {max_messages} are accepted."
             raise InvalidRequest(sentence, param="prompt")
-        _check(prompts)
         if request.n is not None and request.n < 1:
             raise InvalidRequest("'n': at least one answer must be asked for.", param="n")
-        texts = [prompt for prompt in prompts if isinstance(prompt, str)]
         chat = ChatRequest(
             messages=[Message(role="user", content="\n\n".join(texts))],
             model=request.model,
@@ -61,16 +60,6 @@ class CompletionsDialect(ChatDialect):
             max_tokens=request.max_tokens,
         )
         return Asked(chat, raw)
-
-
-def _check(prompts: list[Any]) -> None:
-    """A prompt is text or a list of tokens; several are a list of these."""
-    kinds = {type(prompt) for prompt in prompts}
-    if kinds in ({type(None)}, {str}, {int}):
-        return
-    if kinds == {list} and all(isinstance(token, int) for tokens in prompts for token in tokens):
-        return
-    raise InvalidRequest("'prompt': expected text, tokens, or a list of texts or of tokens.", param="prompt")
 
 
 # What an upstream that only chats can be asked instead.

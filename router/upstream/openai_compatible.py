@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError
-from router.types import Endpoint, Native
+from router.types import Endpoint, Native, Served
 from router.upstream.base import WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
 from router.upstream.http_upstream import (
@@ -131,15 +131,15 @@ class OpenAICompatibleUpstream(HttpUpstream):
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`; another protocol's form of the request is not looked at."""
-        await self._learn_model()
+        served = await self._served_at(endpoint, body)
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
-        payload = msgspec.json.encode(plain | {"model": self.model})
+        payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
         async with self._patience(self._timeouts.total_s), self._exchange("POST", url, payload) as response:
             await self._require_ok(response)
             answer = await self._read(response, self._max_answer_bytes)
         self._check(answer, endpoint)
-        return WholeReply(body=answer, served=self.served, headers=_reply_headers(response))
+        return WholeReply(body=answer, served=served, headers=_reply_headers(response))
 
     async def stream(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
@@ -167,6 +167,13 @@ class OpenAICompatibleUpstream(HttpUpstream):
             max_event_bytes=self._max_event_bytes,
             key=self._key,
         )
+
+    async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
+        """Who answers: our own model, but for embeddings the one that is asked for."""
+        if endpoint == "embeddings" and isinstance(body.get("model"), str):
+            return msgspec.structs.replace(self.served, model=body["model"])
+        await self._learn_model()
+        return self.served
 
     async def _require_events(self, response: httpx.Response) -> None:
         kind = content_type(response)
