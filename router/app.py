@@ -30,6 +30,7 @@ from router.http.completions import completions
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
+from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.responses import responses, stored_response
@@ -87,6 +88,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             embeddings,
             responses,
             stored_response,
+            messages,
+            count_tokens,
             route,
             feedback,
             list_models,

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
 from router.asking import Asker
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside
+from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
 from router.embeddings import Embeddings
@@ -143,7 +143,7 @@ class Gateway:
             tenant=call.principal.tenant,
             policy=self.decider.cache_policy(call, in_use, threshold),
             request=call.request,
-            body=body,
+            body=with_native(body, call.native),
             cache_control=call.cache_control,
             encoder=in_use.scorer.manifest.encoder.sha256,
         )

@@ -77,12 +77,15 @@ class Native(Struct, frozen=True, kw_only=True):
     """A request in the protocol in which it came, where that is not OpenAI's chat completions.
 
     An upstream that speaks ``dialect`` itself may send ``body`` as it is, but for the model and ``stream``. ``headers``
-    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case.
+    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case. ``needs``
+    are the features, such as ``web_search``, that an upstream which does not speak the protocol cannot have: the other
+    form of the request says nothing of them.
     """
 
     dialect: Literal["messages", "responses"]
     body: dict[str, Any]
     headers: dict[str, str] = {}
+    needs: tuple[str, ...] = ()
 
 
 class Principal(Struct, frozen=True):

@@ -9,6 +9,7 @@ from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.judge import Answered, Judge
+from router.cache.native import with_native
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
@@ -39,5 +40,6 @@ __all__ = [
     "read_answer",
     "replay",
     "standing_aside",
+    "with_native",
     "would_hit",
 ]

@@ -28,7 +28,7 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
     Raises:
         InvalidRequest: not JSON, wrong types, unknown roles, no messages, too many messages; ``param`` names the field.
     """
-    raw = decode_json(body, holding="a 'messages' list")
+    raw = decode_json(body)
     try:
         request = _typed.decode(body)
     except msgspec.ValidationError as error:
@@ -39,18 +39,18 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
     return request, raw
 
 
-def decode_json(body: bytes, *, holding: str) -> dict[str, Any]:
-    """The JSON object in a request body.
+def decode_json(body: bytes) -> dict[str, Any]:
+    """The whole body.
 
     Raises:
-        InvalidRequest: there is none; the message says what it should hold.
+        InvalidRequest: it is no JSON object.
     """
     try:
         raw = _raw.decode(body)
     except UNREADABLE_JSON as error:
         raise InvalidRequest(f"The request body is not valid JSON: {_why(body, error)}.", code="invalid_json") from None
     if not isinstance(raw, dict):
-        raise InvalidRequest(f"The request body must be a JSON object with {holding}.", code="invalid_json")
+        raise InvalidRequest("The request body must be a JSON object.", code="invalid_json")
     return raw
 
 
@@ -68,7 +68,7 @@ def _why(body: bytes, error: Exception) -> str:
 
 
 def invalid_field(text: str) -> InvalidRequest:
-    """What msgspec says of a wrong field, as an error that names it."""
+    """The error for what msgspec says of a field that is missing or of the wrong type."""
     match = _AT_PATH.match(text)
     reason, path = (match["reason"], match["path"]) if match else (text, None)
     reason = reason[:MAX_REASON_CHARS]  # it may quote a value of any length

@@ -38,7 +38,7 @@ class CompletionsDialect(ChatDialect):
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
         """See `router.dialects.Dialect.parse`. A prompt is read as what a user says; tokens cannot be read."""
-        raw = decode_json(body, holding="a 'prompt'")
+        raw = decode_json(body)
         try:
             request = msgspec.convert(raw, CompletionRequest)
         except msgspec.ValidationError as error:

@@ -29,7 +29,7 @@ class EmbeddingsDialect(ChatDialect):
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
         """See `router.dialects.Dialect.parse`. Texts stand as messages, by which tokens are estimated where need be."""
-        raw = decode_json(body, holding="an 'input'")
+        raw = decode_json(body)
         try:
             request = msgspec.convert(raw, EmbeddingRequest)
         except msgspec.ValidationError as error:

@@ -33,7 +33,7 @@ class ResponsesDialect:
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
         """See `router.dialects.Dialect.parse`."""
-        sent = decode_json(body, holding="an 'input'")
+        sent = decode_json(body)
         try:
             request = request_decoder.decode(body)
             chat = to_chat(sent, request, max_messages=max_messages)
