@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.errors import EmbeddedModelError, UpstreamUnreachable
+from router.errors import NOT_READY, EmbeddedModelError, UpstreamUnreachable
 from router.types import Endpoint, Native
 from router.upstream.base import State, StreamReply, WholeReply
 from router.upstream.embedded.fetch import fetch_weights
@@ -21,6 +21,9 @@ from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.providers import LOCAL
 
 MODEL = "smollm2-135m-instruct"
+
+ADDRESS = "embedded"
+"""Stands where other upstreams have a URL."""
 
 SLOTS = 2
 """Requests computed at once, in one shared context. More would only slow one another down on a few cores."""
@@ -66,7 +69,7 @@ class EmbeddedUpstream:
         self.name = name
         self.model = MODEL
         self.provider: str | None = LOCAL
-        self.address = "embedded"
+        self.address = ADDRESS
         self._home = home
         self._threads = threads
         self._context = context
@@ -131,7 +134,7 @@ class EmbeddedUpstream:
                 await self._settled.wait()
         if self._endpoint is None:
             message = f"The {self.name} upstream, the embedded LLM, is not ready. {self._detail}"
-            raise UpstreamUnreachable(message, upstream=self.name)
+            raise UpstreamUnreachable(message, upstream=self.name, code=NOT_READY)
         return self._endpoint
 
     async def _supervise(self) -> None:
