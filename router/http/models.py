@@ -35,7 +35,7 @@ class ModelList(Struct, frozen=True, kw_only=True):
 
 
 class AnthropicModel(Struct, frozen=True, kw_only=True):
-    """One entry of the model list, in Anthropic's form. When a model was made is not known: the epoch stands for that."""
+    """One entry of the model list, in Anthropic's form; the epoch stands for a day that is not known."""
 
     id: str
     display_name: str
