@@ -42,7 +42,7 @@ from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
-from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
 
 logger = logging.getLogger("underdog.artifacts")
@@ -144,7 +144,7 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _configured(gateway.upstreams)
+    upstreams = gateway.upstreams.configured
     if gateway.embeddings is not None:
         upstreams.append(gateway.embeddings)
     for upstream in upstreams:
@@ -156,8 +156,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         yield
     finally:
         warming.cancel()
-        for upstream in upstreams:
-            await upstream.aclose()
+        await gateway.upstreams.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
@@ -185,10 +184,6 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
     if settings.cache and settings.cache_semantic and settings.cache_max_wrong > 0:
         folder = Path(settings.cache_verifier).expanduser() if settings.cache_verifier else None
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
-
-
-def _configured(upstreams: Upstreams) -> list[Upstream]:
-    return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
 
 
 async def _preload_prices(upstreams: list[Upstream]) -> None:

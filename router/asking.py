@@ -130,10 +130,11 @@ class Asker:
             found = self._upstreams.find(name)
             if found is not None and (found[0], found[1].model) != (decision.route, decision.model):
                 route, upstream = found
-                yield msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
+                model = name if route == "named" else upstream.model
+                yield msgspec.structs.replace(decision, route=route, model=model, reason=reason)
 
     async def _ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
-        upstream = self._answering(decision)
+        upstream = self._upstreams.answering(decision.route, decision.model)
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         try:
@@ -146,12 +147,6 @@ class Asker:
         settlement.attempted(reply.served.attempts)
         settlement.served_by(reply.served)
         return WholeAnswer(reply.body)
-
-    def _answering(self, decision: Decision) -> Upstream | None:
-        if decision.route != "named":
-            return self._upstreams.on(decision.route)
-        found = self._upstreams.find(decision.model)
-        return found[1] if found is not None else None
 
     @staticmethod
     def _given(answer: Answer, settlement: Settlement) -> Answer:

@@ -53,7 +53,11 @@ class Decider:
     def models(self) -> Models:
         """The model ids behind the routes, as far as they are known."""
         weak, strong = self._upstreams.weak, self._upstreams.strong
-        return Models(weak=weak.model if weak else None, strong=strong.model if strong else None)
+        return Models(
+            weak=weak.model if weak else None,
+            strong=strong.model if strong else None,
+            named=lambda name: self._upstreams.named.find(name) is not None,
+        )
 
     @property
     def routes(self) -> bool:
@@ -102,6 +106,8 @@ class Decider:
         """Whatever outside a request's body decides which model answers it: part of its cache key."""
         pinned = pinned_route(call.tuning, self.models)
         rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}|unfamiliar={self._when_unfamiliar}"
+        if pinned == "named":
+            rule += f"|{_named(self._upstreams.named.find(call.tuning.pinned_model or ''))}"
         # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
         return f"{in_use.digest}|{rule}|{_named(self._upstreams.weak)}|{_named(self._upstreams.strong)}"
 
@@ -128,7 +134,7 @@ class Decider:
         # Some servers read a negative limit as none.
         completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
         usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
-        return cost(usage, _reference(self._upstreams.on(decision.route)), self.baseline)
+        return cost(usage, _reference(self._upstreams.answering(decision.route, decision.model)), self.baseline)
 
 
 def _named(upstream: Upstream | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, Iterator
 
@@ -94,6 +95,7 @@ class Gateway:
         """
         if call.endpoint == "embeddings":
             return await self._embeddings.answer(call, settlement)
+        call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)
@@ -117,7 +119,12 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        return self.decider.preview(call, self.in_use)
+        return self.decider.preview(self._read(call), self.in_use)
+
+    def _read(self, call: Call) -> Call:
+        """The same call, an alias in its model's place read as what it stands for."""
+        tuning = self.upstreams.read(call.tuning)
+        return call if tuning is call.tuning else dataclasses.replace(call, tuning=tuning)
 
     @property
     def routes(self) -> bool:
@@ -171,4 +178,4 @@ async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 def _as_good_as(cached: Route, due: Route) -> bool:
     """Whether an answer from one route may stand for a request that is due the other: never weak for strong."""
-    return cached == "strong" or due == "weak"
+    return cached in ("strong", due) or due == "weak"

@@ -21,15 +21,20 @@ NEAR = 0.1 + 1e-9
 """A promise may give this much more quality than was asked for, or take this much less of the strong model."""
 
 
+def _none(_: str) -> bool:
+    return False
+
+
 class Models(Struct, frozen=True):
-    """The model ids behind the two routes. None where nothing is configured."""
+    """The model ids behind the two routes; None where nothing is configured. ``named``: whether another is there."""
 
     weak: str | None
     strong: str | None
+    named: Callable[[str], bool] = _none
 
-    def on(self, route: Route) -> str | None:
-        """The model id on a route."""
-        return self.weak if route == "weak" else self.strong
+    def on(self, route: Route, pinned: str | None = None) -> str | None:
+        """The model id on a route. The third route has the one that the caller pinned."""
+        return {"weak": self.weak, "strong": self.strong, "named": pinned}[route]
 
 
 class Dial:
@@ -177,7 +182,7 @@ def decide(
     else:
         due, why = _due(win_rate, threshold, evidence.unfamiliarity, when_unfamiliar)
         route, reason = _available(due, why, models)
-    model = models.on(route)
+    model = models.on(route, tuning.pinned_model)
     if model is None:
         raise UnknownModel(_missing(route), param="model")
     return Decision(
@@ -209,6 +214,8 @@ def pinned_route(tuning: Tuning, models: Models) -> Route | None:
         return "weak"
     if tuning.pinned_model == models.strong:
         return "strong"
+    if models.named(tuning.pinned_model):
+        return "named"
     offered = ", ".join(dict.fromkeys(name for name in (AUTO, models.weak, models.strong) if name))
     message = (
         f"The model '{tuning.pinned_model[:100]}' does not exist here. Use {offered}, or another of GET /v1/models."

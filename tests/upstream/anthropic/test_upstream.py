@@ -141,7 +141,7 @@ async def test_a_refusal_keeps_its_status_its_type_and_when_to_come_back(
     with pytest.raises(UpstreamRefused) as caught:
         await claude_at(server, api_key=Secret("sk-own")).stream(ASK)
 
-    assert (caught.value.status, caught.value.retry_after) == (status, "7")
+    assert (caught.value.upstream_status, caught.value.retry_after) == (status, "7")
     error = caught.value.payload()["error"]
     assert error == {"type": kind, "message": "Not now, ***.", "param": None, "code": None}
 
@@ -160,7 +160,7 @@ async def test_an_error_event_is_an_error_with_the_status_that_its_type_means(
     reply = await claude_at(server).stream(ASK)
     with pytest.raises(UpstreamRefused) as caught:
         await chunks_of(reply)
-    assert caught.value.status == 529
+    assert caught.value.upstream_status == 529
     assert caught.value.message == "Overloaded, ***."
 
 
