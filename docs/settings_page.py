@@ -51,10 +51,10 @@ def default_of(field: msgspec.structs.FieldInfo) -> Any:
 def render() -> str:
     """The whole page."""
     kinds = get_type_hints(Settings, include_extras=True)
-    rows = [
-        f"| `{field.name}` | `{PREFIX}{field.name.upper()}` | {shown(default_of(field))} | {described(kinds[field.name])} |"
-        for field in msgspec.structs.fields(Settings)
-    ]
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        variable, default = PREFIX + field.name.upper(), shown(default_of(field))
+        rows.append(f"| `{field.name}` | `{variable}` | {default} | {described(kinds[field.name])} |")
     return HEAD + "\n".join(rows) + "\n"
 
 
