@@ -25,7 +25,8 @@ def with_native(body: Mapping[str, Any], native: Native | None) -> Mapping[str, 
         body: the chat form, with its ``messages``.
         native: the request as it came; None gives the body as it is.
     """
-    if native is None:
+    if native is None or native.dialect == "responses":
+        # What a Responses request says beyond its chat form is said again in the answer, and read by no model.
         return body
     texts: dict[str, int] = {}
     for message in body.get("messages") or ():
