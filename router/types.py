@@ -18,6 +18,11 @@ Reason = Literal[
     "win-rate",  # the win rate was compared with the threshold
     "pinned",  # the caller named the model
     "unfamiliar",  # the prompt is unlike all training, so the win rate was not heeded
+    "rule",  # a rule of the operator's chose the route, or moved the threshold
+    "hook",  # the operator's hook did
+    "capability",  # the model that was due does not take what the request needs
+    "context",  # the prompt may be longer than the window of the model that was due
+    "sticky",  # the weak one was due, and leaving the strong one's prompt cache would cost more than it saves
     "no-strong-model",  # the strong one was due, and none is configured
     "no-weak-model",  # the weak one was due, and none is configured
     "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
@@ -119,6 +124,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What the decision rested on, for people: the score and the parts that pushed it.
 
     ``unfamiliarity`` above 1: the prompt is unlike everything in training. None where the artifact cannot tell.
+    ``needs``: what of the request the model that was due does not take, in words; None where it takes everything.
     """
 
     score: float | None = None
@@ -126,10 +132,15 @@ class Evidence(Struct, frozen=True, kw_only=True):
     unfamiliarity: float | None = None
     tuned_by: str = "server"
     contributions: dict[str, float] = {}
+    needs: str | None = None
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """Where a request goes and why. ``win_rate`` and ``threshold`` are None where no score was needed (pinned)."""
+    """Where a request goes and why. ``win_rate`` and ``threshold`` are None where no score was needed (pinned).
+
+    ``rule`` names the operator's rule that was applied, if one was. ``eligible``: the routes that may answer this
+    request; no other may, whatever fails.
+    """
 
     route: Route
     model: str
@@ -138,6 +149,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     threshold: float | None
     artifact: str
     evidence: Evidence
+    rule: str | None = None
+    eligible: tuple[Route, ...] = ("weak", "strong")
 
 
 class Usage(Struct, frozen=True, kw_only=True):
