@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.catalogue import Catalogue
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -35,7 +37,10 @@ from router.http.status import cache_stats, health, metrics, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
+from router.rules import Rules, load_hook
 from router.settings import Settings, load_settings
+from router.sticky import InMemory, Stickiness
+from router.terms import Ways
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
 
@@ -68,7 +73,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ledger=ledger,
         metrics=Metrics(),
         fallback=settings.fallback,
-        when_unfamiliar=settings.unfamiliar,
+        ways=_ways(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
     )
@@ -106,6 +111,17 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
+def _ways(settings: Settings) -> Ways:
+    clock = time.monotonic
+    return Ways(
+        when_unfamiliar=settings.unfamiliar,
+        catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
+        rules=Rules(settings.rules),
+        hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
+        stickiness=Stickiness(InMemory(clock), clock) if settings.sticky else None,
+    )
+
+
 def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
@@ -128,7 +144,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
-    warming = asyncio.create_task(_preload_prices(upstreams))
+    warming = asyncio.create_task(_preload_prices(upstreams, gateway.catalogue))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -169,7 +185,8 @@ def _configured(upstreams: Upstreams) -> list[Upstream]:
     return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
 
 
-async def _preload_prices(upstreams: list[Upstream]) -> None:
-    """Import the price list off the request path."""
+async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
+    """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(catalogue.preload, [(reference.provider, reference.model) for reference in references])

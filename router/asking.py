@@ -61,7 +61,7 @@ class Asker:
             return None
         route: Route = "weak" if decision.route == "strong" else "strong"
         upstream = self._upstreams.on(route)
-        if upstream is None:
+        if upstream is None or route not in decision.eligible:
             return None
         reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
         return msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
@@ -71,14 +71,14 @@ class Asker:
         if upstream is None:
             raise RuntimeError(f"a decision for the {route} route without an upstream")
         if not call.streams:
-            reply = await upstream.complete(call.body, native=call.native)
+            reply = await upstream.complete(call.body, endpoint=call.endpoint, native=call.native)
             settlement.served_by(reply.served)
             settlement.answered(reply.body)
             return WholeAnswer(reply.body)
         return await self._stream(call, upstream, settlement)
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
-        reply = await upstream.stream(call.body, native=call.native)
+        reply = await upstream.stream(call.body, endpoint=call.endpoint, native=call.native)
         payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from router.types import ChatRequest, Native, Principal, Tuning
+from router.types import ChatRequest, Endpoint, Native, Principal, Tuning
 from router.upstream.base import StreamReply
 
 
@@ -14,8 +14,8 @@ from router.upstream.base import StreamReply
 class Call:
     """One understood request: the typed view, the whole body, and how the caller wants it routed.
 
-    ``request`` and ``body`` have the form of OpenAI's chat completions; ``native`` is what came, where that was another
-    protocol.
+    ``request`` has the form of OpenAI's chat completions, ``body`` that of ``endpoint``; ``native`` is what came, where
+    that was another protocol. ``path`` is where it came to, ``headers`` are the caller's, found in lower case.
     """
 
     principal: Principal
@@ -24,6 +24,9 @@ class Call:
     tuning: Tuning
     cache_control: str | None = None
     native: Native | None = None
+    endpoint: Endpoint = "chat/completions"
+    path: str = "/v1/chat/completions"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def streams(self) -> bool:

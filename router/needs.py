@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from router.catalogue import Abilities, Ability
 from router.ledger.tokens import PER_ATTACHMENT, PER_MESSAGE, estimate_tokens
-from router.types import ChatRequest, Message
+from router.types import ChatRequest, Message, Shortfall
 
 PART_ABILITIES: Mapping[str, Ability] = {
     "image_url": "images",
@@ -34,21 +33,6 @@ SAMPLED_CHARS = 65_536
 """A longer text is not read whole to estimate its tokens: sixteen equal slices of it stand for the rest."""
 
 _SLICES, _SLICE_CHARS = 16, 4_096
-
-
-class Shortfall(Struct, frozen=True, kw_only=True):
-    """Why a model cannot answer a request.
-
-    ``reason``: ``capability`` or ``context``. ``field``: what of the request asks for it. ``what``: the need in a word
-    (``images``, ``30000 tokens``). ``takes``: what the model takes of it. ``certain``: False where the estimate of the
-    prompt's length leaves it open.
-    """
-
-    reason: Literal["capability", "context"]
-    field: str
-    what: str
-    takes: str
-    certain: bool = True
 
 
 class Span(NamedTuple):
@@ -89,8 +73,8 @@ class Needs:
 def shortfall(needs: Needs, abilities: Abilities) -> Shortfall | None:
     """What a model lacks for a request; None where it lacks nothing that is known.
 
-    A prompt counts as too long, certainly, where the least that it can have is above the window; and, uncertainly, where
-    the most that it can have, with the answer that is asked for, is.
+    A prompt is certainly too long where the least that it can have is above the window, and perhaps where the most
+    that it can have, with the answer that is asked for, is.
     """
     for ability, field in needs.abilities.items():
         if not abilities.takes(ability):
@@ -110,10 +94,10 @@ def _too_long(needs: Needs, window: int | None) -> Shortfall | None:
     prompt = needs.prompt
     if min(prompt.high, needs.bytes) + room <= window:
         return None
-    what = f"about {prompt.likely} tokens of prompt" + ("" if needs.output is None else f" and {needs.output} of answer")
-    return Shortfall(
-        reason="context", field="messages", what=what, takes=f"{window}", certain=prompt.low >= window
+    what = f"about {prompt.likely} tokens of prompt" + (
+        "" if needs.output is None else f" and {needs.output} of answer"
     )
+    return Shortfall(reason="context", field="messages", what=what, takes=f"{window}", certain=prompt.low >= window)
 
 
 def _abilities(request: ChatRequest, body: Mapping[str, Any]) -> dict[Ability, str]:

@@ -120,6 +120,38 @@ class Tuning(Struct, frozen=True, kw_only=True):
     source: str = "server"
 
 
+class Ruling(Struct, frozen=True, kw_only=True):
+    """What the operator's rules, or the hook, say of one request. By default nothing.
+
+    ``name``: the rules that were applied. ``route`` or ``model``: where it goes, whatever the caller asked for.
+    ``min_threshold``, ``max_threshold``: bounds of the caller's threshold. ``cache``: False keeps it away from the
+    cache. ``refuse``: a sentence for the caller, who gets nothing else.
+    """
+
+    name: str | None = None
+    route: Route | None = None
+    model: str | None = None
+    min_threshold: float = 0.0
+    max_threshold: float = 1.0
+    cache: bool = True
+    refuse: str | None = None
+    by: Literal["rule", "hook"] = "rule"
+
+
+class Shortfall(Struct, frozen=True, kw_only=True):
+    """What a model lacks to answer a request.
+
+    ``field``: what of the request asks for it. ``what``: the need in words (``images``, ``about 9000 tokens``).
+    ``takes``: what the model takes of it. ``certain``: False where the estimate of the prompt's length leaves it open.
+    """
+
+    reason: Literal["capability", "context"]
+    field: str
+    what: str
+    takes: str
+    certain: bool = True
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """What the decision rested on, for people: the score and the parts that pushed it.
 
@@ -272,7 +304,9 @@ __all__ = [
     "Reason",
     "Role",
     "Route",
+    "Ruling",
     "Served",
+    "Shortfall",
     "StreamOptions",
     "Tuning",
     "Usage",

@@ -58,11 +58,12 @@ def prompt_text(messages: Sequence[Message]) -> str:
 
 def _user_texts_from_the_end(messages: Sequence[Message]) -> Iterable[str]:
     for message in reversed(messages):
-        if message.role == "user" and (text := _text_of(message.content).strip()):
+        if message.role == "user" and (text := text_of(message.content).strip()):
             yield text
 
 
-def _text_of(content: str | list[dict[str, Any]] | None) -> str:
+def text_of(content: str | list[dict[str, Any]] | None) -> str:
+    """The text of a message: of several parts, those that are text, each on a line of its own."""
     if content is None or isinstance(content, str):
         return content or ""
     texts = (part.get("text") for part in content if part.get("type") in ("text", "input_text"))

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from router.artifacts.in_use import InUse
 from router.cache import SemanticCache
 from router.calls import Call, StreamedAnswer, WholeAnswer
+from router.dialects.chat_request import parse_chat_request
 from router.gateway import Gateway
-from router.http.chat_request import parse_chat_request
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
+from router.terms import Ways
 from router.types import ANONYMOUS, Principal, Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
@@ -64,7 +65,7 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
             ledger=ledger,
             metrics=Metrics(),
             fallback=True,
-            when_unfamiliar="strong",
+            ways=Ways(),
         )
         await weak.aclose()
 
@@ -190,5 +191,7 @@ async def test_a_decision_of_an_artifact_that_is_no_longer_in_use_is_no_drift_of
     await answered(gateway, call(QUESTION), "before")
     assert sample() == 1
     gateway.put_in_use(dataclasses.replace(before, artifact="another/2"))
-    gateway.metrics.decided(gateway.decider.decide(call(REWORDED), before, 0.5)[0])
+    gateway.metrics.decided(
+        gateway.decider.decide(call(REWORDED), before, gateway.decider.terms(call(REWORDED), before))[0]
+    )
     assert sample() == 0
