@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,10 +36,8 @@ from router.http.status import cache_stats, health, metrics, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
-from router.rules import Rules, load_hook
 from router.settings import Settings, load_settings
-from router.sticky import InMemory, Stickiness
-from router.terms import Ways
+from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
 
@@ -73,7 +70,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ledger=ledger,
         metrics=Metrics(),
         fallback=settings.fallback,
-        ways=_ways(settings),
+        ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
     )
@@ -108,17 +105,6 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             title="Underdog", version=__version__, path="/openapi", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
-    )
-
-
-def _ways(settings: Settings) -> Ways:
-    clock = time.monotonic
-    return Ways(
-        when_unfamiliar=settings.unfamiliar,
-        catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
-        rules=Rules(settings.rules),
-        hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
-        stickiness=Stickiness(InMemory(clock), clock) if settings.sticky else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,11 +12,12 @@ from router.catalogue import Catalogue
 from router.errors import RefusedByRule, SettingsError, UnknownModel
 from router.needs import Needs
 from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, pinned_route, under
-from router.rules import Facts, Hook, Rules
+from router.rules import Facts, Hook, Rules, load_hook
 from router.rules.hook import overridden
 from router.scoring.prompt import prompt_text
 from router.scoring.scorer import Score
-from router.sticky import Stickiness
+from router.settings import Settings
+from router.sticky import InMemory, Stickiness
 from router.types import Decision, Evidence, Route, Ruling, Shortfall, Tuning, WhenUnfamiliar
 
 
@@ -36,6 +38,22 @@ class Ways:
     rules: Rules = field(default_factory=Rules)
     hook: Hook | None = None
     stickiness: Stickiness | None = None
+
+
+def ways_of(settings: Settings) -> Ways:
+    """The ways of a server.
+
+    Raises:
+        SettingsError: a rule or the hook cannot be used.
+    """
+    clock = time.monotonic
+    return Ways(
+        when_unfamiliar=settings.unfamiliar,
+        catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
+        rules=Rules(settings.rules),
+        hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
+        stickiness=Stickiness(InMemory(clock), clock) if settings.sticky else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
