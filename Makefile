@@ -30,6 +30,8 @@ CREATED := $(VENV)/.created
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_DISTILL := $(VENV)/.installed-distill
+VENV_CLIENTS := .venv-clients
+INSTALLED_CLIENTS := $(VENV_CLIENTS)/.installed
 # Holds the path of the fetched LLM, as `underdog fetch` printed it.
 LLM := $(VENV)/.llm
 
@@ -69,6 +71,10 @@ soak: install-dev ## run the long proofs in full: load, fuzz, kill
 test-distill: distill-install ## run the tests of the distilling extra
 	@exec $(PY) -m pytest -m distill $(ARGS)
 
+.PHONY: test-clients
+test-clients: clients-install ## run LangChain's and LlamaIndex's clients against a live server
+	@exec $(PY) -m pytest -m clients $(ARGS)
+
 .PHONY: check
 check: install-dev ## lint, formatting, types, import contracts
 	$(PY) -m ruff check .
@@ -91,6 +97,9 @@ install-dev: $(INSTALLED_DEV) ## the same, plus training, tests and linters
 
 .PHONY: distill-install
 distill-install: $(INSTALLED_DISTILL) ## the same, plus torch and sentence-transformers (large)
+
+.PHONY: clients-install
+clients-install: $(INSTALLED_CLIENTS) ## make .venv-clients with the clients that the tests run
 
 $(CREATED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -116,6 +125,12 @@ $(INSTALLED_DISTILL): requirements/distill.txt $(INSTALLED_DEV)
 	@$(PIP) install --quiet $(TORCH)
 	@touch $@
 
+$(INSTALLED_CLIENTS): requirements/clients.txt | $(INSTALLED_DEV)
+	@echo "installing other houses' clients"
+	@$(PYTHON) -m venv $(VENV_CLIENTS)
+	@$(VENV_CLIENTS)/bin/python -m pip --no-input --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/clients.txt
+	@touch $@
+
 # --- keep ------------------------------------------------------------------------------------------------------------
 
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-emit-index-url --no-annotate --no-header \
@@ -127,6 +142,7 @@ lock: install-dev ## write requirements/*.txt again (LOCK_ARGS=--upgrade to move
 	$(COMPILE) --group build -c requirements/serve.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra train -c requirements/serve.txt -o requirements/train.txt
 	$(COMPILE) pyproject.toml --extra dev -c requirements/train.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) --group clients -o requirements/clients.txt
 	$(COMPILE) pyproject.toml --extra distill -c requirements/dev.txt --no-emit-package torch -o requirements/distill.txt
 
 .PHONY: docs
@@ -135,5 +151,5 @@ docs: install ## write docs/settings.md again from the settings
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output (keeps the ledger and the fetched LLM)
-	rm -rf $(VENV) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIENTS) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find router training tests -type d -name __pycache__ -prune -exec rm -rf {} +

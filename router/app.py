@@ -19,6 +19,7 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
+from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.catalogue import Catalogue
@@ -29,17 +30,19 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.errors import render_error
 from router.http.feedback import feedback
+from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.services import Services
-from router.http.status import cache_stats, health, metrics, stats
+from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
-from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.build import build_upstreams
+from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -69,21 +72,29 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallback=settings.fallback,
+        fallbacks=Fallbacks(
+            other_route=settings.fallback,
+            context=settings.context_fallbacks,
+            content_filter=settings.content_filter_fallbacks,
+        ),
         ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
+        max_concurrent=settings.max_concurrent_requests,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            messages,
+            count_tokens,
             route,
             feedback,
             list_models,
             get_model,
             health,
+            ready,
             stats,
             metrics,
             cache_stats,
@@ -126,7 +137,7 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _configured(gateway.upstreams)
+    upstreams = gateway.upstreams.configured
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
@@ -136,8 +147,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         yield
     finally:
         warming.cancel()
-        for upstream in upstreams:
-            await upstream.aclose()
+        await gateway.upstreams.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
@@ -167,12 +177,8 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-def _configured(upstreams: Upstreams) -> list[Upstream]:
-    return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
-
-
 async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
-    await asyncio.to_thread(catalogue.preload, [(reference.provider, reference.model) for reference in references])
+    await asyncio.to_thread(catalogue.preload, [model for upstream in upstreams for model in models_of(upstream)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
-from router.asking import Asker
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay
+from router.asking import Asker, Fallbacks
+from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
@@ -16,6 +17,7 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
 from router.types import Decision, Principal, Route
@@ -26,7 +28,7 @@ class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
     ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
-    also where it waited for an equal one meanwhile.
+    also where it waited for an equal one meanwhile. ``draining``: the server was told to stop.
     """
 
     def __init__(
@@ -37,19 +39,22 @@ class Gateway:
         cache: Cache,
         ledger: Ledger,
         metrics: Metrics,
-        fallback: bool,
+        fallbacks: Fallbacks,
         ways: Ways,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        max_concurrent: int = 1024,
     ) -> None:
+        self.room = Room(max_concurrent)
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
-        self._fallback = fallback
+        self._fallbacks = fallbacks
         self._ways = ways
+        self.draining = False
         self.connect(upstreams)
 
     def put_in_use(self, in_use: InUse) -> None:
@@ -60,8 +65,14 @@ class Gateway:
     def connect(self, upstreams: Upstreams) -> None:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
-        self.decider = Decider(upstreams=upstreams, ways=self._ways)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
+        self.decider = decider = Decider(upstreams=upstreams, ways=self._ways)
+        self._asker = Asker(
+            upstreams=upstreams,
+            metrics=self.metrics,
+            fallbacks=self._fallbacks,
+            window=lambda upstream: decider.abilities(upstream).context,
+            may_answer=decider.may_answer,
+        )
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -83,6 +94,7 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         terms = self.decider.terms(call, in_use)
@@ -108,7 +120,12 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        return self.decider.preview(call, self.in_use)
+        return self.decider.preview(self._read(call), self.in_use)
+
+    def _read(self, call: Call) -> Call:
+        """The same call, an alias in its model's place read as what it stands for."""
+        tuning = self.upstreams.read(call.tuning)
+        return call if tuning is call.tuning else dataclasses.replace(call, tuning=tuning)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -141,7 +158,7 @@ class Gateway:
             tenant=call.principal.tenant,
             policy=self.decider.cache_policy(in_use, terms),
             request=call.request,
-            body=body,
+            body=with_native(body, call.native),
             cache_control=call.cache_control if terms.ruling.cache else f"{call.cache_control or ''}, no-store",
             encoder=in_use.scorer.manifest.encoder.sha256,
         )
@@ -165,4 +182,4 @@ async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 def _as_good_as(cached: Route, due: Route) -> bool:
     """Whether an answer from one route may stand for a request that is due the other: never weak for strong."""
-    return cached == "strong" or due == "weak"
+    return cached in ("strong", due) or due == "weak"

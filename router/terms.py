@@ -152,9 +152,11 @@ def require_known(ruling: Ruling, models: Models) -> None:
         raise SettingsError(f"rules: '{ruling.name}': then.route: no {ruling.route} model is configured.")
     if ruling.model is not None:
         try:
-            pinned_route(Tuning(pinned_model=ruling.model), models)
+            known = pinned_route(models.read(Tuning(pinned_model=ruling.model)), models)
         except UnknownModel as error:
             raise SettingsError(f"rules: '{ruling.name}': then.model: {error.message}") from None
+        if known is None:
+            raise SettingsError(f"rules: '{ruling.name}': then.model: '{ruling.model}' stands for no one model.")
 
 
 def _under(

@@ -27,6 +27,8 @@ Reason = Literal[
     "no-weak-model",  # the weak one was due, and none is configured
     "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
     "weak-failed",  # the other way round
+    "context-fallback",  # the prompt was longer than the window of the model that was due
+    "content-filter-fallback",  # a content filter refused it at the model that was due
 ]
 
 DUE_REASONS: tuple[Reason, ...] = ("win-rate", "unfamiliar")
@@ -82,12 +84,15 @@ class Native(Struct, frozen=True, kw_only=True):
     """A request in the protocol in which it came, where that is not OpenAI's chat completions.
 
     An upstream that speaks ``dialect`` itself may send ``body`` as it is, but for the model and ``stream``. ``headers``
-    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case.
+    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case. ``needs``
+    are the features, such as ``web_search``, that an upstream which does not speak the protocol cannot have: the other
+    form of the request says nothing of them.
     """
 
     dialect: Literal["messages", "responses"]
     body: dict[str, Any]
     headers: dict[str, str] = {}
+    needs: tuple[str, ...] = ()
 
 
 class Principal(Struct, frozen=True):
@@ -186,21 +191,29 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted."""
+    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted.
+
+    Of the prompt, ``cached_tokens`` came from the provider's prompt cache and ``cache_written_tokens`` went into it.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """Who gave an answer: the provider by the price list's id, the model by the provider's, the deployment by name."""
+    """Who gave an answer: the provider by the price list's id, the model by the provider's, the deployment by name.
+
+    ``attempts``: which attempt it was that was answered, 1 being the first.
+    """
 
     provider: str | None
     model: str
     deployment: str
+    attempts: int = 1
 
 
 class Cost(Struct, frozen=True):

@@ -9,6 +9,7 @@ from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.judge import Answered, Judge
+from router.cache.native import with_native
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
@@ -38,5 +39,6 @@ __all__ = [
     "elapsed_s",
     "read_answer",
     "replay",
+    "with_native",
     "would_hit",
 ]

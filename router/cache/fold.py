@@ -95,6 +95,7 @@ def read_usage(usage: Any) -> Usage | None:
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
         cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        cache_written_tokens=_count(usage.get("prompt_tokens_details"), "cache_creation_tokens"),
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
 

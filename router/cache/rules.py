@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from router.cache.native import needs_of
 from router.errors import UNREADABLE_JSON
 from router.types import CachedAnswer, ChatRequest
 
@@ -89,7 +90,11 @@ LIVE_FIELDS = ("web_search_options", "search_parameters", "enable_search", "plug
 def _looks_outside(facts: RequestFacts) -> bool:
     # A tool that is no function is run by the provider: a search, a file store, an interpreter.
     hosted = any(tool.get("type", "function") != "function" for tool in facts.request.tools or ())
-    return hosted or any(facts.body.get(field) not in (None, False, []) for field in LIVE_FIELDS)
+    return (
+        hosted
+        or bool(needs_of(facts.body))
+        or any(facts.body.get(field) not in (None, False, []) for field in LIVE_FIELDS)
+    )
 
 
 def _wants_audio(facts: RequestFacts) -> bool:
@@ -164,7 +169,7 @@ def _is_empty(facts: AnswerFacts) -> bool:
 ANSWER_RULES: tuple[AnswerRule, ...] = (
     AnswerRule("error", lambda facts: facts.error),
     # The weak model stood in for a strong one that failed: next time the strong one may be back.
-    AnswerRule("fallback", lambda facts: facts.reason == "strong-failed"),
+    AnswerRule("fallback", lambda facts: facts.reason in {"strong-failed", "content-filter-fallback"}),
     AnswerRule("several-answers", lambda facts: facts.choices != 1),
     AnswerRule("tool-calls", lambda facts: bool(facts.message.tool_calls or facts.message.function_call)),
     AnswerRule("unfinished", lambda facts: facts.finish_reason != "stop"),

@@ -11,7 +11,8 @@ from litestar.types import ASGIApp
 from router.deciding import RoutePreview
 from router.dialects import CHAT
 from router.errors import InvalidRequest
-from router.http.exchange import ClientLeft, Exchange, call_of, read_asked
+from router.http.body import ClientLeft
+from router.http.exchange import Exchange, call_of, read_asked
 from router.http.services import Services
 
 

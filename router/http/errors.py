@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from router.dialects import CHAT
+from router.dialects import dialect_of
 from router.errors import (
     ApiError,
     BodyTooLarge,
@@ -63,5 +63,7 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Litestar's exception handler for everything that is not answered by an exchange."""
     name = request_id(request.scope)
     api_error = as_api_error(error, name)
-    body = CHAT.error(api_error, name)
-    return Response(body, status_code=api_error.status, headers=api_error.headers, media_type=JSON)
+    dialect = dialect_of(request.scope["path"], request.headers)
+    headers = dialect.headers(name) | api_error.headers
+    body = dialect.error(api_error, name)
+    return Response(body, status_code=api_error.status, headers=headers, media_type=JSON)

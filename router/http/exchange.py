@@ -18,8 +18,9 @@ from litestar.types import Receive, Scope, Send
 
 from router.calls import Call, StreamedAnswer, WholeAnswer
 from router.dialects import Asked, Dialect, EventStream
-from router.errors import ApiError, BodyTimeout, BodyTooLarge, InvalidRequest, ShuttingDown
+from router.errors import ApiError, ShuttingDown
 from router.gateway import Gateway
+from router.http.body import ClientLeft, read_request_body
 from router.http.errors import JSON, as_api_error
 from router.http.request_id import request_id
 from router.http.tuning import tuning_for
@@ -31,14 +32,8 @@ ABORT = "underdog_abort"
 """Where a connection scope's state holds the function that drops the connection, if the server gives one."""
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
-_DRAINED_FACTOR = 8
-"""An oversized body is read and dropped up to this many times the limit, so that the caller gets to read our error."""
 
 _UNFIT_FOR_HEADERS = re.compile(r"[\x00-\x1f\x7f]+")
-
-
-class ClientLeft(Exception):
-    """The caller closed the connection, or holds it open without reading."""
 
 
 class Exchange:
@@ -72,11 +67,12 @@ class Exchange:
         settlement = self._gateway.open(self._principal, scope["path"], request_id(scope))
         wire = _Wire(send)
         try:
-            asked = await read_asked(self._request, self._dialect, self._settings)
-            settlement.asked(asked.request)
-            call = call_of(self._request, asked, self._principal, self._dialect)
-            async with _caller_present(receive, wire):
-                await self._answer(call, asked, settlement, wire)
+            with self._gateway.room:
+                asked = await read_asked(self._request, self._dialect, self._settings)
+                settlement.asked(asked.request)
+                call = call_of(self._request, asked, self._principal, self._dialect)
+                async with _caller_present(receive, wire):
+                    await self._answer(call, asked, settlement, wire)
         except ClientLeft:
             settlement.cancelled()
         except asyncio.CancelledError:
@@ -137,17 +133,7 @@ async def read_asked(request: Request[Any, Any, Any], dialect: Dialect, settings
         ApiError: the body is too large or wrong; nothing has been asked of anybody.
         ClientLeft: the caller left before the body was complete.
     """
-    body = await read_body(
-        request,
-        limit=int(settings.max_body_mb * 1_000_000),
-        patience_s=settings.body_timeout_s,
-        remedy="Send less, or raise UNDERDOG_MAX_BODY_MB.",
-    )
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        raise InvalidRequest(
-            f"The body is encoded ('{encoding[:40]}'). Send it as plain JSON.", code="invalid_encoding"
-        )
+    body = await read_request_body(request, settings)
     return dialect.parse(body, headers=request.headers, max_messages=settings.max_messages)
 
 
@@ -170,46 +156,6 @@ def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal,
         path=request.scope["path"],
         headers=headers,
     )
-
-
-async def read_body(
-    request: Request[Any, Any, Any], *, limit: int, patience_s: float, remedy: str = "Send less."
-) -> bytes:
-    """The whole body, if it is small enough and keeps coming.
-
-    Args:
-        request: its body still unread.
-        limit: largest body, in bytes.
-        patience_s: seconds to wait for each piece.
-        remedy: a sentence for who sent too much.
-
-    Raises:
-        BodyTooLarge: it is larger than ``limit``.
-        BodyTimeout: no piece came in time.
-        ClientLeft: the caller left before the body was complete.
-    """
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        event = await _next_piece(request.receive, patience_s)
-        if event["type"] != "http.request":
-            raise ClientLeft
-        size += len(event["body"])
-        if size <= limit:
-            parts.append(event["body"])
-        if not event.get("more_body", False) or size > limit * _DRAINED_FACTOR:
-            break
-    if size > limit:
-        raise BodyTooLarge(f"The request body is larger than {limit / 1e6:g} MB. {remedy}")
-    return b"".join(parts)
-
-
-async def _next_piece(receive: Receive, patience_s: float) -> Any:
-    try:
-        async with asyncio.timeout(patience_s):
-            return await receive()
-    except TimeoutError:
-        raise BodyTimeout(f"No more of the request body came within {patience_s:g} seconds.") from None
 
 
 @asynccontextmanager

@@ -55,18 +55,22 @@ class Rates:
     prompt: Ladder
     completion: Ladder
     cached: Ladder | None
+    cache_written: Ladder | None
     reasoning: Ladder | None
     per_request: Decimal
 
     def amount(self, usage: Usage) -> Decimal:
         """US dollars for one answer. Cached and reasoning tokens are parts of the prompt and completion tokens."""
         length = usage.prompt_tokens
-        cached = min(usage.cached_tokens, usage.prompt_tokens) if self.cached else 0
+        cached = min(usage.cached_tokens, length) if self.cached else 0
+        written = min(usage.cache_written_tokens, length - cached) if self.cache_written else 0
         reasoning = min(usage.reasoning_tokens, usage.completion_tokens) if self.reasoning else 0
-        total = _rate(self.prompt, length) * (usage.prompt_tokens - cached)
+        total = _rate(self.prompt, length) * (length - cached - written)
         total += _rate(self.completion, length) * (usage.completion_tokens - reasoning)
         if self.cached:
             total += _rate(self.cached, length) * cached
+        if self.cache_written:
+            total += _rate(self.cache_written, length) * written
         if self.reasoning:
             total += _rate(self.reasoning, length) * reasoning
         return total + self.per_request
@@ -174,6 +178,7 @@ def _rates(listed: ModelPrice) -> Rates | None:
         prompt=prompt,
         completion=completion,
         cached=_ladder(listed.cache_read_mtok),
+        cache_written=_ladder(listed.cache_write_mtok),
         reasoning=_ladder(listed.output_reasoning_mtok),
         per_request=per_request.scaleb(_PER_THOUSAND) if isinstance(per_request, Decimal) else _FREE,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from router.artifacts.in_use import InUse
+from router.asking import Fallbacks
 from router.cache import SemanticCache
 from router.calls import Call
 from router.catalogue import ABILITIES, Ability, Catalogue
@@ -105,7 +106,7 @@ async def test_no_model_is_ever_sent_what_it_does_not_take(tmp_path: Path) -> No
                 cache=SemanticCache(),
                 ledger=ledger,
                 metrics=Metrics(),
-                fallback=True,
+                fallbacks=Fallbacks(),
                 ways=Ways(catalogue=Catalogue(tuple(entries.values())), rules=Rules(rules)),
             )
             for turn in range(REQUESTS):

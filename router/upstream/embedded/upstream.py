@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.errors import EmbeddedModelError, UpstreamUnreachable
+from router.errors import NOT_READY, EmbeddedModelError, UpstreamUnreachable
 from router.types import Endpoint, Native
 from router.upstream.base import State, StreamReply, WholeReply
 from router.upstream.embedded.fetch import fetch_weights
 from router.upstream.embedded.process import LlamaProcess
-from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.providers import LOCAL
 
 MODEL = "smollm2-135m-instruct"
@@ -130,7 +131,7 @@ class EmbeddedUpstream:
                 await self._settled.wait()
         if self._endpoint is None:
             message = f"The {self.name} upstream, the embedded LLM, is not ready. {self._detail}"
-            raise UpstreamUnreachable(message, upstream=self.name)
+            raise UpstreamUnreachable(message, upstream=self.name, code=NOT_READY)
         return self._endpoint
 
     async def _supervise(self) -> None:
