@@ -28,11 +28,14 @@ from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
+from router.http.completions import completions
+from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
 from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
+from router.http.responses import responses, stored_response
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
@@ -42,6 +45,7 @@ from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import build_upstreams
+from router.upstream.embeddings import embeddings_upstream
 from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
@@ -80,6 +84,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
+        embeddings=embeddings_upstream(settings, environ),
+        embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
@@ -87,6 +93,10 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            completions,
+            embeddings,
+            responses,
+            stored_response,
             messages,
             count_tokens,
             route,
@@ -138,6 +148,8 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
     upstreams = gateway.upstreams.configured
+    if gateway.embeddings is not None:
+        upstreams.append(gateway.embeddings)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()

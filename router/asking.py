@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
-from router.errors import UpstreamBroken, UpstreamError
+from router.endpoints import Endpoints
+from router.errors import InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
 from router.settlement import Settlement
 from router.types import Decision, Reason, Route
@@ -70,6 +71,7 @@ class Asker:
         self._fallbacks = fallbacks
         self._window = window
         self._may_answer = may_answer
+        self._endpoints = Endpoints()
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
         """Ask the route that was decided for, or others where that fails.
@@ -98,7 +100,7 @@ class Asker:
             settlement.decided(other)
             try:
                 answer = await self._ask(call, other, settlement)
-            except UpstreamError:
+            except (UpstreamError, InvalidRequest):
                 continue
             self._metrics.fell_back(other)
             return self._given(answer, settlement)
@@ -155,7 +157,7 @@ class Asker:
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)
-            reply = await upstream.complete(call.body, endpoint=call.endpoint, native=call.native)
+            reply = await self._endpoints.complete(upstream, call)
         except UpstreamError as error:
             settlement.attempted(error.attempts)
             raise
@@ -171,7 +173,7 @@ class Asker:
         return answer
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
-        reply = await upstream.stream(call.body, endpoint=call.endpoint, native=call.native)
+        reply = await self._endpoints.stream(upstream, call)
         payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, with_native
+from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
+from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
@@ -21,6 +22,7 @@ from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
 from router.types import Decision, Principal, Route
+from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
 
@@ -44,8 +46,12 @@ class Gateway:
         single_flight: bool = True,
         keep_pairs: bool = False,
         max_concurrent: int = 1024,
+        embeddings: Upstream | None = None,
+        embeddings_model: str | None = None,
     ) -> None:
         self.room = Room(max_concurrent)
+        self.embeddings = embeddings
+        self._embeddings_model = embeddings_model
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
@@ -73,6 +79,7 @@ class Gateway:
             window=lambda upstream: decider.abilities(upstream).context,
             may_answer=decider.may_answer,
         )
+        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -94,6 +101,8 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        if call.endpoint == "embeddings":
+            return await self._embeddings.answer(call, settlement)
         call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
@@ -154,6 +163,8 @@ class Gateway:
     def _ticket(self, call: Call, in_use: InUse, terms: Terms) -> Ticket:
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
+        if call.endpoint != "chat/completions":
+            return standing_aside("endpoint", call.cache_control, cache_only=call.tuning.cache_only)
         ticket = self.cache.ticket(
             tenant=call.principal.tenant,
             policy=self.decider.cache_policy(in_use, terms),

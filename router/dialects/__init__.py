@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from router.dialects.base import Asked, Dialect, EventStream, untellable
 from router.dialects.chat import CHAT
+from router.dialects.completions import COMPLETIONS
+from router.dialects.embeddings import EMBEDDINGS
 from router.dialects.messages import MESSAGES
+from router.dialects.responses import RESPONSES
 
 _BY_PATH: dict[str, Dialect] = {"/v1/messages": MESSAGES}
 
@@ -16,4 +19,15 @@ def dialect_of(path: str, headers: Mapping[str, str]) -> Dialect:
     return next((dialect for top, dialect in _BY_PATH.items() if f"{path}/".startswith(f"{top}/")), CHAT)
 
 
-__all__ = ["CHAT", "MESSAGES", "Asked", "Dialect", "EventStream", "dialect_of", "untellable"]
+__all__ = [
+    "CHAT",
+    "COMPLETIONS",
+    "EMBEDDINGS",
+    "MESSAGES",
+    "RESPONSES",
+    "Asked",
+    "Dialect",
+    "EventStream",
+    "dialect_of",
+    "untellable",
+]

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError
-from router.types import Endpoint, Native
+from router.types import Endpoint, Native, Served
 from router.upstream.base import WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
 from router.upstream.http_upstream import (
@@ -29,6 +29,7 @@ from router.upstream.http_upstream import (
 )
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
+from router.upstream.translated import fit_translated
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
@@ -130,16 +131,17 @@ class OpenAICompatibleUpstream(HttpUpstream):
     async def complete(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> WholeReply:
-        """See `router.upstream.base.Upstream.complete`; another protocol's form of the request is not looked at."""
-        await self._learn_model()
+        """See `router.upstream.base.Upstream.complete`; of another protocol's form only that there is one."""
+        served = await self._served_at(endpoint, body)
+        body = fit_translated(body, native, self.provider)
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
-        payload = msgspec.json.encode(plain | {"model": self.model})
+        payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
         async with self._patience(self._timeouts.total_s), self._exchange("POST", url, payload) as response:
             await self._require_ok(response)
             answer = await self._read(response, self._max_answer_bytes)
         self._check(answer, endpoint)
-        return WholeReply(body=answer, served=self.served, headers=_reply_headers(response))
+        return WholeReply(body=answer, served=served, headers=_reply_headers(response))
 
     async def stream(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
@@ -147,6 +149,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
         now = asyncio.get_running_loop().time()
+        body = fit_translated(body, native, self.provider)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
@@ -167,6 +170,13 @@ class OpenAICompatibleUpstream(HttpUpstream):
             max_event_bytes=self._max_event_bytes,
             key=self._key,
         )
+
+    async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
+        """Who answers: our own model, but for embeddings the one that is asked for."""
+        if endpoint == "embeddings" and isinstance(body.get("model"), str):
+            return msgspec.structs.replace(self.served, model=body["model"])
+        await self._learn_model()
+        return self.served
 
     async def _require_events(self, response: httpx.Response) -> None:
         kind = content_type(response)

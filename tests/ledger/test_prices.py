@@ -60,6 +60,12 @@ def test_an_unknown_price_is_none_and_never_zero(provider: str | None, model: st
 
 
 def test_a_model_listed_without_token_prices_is_unknown() -> None:
+    assert price("openai", "whisper-1", USAGE) is None
+
+
+def test_embeddings_have_a_price_for_what_is_read_alone() -> None:
+    # $0.02 per million tokens, the published price.
+    assert price("openai", "text-embedding-3-small", Usage(prompt_tokens=1000)) == Decimal("0.00002")
     assert price("openai", "text-embedding-3-small", USAGE) is None, "it has no price for completion tokens"
 
 
@@ -88,7 +94,7 @@ def test_every_listed_model_costs_what_the_price_list_itself_computes(seed: int)
         if rates is None:
             continue
         prompt = chance.choice([0, 1, 999, 127_999, 128_001, 200_000, 200_001, 300_000])
-        completion = chance.choice([0, 1, 777, 9999])
+        completion = chance.choice([0, 1, 777, 9999]) if rates.completion else 0
         cached, reasoning = chance.randint(0, prompt), chance.randint(0, completion)
         written = chance.randint(0, prompt - cached)
         usage = Usage(

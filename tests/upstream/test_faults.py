@@ -20,8 +20,8 @@ from router.upstream.faults import fault_of
 from router.upstream.refusals import error_in_answer, error_object
 
 CONTEXT: list[tuple[str, int, str]] = [
-    ("OpenAI", 400, ('{"error":{"message":"This model\'s maximum context length is 8192 tokens. However, your messages'
-     ' resulted in 8545 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}')),
+    ("OpenAI", 400, ('{"error":{"message":"This model\'s maximum context length is 8192 tokens. However, your'
+     ' messages resulted in 8545 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}')),
     ("OpenAI, code alone", 400, '{"error":{"message":"Too much.","code":"context_length_exceeded"}}'),
     ("OpenAI, newer", 400, '{"error":{"message":"Input tokens exceed the configured limit of 272000 tokens."}}'),
     ("Anthropic", 400, ('{"type":"error","error":{"type":"invalid_request_error",'
@@ -30,8 +30,8 @@ CONTEXT: list[tuple[str, int, str]] = [
      ' `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}')),
     ("vLLM", 400, ('{"error":{"message":"This model\'s maximum context length is 4096 tokens. However, you requested'
      ' 5000 tokens in the messages","type":"BadRequestError","param":null,"code":400}}')),
-    ("vLLM, newer", 400, ('{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model length'
-     ' of 4096.","type":"BadRequestError","code":400}}')),
+    ("vLLM, newer", 400, ('{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model'
+     ' length of 4096.","type":"BadRequestError","code":400}}')),
     ("llama.cpp", 400, ('{"error":{"code":400,"message":"the request exceeds the available context size, try increasing'
      ' it","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}')),
     ("llama.cpp, older", 500, '{"error":{"code":500,"message":"the request exceeds the available context size"}}'),
@@ -46,8 +46,8 @@ CONTEXT: list[tuple[str, int, str]] = [
 ]  # fmt: skip
 
 FILTERED: list[tuple[str, int, str]] = [
-    ("Azure", 400, ('{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI\'s content'
-     ' management policy.","code":"content_filter","status":400,'
+    ("Azure", 400, ('{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI\'s'
+     ' content management policy.","code":"content_filter","status":400,'
      '"innererror":{"code":"ResponsibleAIPolicyViolation"}}}')),
     ("OpenAI", 400, ('{"error":{"message":"Your request was rejected as a result of our safety system.",'
      '"type":"invalid_request_error","code":"content_policy_violation"}}')),
@@ -63,6 +63,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("a wrong field", 400, '{"error":{"message":"Unsupported parameter: temperature","code":"unsupported_parameter"}}'),
     ("no such model", 404, '{"error":{"message":"The model does not exist","code":"model_not_found"}}'),
     ("too short", 400, '{"error":{"message":"max_tokens must be at least 1"}}'),
+    ("not implemented", 501, '{"error":{"message":"no completions here"}}'),
     ("unprocessable", 422, '{"detail":[{"loc":["body"],"msg":"field required"}]}'),
 ]
 
@@ -92,7 +93,7 @@ def test_a_providers_refusal_is_known_by_its_words(status: int, body: str, kind:
 @pytest.mark.parametrize(
     ("status", "kind", "passed_on"),
     [(429, "rate-limited", 429), (500, "server-error", 502), (502, "server-error", 502), (503, "overloaded", 503),
-     (504, "server-error", 504), (529, "overloaded", 503), (501, "server-error", 502), (599, "server-error", 502),
+     (504, "server-error", 504), (529, "overloaded", 503), (599, "server-error", 502),
      (402, "out-of-quota", 402), (408, "server-error", 408), (425, "server-error", 425)],
 )  # fmt: skip
 def test_a_status_says_who_may_be_asked_next_and_is_never_passed_on_as_our_own_fault(

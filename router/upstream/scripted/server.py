@@ -11,7 +11,8 @@ from typing import Any, Self
 import msgspec
 
 from router.errors import UNREADABLE_JSON
-from router.upstream.scripted import answers, messages
+from router.upstream.scripted import answers, messages, prompts
+from router.upstream.scripted.embeddings import embeddings
 from router.upstream.scripted.script import Turn
 
 _CHATS = ("/chat/completions", "/messages")
@@ -49,6 +50,8 @@ class ScriptedServer:
         turns: what to do with the first, second, ... chat request; the last turn repeats.
         api_key: key that it insists on, in any of the headers that carry one; None takes any.
         lists_models: whether there is a ``GET /v1/models``.
+        completes: whether there is a ``POST /v1/completions``.
+        embeds: whether there is a ``POST /v1/embeddings``.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
 
@@ -65,6 +68,8 @@ class ScriptedServer:
         turns: Sequence[Turn] = (Turn(),),
         api_key: str | None = None,
         lists_models: bool = True,
+        completes: bool = True,
+        embeds: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -72,6 +77,8 @@ class ScriptedServer:
         self.turns = list(turns)
         self.api_key = api_key
         self.lists_models = lists_models
+        self.completes = completes
+        self.embeds = embeds
         self.requests: list[Received] = []
         self.connections_made = 0
         self.clients_gone = 0
@@ -147,9 +154,18 @@ class ScriptedServer:
         self.requests.append(request)
         self._asked.set()
 
+    def speech(self, request: Received) -> ModuleType | None:
+        """What makes the answers to a request that gets a turn; None for any other."""
+        if request.resource.endswith("/messages"):
+            return messages
+        if request.resource.endswith("/chat/completions"):
+            return answers
+        return prompts if self.completes and request.resource.endswith("/completions") else None
+
     def turn_for(self, request: Received) -> Turn:
         """The turn for a recorded chat request: others may have come in since."""
-        place = next(place for place, chat in enumerate(self.chats) if chat is request)
+        played = [other for other in self.requests if self.speech(other) is not None]
+        place = next(place for place, other in enumerate(played) if other is request)
         return self.turns[min(place, len(self.turns) - 1)]
 
 
@@ -203,13 +219,16 @@ class _Connection(asyncio.Protocol):
 
     async def _answer(self, request: Received) -> None:
         expected = self._server.api_key
-        speaks: ModuleType = messages if request.resource.endswith("/messages") else answers
+        speech = self._server.speech(request)
+        speaks = speech or answers
         if expected is not None and expected not in request.keys:
             self._send(401, speaks.error("Incorrect API key provided.", code="invalid_api_key", status=401))
         elif self._server.lists_models and request.method == "GET" and request.resource.endswith("/models"):
             self._send(200, answers.model_list(self._server.model))
-        elif request.method == "POST" and request.resource.endswith(_CHATS):
-            await self._chat(speaks, self._server.turn_for(request), request.body)
+        elif request.method == "POST" and speech is not None:
+            await self._chat(speech, self._server.turn_for(request), request.body)
+        elif self._server.embeds and request.method == "POST" and request.resource.endswith("/embeddings"):
+            self._send(200, embeddings(request.body))
         else:
             missing = f"No such path: {request.method} {request.path}"
             self._send(404, speaks.error(missing, code="unknown_url", status=404))
@@ -271,7 +290,7 @@ class _Connection(asyncio.Protocol):
     def _events(self, speaks: ModuleType, turn: Turn, body: dict[str, Any]) -> list[bytes]:
         good = [speaks.event(chunk) for chunk in speaks.chunks(turn, body, self._server.model)]
         # One piece of the answer is told before it breaks; Anthropic's protocol has more to say before that.
-        begun = good[:2] if speaks is answers else good[:4]
+        begun = good[:4] if speaks is messages else good[:2]
         match turn.fault:
             case "error-object":
                 return [speaks.event(speaks.error(turn.error_message))]
