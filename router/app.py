@@ -22,6 +22,7 @@ from router.artifacts.pointer import Pointer, Stamp
 from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.catalogue import Catalogue
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -41,9 +42,11 @@ from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
+from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
+from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -78,7 +81,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             context=settings.context_fallbacks,
             content_filter=settings.content_filter_fallbacks,
         ),
-        when_unfamiliar=settings.unfamiliar,
+        ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
@@ -153,7 +156,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
-    warming = asyncio.create_task(_preload_prices(upstreams))
+    warming = asyncio.create_task(_preload_prices(upstreams, gateway.catalogue))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -189,7 +192,8 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-async def _preload_prices(upstreams: list[Upstream]) -> None:
-    """Import the price list off the request path."""
+async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
+    """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(catalogue.preload, [model for upstream in upstreams for model in models_of(upstream)])
