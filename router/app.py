@@ -26,10 +26,14 @@ from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
+from router.http.completions import completions
+from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
+from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
+from router.http.responses import responses, stored_response
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
@@ -38,6 +42,7 @@ from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.embeddings import embeddings_upstream
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -71,12 +76,20 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
+        embeddings=embeddings_upstream(settings, environ),
+        embeddings_model=settings.embeddings_model,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
         state=State({"gateway": gateway}),
         route_handlers=[
             chat_completions,
+            completions,
+            embeddings,
+            responses,
+            stored_response,
+            messages,
+            count_tokens,
             route,
             feedback,
             list_models,
@@ -125,6 +138,8 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
     upstreams = _configured(gateway.upstreams)
+    if gateway.embeddings is not None:
+        upstreams.append(gateway.embeddings)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()

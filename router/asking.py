@@ -9,6 +9,7 @@ import msgspec
 
 from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.endpoints import Endpoints
 from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused
 from router.metrics import Metrics
 from router.settlement import Settlement
@@ -32,6 +33,7 @@ class Asker:
         self._upstreams = upstreams
         self._metrics = metrics
         self._fallback = fallback
+        self._endpoints = Endpoints()
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
         """Ask the route that was decided for, or the other one where that fails.
@@ -71,14 +73,14 @@ class Asker:
         if upstream is None:
             raise RuntimeError(f"a decision for the {route} route without an upstream")
         if not call.streams:
-            reply = await upstream.complete(call.body, native=call.native)
+            reply = await self._endpoints.complete(upstream, call)
             settlement.served_by(reply.served)
             settlement.answered(reply.body)
             return WholeAnswer(reply.body)
         return await self._stream(call, upstream, settlement)
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
-        reply = await upstream.stream(call.body, native=call.native)
+        reply = await self._endpoints.stream(upstream, call)
         payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.

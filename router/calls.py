@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from router.types import ChatRequest, Native, Principal, Tuning
+from router.types import ChatRequest, Endpoint, Native, Principal, Tuning
 from router.upstream.base import StreamReply
 
 
@@ -14,8 +14,8 @@ from router.upstream.base import StreamReply
 class Call:
     """One understood request: the typed view, the whole body, and how the caller wants it routed.
 
-    ``request`` and ``body`` have the form of OpenAI's chat completions; ``native`` is what came, where that was another
-    protocol.
+    ``request`` has the form of OpenAI's chat completions, ``body`` that of ``endpoint``; ``native`` is what came, where
+    that was another protocol.
     """
 
     principal: Principal
@@ -24,6 +24,7 @@ class Call:
     tuning: Tuning
     cache_control: str | None = None
     native: Native | None = None
+    endpoint: Endpoint = "chat/completions"
 
     @property
     def streams(self) -> bool:

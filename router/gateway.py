@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
 from router.asking import Asker
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay
+from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
+from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
@@ -17,6 +18,7 @@ from router.metrics import Metrics
 from router.policy import AUTO, Models
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
+from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
 
@@ -39,7 +41,11 @@ class Gateway:
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        embeddings: Upstream | None = None,
+        embeddings_model: str | None = None,
     ) -> None:
+        self.embeddings = embeddings
+        self._embeddings_model = embeddings_model
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight)
         self.ledger = ledger
@@ -59,6 +65,7 @@ class Gateway:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
+        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
         self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
@@ -81,6 +88,8 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        if call.endpoint == "embeddings":
+            return await self._embeddings.answer(call, settlement)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         threshold = in_use.dial.threshold(call.tuning)
@@ -128,11 +137,13 @@ class Gateway:
     def _ticket(self, call: Call, in_use: InUse, threshold: float) -> Ticket:
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
+        if call.endpoint != "chat/completions":
+            return standing_aside("endpoint", call.cache_control, cache_only=call.tuning.cache_only)
         ticket = self.cache.ticket(
             tenant=call.principal.tenant,
             policy=self.decider.cache_policy(call, in_use, threshold),
             request=call.request,
-            body=body,
+            body=with_native(body, call.native),
             cache_control=call.cache_control,
             encoder=in_use.scorer.manifest.encoder.sha256,
         )

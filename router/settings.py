@@ -54,6 +54,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     strong_model: Annotated[str | None, Meta(description="Model id to ask the strong upstream for.")] = None
     strong_api_key: Annotated[Secret | None, Meta(description="Key for the strong upstream.")] = None
+    embeddings_url: Annotated[
+        str | None,
+        Meta(description="Base URL of what has embeddings, with its /v1; none asks the strong or the weak upstream."),
+    ] = None
+    embeddings_model: Annotated[
+        str | None, Meta(description="Embeddings model to ask for where a request names none, or `auto`.")
+    ] = None
+    embeddings_api_key: Annotated[Secret | None, Meta(description="Key for `embeddings_url`.")] = None
     deployments: Annotated[
         tuple[Deployment, ...],
         Meta(description="Endpoints behind the routes, instead of `weak_*` and `strong_*`; see docs/upstreams.md."),

@@ -84,6 +84,7 @@ class Settlement:
         self._finish_reason: str | None = None
         self._error: ApiError | None = None
         self._cancelled = False
+        self._embeds: str | None = None
         self._keep: Callable[[CachedAnswer], bool] | None = None
         self._closed = False
         self._written: asyncio.Future[None] | None = None
@@ -107,6 +108,11 @@ class Settlement:
         self._decision = decision
         if took_us is not None:
             self._decision_us = took_us
+
+    def embeds(self, model: str) -> None:
+        """An embeddings model is asked: there is no route, and no stronger model to compare its cost with."""
+        self._embeds = model
+        self._baseline = None
 
     def ticketed(self, ticket: Ticket) -> None:
         """The cache has said what it may do with the request."""
@@ -179,7 +185,9 @@ class Settlement:
             headers |= _decision_headers(self._decision, hit=self._hit)
         if (promise := self._kept_promise()) is not None:
             headers["x-router-promise"] = promise
-        if self._request is not None:
+        if self._embeds is not None:
+            headers |= {"x-router-model": self._embeds, "x-router-reason": "embeddings", "x-router-cache": "bypass"}
+        elif self._request is not None:
             headers["x-router-artifact"] = self._artifact
             headers["x-router-cache"] = self._cache_outcome()
             headers["x-router-cache-similarity"] = f"{self._similarity():.4f}"
@@ -308,11 +316,11 @@ class Settlement:
             endpoint=self._endpoint,
             requested_model=self._request.model[:MAX_NAME_CHARS] if self._request else None,
             route=answer.route if answer else (decision.route if decision else None),
-            model=answer.model if answer else (decision.model if decision else None),
-            reason=decision.reason if decision else (answer.reason if answer else None),
+            model=answer.model if answer else (decision.model if decision else self._embeds),
+            reason=decision.reason if decision else (answer.reason if answer else self._embeds and "embeddings"),
             win_rate=decision.win_rate if decision else (answer.win_rate if answer else None),
             threshold=decision.threshold if decision else (answer.threshold if answer else None),
-            artifact=self._artifact if self._request else None,
+            artifact=self._artifact if self._request and self._embeds is None else None,
             cache=self._cache_outcome() if self._request else None,
             cache_similarity=hit.similarity if hit else None,
             stream=bool(self._request and self._request.stream),

@@ -77,12 +77,15 @@ class Native(Struct, frozen=True, kw_only=True):
     """A request in the protocol in which it came, where that is not OpenAI's chat completions.
 
     An upstream that speaks ``dialect`` itself may send ``body`` as it is, but for the model and ``stream``. ``headers``
-    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case.
+    are those of the caller's that belong to the protocol, such as ``anthropic-beta``; names in lower case. ``needs``
+    are the features, such as ``web_search``, that an upstream which does not speak the protocol cannot have: the other
+    form of the request says nothing of them.
     """
 
     dialect: Literal["messages", "responses"]
     body: dict[str, Any]
     headers: dict[str, str] = {}
+    needs: tuple[str, ...] = ()
 
 
 class Principal(Struct, frozen=True):
@@ -141,11 +144,15 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted."""
+    """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted.
+
+    Of the prompt, ``cached_tokens`` came from the provider's prompt cache and ``cache_written_tokens`` went into it.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
 

@@ -3,12 +3,13 @@
 from router.cache.administration import Administration
 from router.cache.cache import SemanticCache
 from router.cache.clock import elapsed_s
-from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket
+from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket, standing_aside
 from router.cache.disk.file import CacheFile, FileStatus, NoFile
 from router.cache.flights import Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.judge import Answered, Judge
+from router.cache.native import with_native
 from router.cache.replay import replay
 from router.cache.would_hit import would_hit
 
@@ -38,5 +39,7 @@ __all__ = [
     "elapsed_s",
     "read_answer",
     "replay",
+    "standing_aside",
+    "with_native",
     "would_hit",
 ]

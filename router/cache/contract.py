@@ -55,6 +55,18 @@ class Ticket(msgspec.Struct):
         return "miss" if self.may_read else "bypass"
 
 
+def standing_aside(bypass: str, cache_control: str | None, *, cache_only: bool = False) -> Ticket:
+    """The ticket of a request that the cache leaves alone.
+
+    Args:
+        bypass: names the reason.
+        cache_control: the request's ``cache-control`` header.
+        cache_only: whether the caller takes a cached answer or none in any case.
+    """
+    only_if_cached = cache_only or parse_cache_control(cache_control).only_if_cached
+    return Ticket(None, may_read=False, may_write=False, bypass=bypass, only_if_cached=only_if_cached)
+
+
 class Hit(msgspec.Struct, frozen=True):
     """A kept answer that stands for this request. ``similarity``: 1.0 if exact, else the cosine of the questions.
 
@@ -181,8 +193,7 @@ class NullCache:
         encoder: str = "",
     ) -> Ticket:
         """A ticket that stands aside."""
-        control = parse_cache_control(cache_control)
-        return Ticket(None, may_read=False, may_write=False, bypass="cache-off", only_if_cached=control.only_if_cached)
+        return standing_aside("cache-off", cache_control)
 
     def lookup(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """Nothing."""

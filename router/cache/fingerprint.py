@@ -91,20 +91,20 @@ def fingerprint(*, tenant: str, policy: str, request: ChatRequest, body: Mapping
     """
     rest = {name: value for name, value in body.items() if name != "messages" and name not in DELIVERY_FIELDS}
     messages: list[dict[str, Any]] = body["messages"]
-    wordings = [_wording(message) for message in messages]
+    wordings = [wording(message) for message in messages]
     shells = [
-        message if wording is None else {**message, "content": None}
-        for message, wording in zip(messages, wordings, strict=True)
+        message if text is None else {**message, "content": None}
+        for message, text in zip(messages, wordings, strict=True)
     ]
-    worded = [wording is not None for wording in wordings]
+    worded = [text is not None for text in wordings]
     shared = hashlib.blake2b(digest_size=32)
     for part in (KEY_VERSION, *map(_canonical, ([tenant, policy], rest, shells, worded))):
         _feed(shared, part)
     exact = shared.copy()
     # As they came: a text and a list that holds it alone are one wording, and two requests.
-    _feed(exact, _canonical([message["content"] for message in messages if _wording(message) is not None]))
+    _feed(exact, _canonical([message["content"] for message in messages if wording(message) is not None]))
     _feed(shared, b"partition")
-    turns = tuple(wording for wording in wordings if wording is not None)
+    turns = tuple(text for text in wordings if text is not None)
     may_be_reworded = worded[-1] and request.messages[-1].role == "user"
     return Fingerprint(exact.digest(), shared.digest(), turns if may_be_reworded else None)
 
@@ -114,7 +114,7 @@ def question_of(request: ChatRequest) -> str:
     return prompt_text(request.messages)
 
 
-def _wording(message: Mapping[str, Any]) -> str | None:
+def wording(message: Mapping[str, Any]) -> str | None:
     """The text of a message that may be worded otherwise; None where all of it belongs in the partition."""
     text = _plain_text(message.get("content")) if message.get("role") in REWORDABLE_ROLES else None
     return text if text is not None and len(text) <= MAX_TURN_CHARS and text.strip() else None

@@ -31,7 +31,14 @@ class _Delta(msgspec.Struct):
 class _Choice(msgspec.Struct):
     index: int = 0
     delta: _Delta | None = None
+    text: Any = None
     finish_reason: str | None = None
+
+    @property
+    def piece(self) -> str | None:
+        """Text that it adds: in a chat's delta, or a completion's own."""
+        content = self.delta.content if self.delta is not None else self.text
+        return content if isinstance(content, str) else None
 
 
 class _Chunk(msgspec.Struct):
@@ -46,6 +53,7 @@ class _WholeMessage(msgspec.Struct):
 
 class _WholeChoice(msgspec.Struct):
     message: _WholeMessage | None = None
+    text: Any = None
     finish_reason: str | None = None
 
 
@@ -70,13 +78,13 @@ class AnswerFacts(NamedTuple):
 
 
 def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
-    """The facts of a whole ``chat.completion`` body; what is missing reads as absent. Never raises."""
+    """The facts of a whole answer to a chat, or of another endpoint; what is missing reads as absent. Never raises."""
     try:
         whole = _decode_whole(body)
     except UNREADABLE_JSON:
         return AnswerFacts(None, None, None, "")
     choices = whole.choices or []
-    texts = [choice.message.content for choice in choices if choice.message is not None]
+    texts = [choice.text if choice.message is None else choice.message.content for choice in choices]
     return AnswerFacts(
         finish_reason=choices[0].finish_reason if choices else None,
         usage=read_usage(whole.usage),
@@ -95,6 +103,7 @@ def read_usage(usage: Any) -> Usage | None:
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
         cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        cache_written_tokens=_count(usage.get("prompt_tokens_details"), "cache_creation_tokens"),
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
 
@@ -156,8 +165,8 @@ class StreamFold:
         texts: dict[int, list[str]] = {}
         for payload in self._payloads:
             for choice in _decode_chunk(payload).choices or ():
-                if choice.delta is not None and isinstance(choice.delta.content, str):
-                    texts.setdefault(choice.index, []).append(choice.delta.content)
+                if choice.piece is not None:
+                    texts.setdefault(choice.index, []).append(choice.piece)
         return "".join(piece for pieces in texts.values() for piece in pieces)
 
     def body(self) -> bytes | None:
@@ -181,9 +190,10 @@ class StreamFold:
         if index not in self._seen:
             self._seen.add(index)
             self._open.add(index)
-        delta = choice.delta
-        if delta is not None and isinstance(delta.content, str):
-            self._lengths.append(len(delta.content))
+        delta, piece = choice.delta, choice.piece
+        if piece is not None:
+            self._lengths.append(len(piece))
+        self.started = self.started or bool(piece)
         if not self.started and delta is not None:
             self.started = bool(
                 delta.content

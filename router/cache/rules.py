@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from router.cache.native import needs_of
 from router.errors import UNREADABLE_JSON
 from router.types import CachedAnswer, ChatRequest
 
@@ -89,7 +90,11 @@ LIVE_FIELDS = ("web_search_options", "search_parameters", "enable_search", "plug
 def _looks_outside(facts: RequestFacts) -> bool:
     # A tool that is no function is run by the provider: a search, a file store, an interpreter.
     hosted = any(tool.get("type", "function") != "function" for tool in facts.request.tools or ())
-    return hosted or any(facts.body.get(field) not in (None, False, []) for field in LIVE_FIELDS)
+    return (
+        hosted
+        or bool(needs_of(facts.body))
+        or any(facts.body.get(field) not in (None, False, []) for field in LIVE_FIELDS)
+    )
 
 
 def _wants_audio(facts: RequestFacts) -> bool:

@@ -1,4 +1,4 @@
-"""Who is calling: turns the authorization header into a principal before the body is read."""
+"""Who is calling: turns the key in the headers into a principal before the body is read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
 from router.types import ANONYMOUS, Principal
+
+KEY_HEADERS = ("x-api-key", "api-key")
+"""Where the clients of Anthropic and of Azure put the key."""
 
 
 class Doorman:
@@ -33,13 +36,23 @@ class Doorman:
             if headers.get("sec-fetch-site") == "cross-site":
                 raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
             return ANONYMOUS
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given:
-            raise Unauthenticated("No API key given. Send it as 'Authorization: Bearer KEY'.")
+        given = _given(headers)
+        if not given:
+            raise Unauthenticated("No API key given. Send it as 'Authorization: Bearer KEY' (or in 'x-api-key').")
+        if len(given) > 1:
+            raise Unauthenticated("The headers carry different API keys. Send one.")
         # Digests have one length, so the comparison takes the same time whatever was sent.
-        if not hmac.compare_digest(_digest(_as_sent(given.strip())), self._digest):
+        if not hmac.compare_digest(_digest(_as_sent(given.pop())), self._digest):
             raise Unauthenticated("The API key is not valid for this server.")
         return Principal(tenant=ANONYMOUS.tenant, key_id="server")
+
+
+def _given(headers: Mapping[str, str]) -> set[str]:
+    """The different keys that a request carries: none, one, or too many."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    keys = [token] if scheme.lower() == "bearer" else []
+    keys += [headers.get(name, "") for name in KEY_HEADERS]
+    return {key.strip() for key in keys if key.strip()}
 
 
 def _as_sent(header: str) -> str:

@@ -9,8 +9,10 @@ from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 
 from router.deciding import RoutePreview
+from router.dialects import CHAT
 from router.errors import InvalidRequest
-from router.http.exchange import ChatExchange, ClientLeft, read_call
+from router.http.body import ClientLeft
+from router.http.exchange import Exchange, call_of, read_asked
 from router.http.services import Services
 
 
@@ -18,7 +20,7 @@ from router.http.services import Services
 async def chat_completions(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """OpenAI's chat completions, streamed or not; the answer's headers say which model answered and why."""
     principal = services.doorman.admit(request.headers)
-    return ChatExchange(gateway=services.gateway, settings=services.settings, principal=principal, request=request)
+    return Exchange(CHAT, gateway=services.gateway, settings=services.settings, principal=principal, request=request)
 
 
 @post("/v1/route", status_code=200, summary="Say where a chat request would go, and ask nobody", tags=["chat"])
@@ -26,7 +28,7 @@ async def route(request: Request[Any, Any, Any], services: NamedDependency[Servi
     """Takes the body and the query of a chat request; calls no model and leaves no ledger row."""
     principal = services.doorman.admit(request.headers)
     try:
-        call = await read_call(request, services.settings, principal)
+        asked = await read_asked(request, CHAT, services.settings)
     except ClientLeft as error:
         raise InvalidRequest("The caller left before the body was complete.") from error
-    return services.gateway.preview(call)
+    return services.gateway.preview(call_of(request, asked, principal, CHAT))

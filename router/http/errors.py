@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from router.dialects import dialect_of
 from router.errors import (
     ApiError,
     BodyTooLarge,
@@ -59,12 +59,11 @@ def _without_values(error: BaseException) -> BaseException:
     return Exception(type(error).__name__).with_traceback(error.__traceback__)
 
 
-def encode_error(error: ApiError) -> bytes:
-    """The error as a JSON body."""
-    return msgspec.json.encode(error.payload())
-
-
 def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's exception handler for everything that is not answered by a chat exchange."""
-    api_error = as_api_error(error, request_id(request.scope))
-    return Response(encode_error(api_error), status_code=api_error.status, headers=api_error.headers, media_type=JSON)
+    """Litestar's exception handler for everything that is not answered by an exchange."""
+    name = request_id(request.scope)
+    api_error = as_api_error(error, name)
+    dialect = dialect_of(request.scope["path"], request.headers)
+    headers = dialect.headers(name) | api_error.headers
+    body = dialect.error(api_error, name)
+    return Response(body, status_code=api_error.status, headers=headers, media_type=JSON)

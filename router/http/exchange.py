@@ -1,4 +1,4 @@
-"""One chat exchange over HTTP, from the first header to the settled end.
+"""One exchange over HTTP in any of the callers' protocols, from the first header to the settled end.
 
 It is an ASGI application of its own, not a framework response, because it must own the end of the answer: a caller who
 leaves cancels the upstream call, an answer is settled before its last byte is sent, and nothing of that may be cut
@@ -17,10 +17,11 @@ from litestar import Request
 from litestar.types import Receive, Scope, Send
 
 from router.calls import Call, StreamedAnswer, WholeAnswer
-from router.errors import ApiError, BodyTimeout, BodyTooLarge, InvalidRequest, ShuttingDown
+from router.dialects import Asked, Dialect, EventStream
+from router.errors import ApiError, ShuttingDown
 from router.gateway import Gateway
-from router.http.chat_request import parse_chat_request
-from router.http.errors import JSON, as_api_error, encode_error
+from router.http.body import ClientLeft, read_request_body
+from router.http.errors import JSON, as_api_error
 from router.http.request_id import request_id
 from router.http.tuning import tuning_for
 from router.settings import Settings
@@ -31,20 +32,15 @@ ABORT = "underdog_abort"
 """Where a connection scope's state holds the function that drops the connection, if the server gives one."""
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
-_DRAINED_FACTOR = 8
-"""An oversized body is read and dropped up to this many times the limit, so that the caller gets to read our error."""
 
 _UNFIT_FOR_HEADERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-class ClientLeft(Exception):
-    """The caller closed the connection, or holds it open without reading."""
-
-
-class ChatExchange:
-    """Answers one ``POST /v1/chat/completions``.
+class Exchange:
+    """Answers one request that a model is to answer.
 
     Args:
+        dialect: the protocol that the caller speaks.
         gateway: answers the request.
         settings: limits on the body.
         principal: who is asking.
@@ -52,8 +48,15 @@ class ChatExchange:
     """
 
     def __init__(
-        self, *, gateway: Gateway, settings: Settings, principal: Principal, request: Request[Any, Any, Any]
+        self,
+        dialect: Dialect,
+        *,
+        gateway: Gateway,
+        settings: Settings,
+        principal: Principal,
+        request: Request[Any, Any, Any],
     ) -> None:
+        self._dialect = dialect
         self._gateway = gateway
         self._settings = settings
         self._principal = principal
@@ -64,30 +67,32 @@ class ChatExchange:
         settlement = self._gateway.open(self._principal, scope["path"], request_id(scope))
         wire = _Wire(send)
         try:
-            call = await read_call(self._request, self._settings, self._principal)
-            settlement.asked(call.request)
+            asked = await read_asked(self._request, self._dialect, self._settings)
+            settlement.asked(asked.request)
+            call = call_of(self._request, asked, self._principal, self._dialect)
             async with _caller_present(receive, wire):
-                await self._answer(call, settlement, wire)
+                await self._answer(call, asked, settlement, wire)
         except ClientLeft:
             settlement.cancelled()
         except asyncio.CancelledError:
             # Only a server that stops cancels us, once the grace period is over. There is nothing after this to undo.
-            await _fail(ShuttingDown("The server was stopped before the answer was complete."), settlement, wire)
+            await self._fail(ShuttingDown("The server was stopped before the answer was complete."), settlement, wire)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the caller gets an answer and the ledger a row
-            await _fail(as_api_error(error, settlement.request_id), settlement, wire)
+            await self._fail(as_api_error(error, settlement.request_id), settlement, wire)
         finally:
             await settlement.close()
 
-    async def _answer(self, call: Call, settlement: Settlement, wire: _Wire) -> None:
+    async def _answer(self, call: Call, asked: Asked, settlement: Settlement, wire: _Wire) -> None:
         answer = await self._gateway.answer(call, settlement)
         if isinstance(answer, WholeAnswer):
+            body = self._dialect.whole(answer.body, asked)
             # Settled first: an answer that was acknowledged is in the ledger, whatever happens next.
             await settlement.close()
-            await wire.send_whole(200, settlement.headers(), answer.body)
+            await wire.send_whole(200, self._headers(settlement), body)
             return
         try:
             async with asyncio.timeout(self._settings.total_timeout_s):
-                await self._stream(answer, settlement, wire)
+                await self._stream(answer, self._dialect.stream(asked), settlement, wire)
         except TimeoutError:
             # The upstream has the same patience and began earlier: it is the caller who takes nothing more.
             self._request.scope["state"].get(ABORT, _nothing)()
@@ -95,83 +100,59 @@ class ChatExchange:
         finally:
             await answer.aclose()
 
-    async def _stream(self, answer: StreamedAnswer, settlement: Settlement, wire: _Wire) -> None:
-        await wire.start_stream(settlement.headers())
+    async def _stream(self, answer: StreamedAnswer, events: EventStream, settlement: Settlement, wire: _Wire) -> None:
+        await wire.start_stream(self._headers(settlement), events)
         async for payload in answer:
-            await wire.send_event(payload)
+            await wire.send_events(events.feed(payload))
+        closing = events.end()
         await settlement.close()
-        await wire.end_stream()
+        await wire.end_stream(closing)
+
+    async def _fail(self, error: ApiError, settlement: Settlement, wire: _Wire) -> None:
+        settlement.failed(error)
+        await settlement.close()
+        if wire.complete:
+            return
+        if wire.started:
+            # The status is out already: an error event says it, and nothing pretends that the answer is whole.
+            await wire.send_events(wire.events.error(error, settlement.request_id) if wire.events else b"")
+            await wire.close()
+        else:
+            body = self._dialect.error(error, settlement.request_id)
+            await wire.send_whole(error.status, self._headers(settlement) | error.headers, body)
+
+    def _headers(self, settlement: Settlement) -> dict[str, str]:
+        return settlement.headers() | self._dialect.headers(settlement.request_id)
 
 
-async def read_call(request: Request[Any, Any, Any], settings: Settings, principal: Principal) -> Call:
-    """Read and understand a chat request.
+async def read_asked(request: Request[Any, Any, Any], dialect: Dialect, settings: Settings) -> Asked:
+    """Read and understand a request.
 
     Raises:
-        ApiError: the body is too large or wrong, or a dial is; nothing has been asked of anybody.
+        ApiError: the body is too large or wrong; nothing has been asked of anybody.
         ClientLeft: the caller left before the body was complete.
+    """
+    body = await read_request_body(request, settings)
+    return dialect.parse(body, headers=request.headers, max_messages=settings.max_messages)
+
+
+def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal, dialect: Dialect) -> Call:
+    """What the gateway is handed.
+
+    Raises:
+        InvalidRequest: a dial is wrong.
     """
     headers = request.headers
-    body = await read_body(
-        request,
-        limit=int(settings.max_body_mb * 1_000_000),
-        patience_s=settings.body_timeout_s,
-        remedy="Send less, or raise UNDERDOG_MAX_BODY_MB.",
-    )
-    encoding = headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        raise InvalidRequest(
-            f"The body is encoded ('{encoding[:40]}'). Send it as plain JSON.", code="invalid_encoding"
-        )
-    parsed, raw = parse_chat_request(body, max_messages=settings.max_messages)
-    tuning = tuning_for(query=request.query_params.items(), headers=headers, model=parsed.model)
     return Call(
         principal=principal,
-        request=parsed,
-        body=raw,
-        tuning=tuning,
+        request=asked.request,
+        body=asked.body,
+        tuning=tuning_for(query=request.query_params.items(), headers=headers, model=asked.request.model),
         # A second header line must not hide the first one's no-store.
         cache_control=", ".join(headers.getall("cache-control", ())) or None,
+        native=asked.native,
+        endpoint=dialect.endpoint,
     )
-
-
-async def read_body(
-    request: Request[Any, Any, Any], *, limit: int, patience_s: float, remedy: str = "Send less."
-) -> bytes:
-    """The whole body, if it is small enough and keeps coming.
-
-    Args:
-        request: its body still unread.
-        limit: largest body, in bytes.
-        patience_s: seconds to wait for each piece.
-        remedy: a sentence for who sent too much.
-
-    Raises:
-        BodyTooLarge: it is larger than ``limit``.
-        BodyTimeout: no piece came in time.
-        ClientLeft: the caller left before the body was complete.
-    """
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        event = await _next_piece(request.receive, patience_s)
-        if event["type"] != "http.request":
-            raise ClientLeft
-        size += len(event["body"])
-        if size <= limit:
-            parts.append(event["body"])
-        if not event.get("more_body", False) or size > limit * _DRAINED_FACTOR:
-            break
-    if size > limit:
-        raise BodyTooLarge(f"The request body is larger than {limit / 1e6:g} MB. {remedy}")
-    return b"".join(parts)
-
-
-async def _next_piece(receive: Receive, patience_s: float) -> Any:
-    try:
-        async with asyncio.timeout(patience_s):
-            return await receive()
-    except TimeoutError:
-        raise BodyTimeout(f"No more of the request body came within {patience_s:g} seconds.") from None
 
 
 @asynccontextmanager
@@ -204,19 +185,6 @@ async def _caller_present(receive: Receive, wire: _Wire) -> AsyncIterator[None]:
         watching.cancel()
 
 
-async def _fail(error: ApiError, settlement: Settlement, wire: _Wire) -> None:
-    settlement.failed(error)
-    await settlement.close()
-    if wire.complete:
-        return
-    if wire.started:
-        # The status is out already: an error event says it, and no [DONE] pretends that the answer is whole.
-        await wire.send_event(encode_error(error))
-        await wire.close()
-    else:
-        await wire.send_whole(error.status, settlement.headers() | error.headers, encode_error(error))
-
-
 def _nothing() -> None:
     """Stands in where the server cannot drop a connection."""
 
@@ -226,6 +194,7 @@ class _Wire:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.events: EventStream | None = None  # what began, where a stream began
         self.started = False
         self.complete = False
 
@@ -233,16 +202,18 @@ class _Wire:
         await self._start(status, {"content-type": JSON, "content-length": str(len(body)), **headers})
         await self._body(body, more=False)
 
-    async def start_stream(self, headers: Mapping[str, str]) -> None:
+    async def start_stream(self, headers: Mapping[str, str], events: EventStream) -> None:
         # x-accel-buffering keeps nginx from collecting the events.
         fixed = {"content-type": EVENT_STREAM, "cache-control": "no-cache", "x-accel-buffering": "no"}
+        self.events = events
         await self._start(200, {**fixed, **headers})
 
-    async def send_event(self, payload: bytes) -> None:
-        await self._body(b"data: %b\n\n" % payload, more=True)
+    async def send_events(self, events: bytes) -> None:
+        if events:
+            await self._body(events, more=True)
 
-    async def end_stream(self) -> None:
-        await self._body(b"data: [DONE]\n\n", more=False)
+    async def end_stream(self, closing: bytes) -> None:
+        await self._body(closing, more=False)
 
     async def close(self) -> None:
         await self._body(b"", more=False)

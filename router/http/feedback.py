@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router.errors import InvalidRequest, UnknownRequest
-from router.http.exchange import ClientLeft, read_body
+from router.http.body import ClientLeft, read_body
 from router.http.services import Services
 from router.types import Rating
 

@@ -34,11 +34,37 @@ class ModelList(Struct, frozen=True, kw_only=True):
     object: str = "list"
 
 
+class AnthropicModel(Struct, frozen=True, kw_only=True):
+    """One entry of the model list, in Anthropic's form. When a model was made is not known: the epoch stands for that."""
+
+    id: str
+    display_name: str
+    type: str = "model"
+    created_at: str = "1970-01-01T00:00:00Z"
+    lifecycle: str = "active"
+
+
+class AnthropicModelList(Struct, frozen=True, kw_only=True):
+    """Anthropic's list of models, all on one page."""
+
+    data: list[AnthropicModel]
+    first_id: str
+    last_id: str
+    has_more: bool = False
+
+
 @get("/v1/models", summary="List the names that `model` may carry", tags=["models"])
-async def list_models(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ModelList:
-    """Routing names first, then the models behind them."""
+async def list_models(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> ModelList | AnthropicModelList:
+    """Routing names first, then the models behind them; in Anthropic's form for who sends ``anthropic-version``."""
     services.doorman.admit(request.headers)
-    return ModelList(data=_models(services.gateway))
+    models = _models(services.gateway)
+    if not _is_anthropic(request):
+        return ModelList(data=models)
+    return AnthropicModelList(
+        data=[_anthropic(model) for model in models], first_id=models[0].id, last_id=models[-1].id
+    )
 
 
 @get("/v1/models/{model_id:path}", summary="Describe one model", tags=["models"])
@@ -46,16 +72,24 @@ async def get_model(
     request: Request[Any, Any, Any],
     services: NamedDependency[Services],
     model_id: Annotated[str, Parameter(description="A name from the list; it may contain slashes.")],
-) -> Model:
-    """One entry of the list."""
+) -> Model | AnthropicModel:
+    """One entry of the list, in the same form."""
     services.doorman.admit(request.headers)
     wanted = model_id.removeprefix("/")
     for model in _models(services.gateway):
         if model.id == wanted:
-            return model
+            return _anthropic(model) if _is_anthropic(request) else model
     raise UnknownModel(
         f"The model '{wanted[:100]}' does not exist here. GET /v1/models lists those that do.", param="model"
     )
+
+
+def _is_anthropic(request: Request[Any, Any, Any]) -> bool:
+    return "anthropic-version" in request.headers
+
+
+def _anthropic(model: Model) -> AnthropicModel:
+    return AnthropicModel(id=model.id, display_name=model.id)
 
 
 def _models(gateway: Gateway) -> list[Model]:

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from router.dialects import CHAT
 from router.errors import ApiError, HeadersTooLarge, InvalidRequest
-from router.http.errors import JSON, encode_error
+from router.http.errors import JSON
 from router.http.exchange import ABORT
 from router.http.request_id import HEADER, new_request_id
 
@@ -53,11 +54,12 @@ class Protocol(HttpToolsProtocol):
         self._refuse(InvalidRequest(msg, code="invalid_http"))
 
     def _refuse(self, error: ApiError) -> None:
-        body = encode_error(error)
+        name = new_request_id()
+        body = CHAT.error(error, name)
         status = HTTPStatus(error.status)
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {JSON}\r\n"
-            f"content-length: {len(body)}\r\n{HEADER}: {new_request_id()}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\n{HEADER}: {name}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()

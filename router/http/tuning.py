@@ -12,7 +12,8 @@ DIALS = ("threshold", "quality", "strong_share")
 
 _ROUTES: dict[str, Route] = {"weak": "weak", "local": "weak", "strong": "strong", "cloud": "strong"}
 _ROUTELLM_NAME = re.compile(r"router-[A-Za-z0-9_]+-(?P<threshold>[^-]+)")
-_OTHER_QUERY = frozenset({"api-version"})
+_OTHER_QUERY = frozenset({"api-version", "beta"})
+"""What the official clients of Azure and of Anthropic add to every address."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """Plain decimal notation. Python's own ``float`` would take ``0_1``, other scripts' digits and ``nan`` as well."""
 

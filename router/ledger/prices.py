@@ -50,23 +50,36 @@ class Constraint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates of one model that apply to chat. None: not billed apart from prompt or completion tokens."""
+    """The rates of one model that apply to text. None: not billed apart from prompt or completion tokens.
+
+    ``completion`` is None for models that answer without tokens, which is what embeddings are.
+    """
 
     prompt: Ladder
-    completion: Ladder
+    completion: Ladder | None
     cached: Ladder | None
+    cache_written: Ladder | None
     reasoning: Ladder | None
     per_request: Decimal
 
-    def amount(self, usage: Usage) -> Decimal:
-        """US dollars for one answer. Cached and reasoning tokens are parts of the prompt and completion tokens."""
+    def amount(self, usage: Usage) -> Decimal | None:
+        """US dollars for one answer; None where it has tokens without a price, as those of an embeddings model's.
+
+        Cached and reasoning tokens are parts of the prompt and completion tokens.
+        """
+        if self.completion is None and usage.completion_tokens:
+            return None
         length = usage.prompt_tokens
-        cached = min(usage.cached_tokens, usage.prompt_tokens) if self.cached else 0
+        cached = min(usage.cached_tokens, length) if self.cached else 0
+        written = min(usage.cache_written_tokens, length - cached) if self.cache_written else 0
         reasoning = min(usage.reasoning_tokens, usage.completion_tokens) if self.reasoning else 0
-        total = _rate(self.prompt, length) * (usage.prompt_tokens - cached)
-        total += _rate(self.completion, length) * (usage.completion_tokens - reasoning)
+        total = _rate(self.prompt, length) * (length - cached - written)
+        if self.completion:
+            total += _rate(self.completion, length) * (usage.completion_tokens - reasoning)
         if self.cached:
             total += _rate(self.cached, length) * cached
+        if self.cache_written:
+            total += _rate(self.cache_written, length) * written
         if self.reasoning:
             total += _rate(self.reasoning, length) * reasoning
         return total + self.per_request
@@ -165,15 +178,16 @@ def _tariff_of(model: ModelInfo) -> Tariff:
 
 
 def _rates(listed: ModelPrice) -> Rates | None:
-    """The chat rates of a listed price; None where it does not price both prompt and completion tokens."""
+    """The rates for text of a listed price; None where it does not price prompt tokens."""
     prompt, completion = _ladder(listed.input_mtok), _ladder(listed.output_mtok)
-    if prompt is None or completion is None:
+    if prompt is None:
         return None
     per_request = listed.requests_kcount
     return Rates(
         prompt=prompt,
         completion=completion,
         cached=_ladder(listed.cache_read_mtok),
+        cache_written=_ladder(listed.cache_write_mtok),
         reasoning=_ladder(listed.output_reasoning_mtok),
         per_request=per_request.scaleb(_PER_THOUSAND) if isinstance(per_request, Decimal) else _FREE,
     )

@@ -12,7 +12,8 @@ from router.types import Route
 from router.upstream.base import Upstream
 from router.upstream.connect import provider_id, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
-from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.providers import PROVIDERS, Provider, discover, provider_at
 
 

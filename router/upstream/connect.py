@@ -9,7 +9,8 @@ from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import SettingsError
 from router.upstream.base import Upstream
-from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.providers import LOCAL, Provider, is_local, provider_at
 
 

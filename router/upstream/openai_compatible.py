@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import httpx
@@ -14,49 +13,30 @@ import msgspec
 from msgspec import Struct
 
 from router.configured.secret import Secret
-from router.errors import (
-    UNREADABLE_JSON,
-    SettingsError,
-    UpstreamBroken,
-    UpstreamError,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError
 from router.types import Endpoint, Native, Served
-from router.upstream.base import State, WholeReply
+from router.upstream.base import WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
-from router.upstream.refusals import MAX_ERROR_BYTES, error_in_answer, refusal
+from router.upstream.http_upstream import (
+    MAX_ANSWER_BYTES,
+    HttpUpstream,
+    Timeouts,
+    close,
+    content_type,
+    join,
+    request_headers,
+    sendable,
+)
+from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
-from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, translate
-
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Largest answer accepted from an upstream that does not stream."""
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
 
 MODEL_LIST_TIMEOUT_S = 10.0
 
-BOUNDED_CODINGS = frozenset({"", "identity", "gzip", "deflate"})
-"""Content codings that are read. We ask for none; these two at least cannot grow beyond a thousandfold, so that a piece
-of the wire stays a few megabytes. Brotli, zstd and codings within codings have no such bound."""
-
 _MODEL_ID = re.compile(r"[!-~]{1,256}")
 """Ids that may be taken from an upstream's list: they end up in our headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds of patience with an upstream.
-
-    ``connect_s`` covers name look-up, TCP and TLS. ``first_token_s`` runs from the request to the first event of a
-    stream and bounds each silence after it; a request that does not stream has only ``total_s``, since its first byte
-    comes when the whole answer is there.
-    """
-
-    connect_s: float = 5.0
-    first_token_s: float = 120.0
-    total_s: float = 600.0
 
 
 class _Answer(Struct):
@@ -79,20 +59,21 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 _MODEL_LIST = msgspec.json.Decoder(_ModelList)
 
 
-class OpenAICompatibleUpstream:
+class OpenAICompatibleUpstream(HttpUpstream):
     """Implements `router.upstream.base.Upstream` for an HTTP endpoint.
 
     Args:
         name: how people and errors call it: ``weak`` or ``strong``.
         base_url: with its ``/v1``; a query string is kept.
         model: the id to ask for; None takes the first that the upstream lists, when it is first needed.
-        api_key: sent as a bearer token.
+        api_key: sent as a bearer token, or bare in ``key_header`` where that is another header.
         provider: the price list's provider id, ``local``, or None.
         headers: sent with every request, such as an organisation id.
         timeouts: see `Timeouts`.
         key_setting: the setting that holds the key, named when the upstream rejects it.
         max_answer_bytes: limit on a whole answer.
         max_event_bytes: limit on one event of a stream.
+        transport: connections to use, which stay their owner's to close; None opens own ones.
 
     Raises:
         SettingsError: the key cannot be sent in a header.
@@ -109,32 +90,31 @@ class OpenAICompatibleUpstream:
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         key_setting: str = "its API key setting",
+        key_header: str = "authorization",
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         max_event_bytes: int = MAX_EVENT_BYTES,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.name = name
-        self.model = model or UNNAMED_MODEL
-        self.provider = provider
-        self._urls: dict[Endpoint, httpx.URL] = {endpoint: _join(base_url, endpoint) for endpoint in get_args(Endpoint)}
+        key = sendable(api_key, key_setting)
+        super().__init__(
+            name=name,
+            base_url=base_url,
+            model=model or UNNAMED_MODEL,
+            provider=provider,
+            key=key,
+            headers=request_headers(key, key_header, headers or {}),
+            timeouts=timeouts,
+            key_setting=key_setting,
+            max_answer_bytes=max_answer_bytes,
+            max_event_bytes=max_event_bytes,
+            transport=transport,
+        )
+        self._urls: dict[Endpoint, httpx.URL] = {endpoint: join(base_url, endpoint) for endpoint in get_args(Endpoint)}
         self.address = str(self._urls["chat/completions"])
-        self._models_url = _join(base_url, "models")
-        self._key = _sendable(api_key, key_setting) if api_key else ""
-        self._headers = _request_headers(self._key, headers or {})
-        self._timeouts = timeouts or Timeouts()
-        self._extensions = {"timeout": {"connect": self._timeouts.connect_s, "pool": self._timeouts.connect_s}}
-        self._key_setting = key_setting
-        self._max_answer_bytes = max_answer_bytes
-        self._max_event_bytes = max_event_bytes
-        self._transport = open_transport(base_url)
-        self._state: State = "unknown"
+        self._models_url = join(base_url, "models")
         self._model_known = model is not None
         self._model_lock = asyncio.Lock()
         self._asking_model: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> State:
-        """``ready`` once it has answered anything at all, ``failed`` where the last attempt found nobody."""
-        return self._state
 
     async def start(self) -> None:
         """Ask for the model id in the background where it is not known; a failure shows with the first request."""
@@ -145,26 +125,21 @@ class OpenAICompatibleUpstream:
         """Close every connection."""
         if self._asking_model is not None:
             self._asking_model.cancel()
-        await self._transport.aclose()
-
-    @property
-    def served(self) -> Served:
-        """Who answers, as replies say it."""
-        return Served(provider=self.provider, model=self.model, deployment=self.name)
+        await super().aclose()
 
     async def complete(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`; another protocol's form of the request is not looked at."""
-        await self._learn_model()
+        served = await self._served_at(endpoint, body)
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
-        payload = msgspec.json.encode(plain | {"model": self.model})
+        payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
         async with self._patience(self._timeouts.total_s), self._exchange("POST", url, payload) as response:
             await self._require_ok(response)
             answer = await self._read(response, self._max_answer_bytes)
         self._check(answer, endpoint)
-        return WholeReply(body=answer, served=self.served, headers=_reply_headers(response))
+        return WholeReply(body=answer, served=served, headers=_reply_headers(response))
 
     async def stream(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
@@ -180,7 +155,7 @@ class OpenAICompatibleUpstream:
                 await self._require_ok(response)
                 await self._require_events(response)
             except BaseException:
-                await _close(response)
+                await close(response)
                 raise
         return EventStream(
             response,
@@ -193,88 +168,15 @@ class OpenAICompatibleUpstream:
             key=self._key,
         )
 
-    async def _send(self, method: str, url: httpx.URL, payload: bytes | None) -> httpx.Response:
-        request = httpx.Request(method, url, headers=self._headers, content=payload, extensions=self._extensions)
-        try:
-            response = await self._send_past_stale_connections(request)
-        except FOREIGN_ERRORS as error:
-            ours = translate(error, self.name)
-            if isinstance(ours, UpstreamUnreachable):
-                self._state = "failed"
-            raise ours from error
-        response.request = request
-        self._state = "ready"
-        await self._require_bounded(response)
-        return response
-
-    async def _send_past_stale_connections(self, request: httpx.Request) -> httpx.Response:
-        """Send, and once more where the connection was lost before an answer.
-
-        An upstream that restarts or tires of waiting closes connections that we keep, and we may learn of it only by
-        using one. Asking twice is safe here: a chat request changes nothing at the upstream.
-        """
-        try:
-            return await self._transport.handle_async_request(request)
-        except FOREIGN_ERRORS as error:
-            if not lost_before_an_answer(error):
-                raise
-        return await self._transport.handle_async_request(request)
-
-    @contextlib.asynccontextmanager
-    async def _exchange(
-        self, method: str, url: httpx.URL, payload: bytes | None = None
-    ) -> AsyncIterator[httpx.Response]:
-        response = await self._send(method, url, payload)
-        try:
-            yield response
-        finally:
-            await _close(response)
-
-    @contextlib.asynccontextmanager
-    async def _patience(self, seconds: float) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as error:
-            message = f"The {self.name} upstream gave no answer within {seconds:g} seconds."
-            raise UpstreamTimeout(message, upstream=self.name) from error
-
-    async def _read(self, response: httpx.Response, limit: int) -> bytes:
-        """The body of a response, refusing to hold more than ``limit`` bytes."""
-        body = await self._read_at_most(response, limit + 1)
-        if len(body) > limit:
-            message = f"The {self.name} upstream sent an answer of more than {limit} bytes."
-            raise UpstreamBroken(message, upstream=self.name)
-        return body
-
-    async def _read_at_most(self, response: httpx.Response, count: int) -> bytes:
-        """The first bytes of a body; what follows is left unread."""
-        pieces, held = [], 0
-        try:
-            async for piece in response.aiter_bytes():
-                pieces.append(piece)
-                held += len(piece)
-                if held >= count:
-                    break
-        except FOREIGN_ERRORS as error:
-            raise translate(error, self.name) from error
-        return b"".join(pieces)[:count]
-
-    async def _require_ok(self, response: httpx.Response) -> None:
-        if response.status_code == 200:
-            return
-        body = await self._read_at_most(response, MAX_ERROR_BYTES)
-        raise refusal(response, body, upstream=self.name, key=self._key, key_setting=self._key_setting)
-
-    async def _require_bounded(self, response: httpx.Response) -> None:
-        coding = response.headers.get("content-encoding", "").strip().lower()
-        if coding not in BOUNDED_CODINGS:
-            await _close(response)
-            message = f"The {self.name} upstream compressed its answer although it was asked not to."
-            raise UpstreamBroken(message, upstream=self.name)
+    async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
+        """Who answers: our own model, but for embeddings the one that is asked for."""
+        if endpoint == "embeddings" and isinstance(body.get("model"), str):
+            return msgspec.structs.replace(self.served, model=body["model"])
+        await self._learn_model()
+        return self.served
 
     async def _require_events(self, response: httpx.Response) -> None:
-        kind = _content_type(response)
+        kind = content_type(response)
         if kind in {"text/event-stream", ""}:
             return
         if kind == "application/json":
@@ -322,42 +224,7 @@ class OpenAICompatibleUpstream:
         return next((model.id for model in models[:1] if _MODEL_ID.fullmatch(model.id)), UNNAMED_MODEL)
 
 
-def _join(base_url: str, path: str) -> httpx.URL:
-    base = httpx.URL(base_url)
-    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
-
-
-def _sendable(api_key: Secret, setting: str) -> str:
-    """The key itself, without the line end that a file or a paste may have left on it."""
-    key = api_key.reveal().strip()
-    if not (key.isascii() and key.isprintable()):
-        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy the key again.")
-    return key
-
-
-def _request_headers(key: str, extra: Mapping[str, str]) -> dict[str, str]:
-    headers = {
-        "accept": "application/json, text/event-stream",
-        "accept-encoding": "identity",  # compressed pieces of a stream would wait for one another
-        "content-type": "application/json",
-        "user-agent": "underdog",
-    }
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    return headers | {name.lower(): value for name, value in extra.items()}
-
-
 def _reply_headers(response: httpx.Response) -> dict[str, str]:
     """The upstream's own request id, which its support will ask for."""
     request_id = response.headers.get("x-request-id")
     return {"x-upstream-request-id": request_id} if request_id else {}
-
-
-def _content_type(response: httpx.Response) -> str:
-    content_type: str = response.headers.get("content-type", "")
-    return content_type.partition(";")[0].strip().lower()
-
-
-async def _close(response: httpx.Response) -> None:
-    with contextlib.suppress(*FOREIGN_ERRORS):
-        await response.aclose()

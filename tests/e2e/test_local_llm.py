@@ -68,6 +68,24 @@ async def test_it_streams_in_pieces_that_add_up_to_the_whole_answer(server: Live
     assert "".join(pieces) == whole.choices[0].message.content
 
 
+async def test_it_completes_prompts_and_fills_them_in_pieces(server: LiveServer) -> None:
+    client = server.client(timeout=WARM_UP_LIMIT_S)
+    prompt: Any = {"model": "weak", "prompt": "One, two, three,", "max_tokens": 6, "temperature": 0}
+    whole = await client.completions.create(**prompt)
+    pieces = [chunk async for chunk in await client.completions.create(**prompt, stream=True)]
+    assert whole.usage is not None
+    assert whole.usage.completion_tokens == 6
+    assert "".join(chunk.choices[0].text for chunk in pieces) == whole.choices[0].text != ""
+    assert whole.choices[0].finish_reason == "length"
+
+
+async def test_it_answers_the_responses_api_within_the_limit_that_was_set(server: LiveServer) -> None:
+    client = server.client(timeout=WARM_UP_LIMIT_S)
+    answer = await client.responses.create(model="weak", input="Tell me a story.", max_output_tokens=6, temperature=0)
+    assert answer.output_text
+    assert (answer.status, answer.usage.output_tokens) == ("incomplete", 6)  # type: ignore[union-attr]
+
+
 async def test_a_hard_question_goes_to_the_strong_model(server: LiveServer) -> None:
     raw = await server.client().chat.completions.with_raw_response.create(
         model="auto", messages=[{"role": "user", "content": HARD}]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from router.artifacts.in_use import InUse
 from router.cache import SemanticCache
 from router.calls import Call, StreamedAnswer, WholeAnswer
+from router.dialects.chat_request import parse_chat_request
 from router.gateway import Gateway
-from router.http.chat_request import parse_chat_request
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import Dial

@@ -35,6 +35,12 @@ def test_cached_tokens_are_cheaper_and_counted_within_the_prompt() -> None:
     assert price("openai", "gpt-4o", half_cached) == Decimal("0.0045") - 500 * Decimal("0.00000125")
 
 
+def test_tokens_that_are_written_into_a_prompt_cache_cost_more_where_the_provider_says_so() -> None:
+    written = Usage(prompt_tokens=1000, cache_written_tokens=400)
+    assert price("anthropic", "claude-haiku-4-5", written) == Decimal("0.001") + 400 * Decimal("0.00000025")
+    assert price("openai", "gpt-4o", written) == price("openai", "gpt-4o", Usage(prompt_tokens=1000))
+
+
 def test_more_cached_tokens_than_prompt_are_taken_as_all_cached() -> None:
     nonsense = Usage(prompt_tokens=10, cached_tokens=10_000)
     assert price("openai", "gpt-4o", nonsense) == 10 * Decimal("0.00000125")
@@ -54,6 +60,12 @@ def test_an_unknown_price_is_none_and_never_zero(provider: str | None, model: st
 
 
 def test_a_model_listed_without_token_prices_is_unknown() -> None:
+    assert price("openai", "whisper-1", USAGE) is None
+
+
+def test_embeddings_have_a_price_for_what_is_read_alone() -> None:
+    # $0.02 per million tokens, the published price.
+    assert price("openai", "text-embedding-3-small", Usage(prompt_tokens=1000)) == Decimal("0.00002")
     assert price("openai", "text-embedding-3-small", USAGE) is None, "it has no price for completion tokens"
 
 
@@ -82,13 +94,22 @@ def test_every_listed_model_costs_what_the_price_list_itself_computes(seed: int)
         if rates is None:
             continue
         prompt = chance.choice([0, 1, 999, 127_999, 128_001, 200_000, 200_001, 300_000])
-        completion = chance.choice([0, 1, 777, 9999])
+        completion = chance.choice([0, 1, 777, 9999]) if rates.completion else 0
         cached, reasoning = chance.randint(0, prompt), chance.randint(0, completion)
+        written = chance.randint(0, prompt - cached)
         usage = Usage(
-            prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, reasoning_tokens=reasoning
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cached_tokens=cached,
+            cache_written_tokens=written,
+            reasoning_tokens=reasoning,
         )
         theirs = genai_prices.Usage(
-            input_tokens=prompt, output_tokens=completion, cache_read_tokens=cached, output_reasoning_tokens=reasoning
+            input_tokens=prompt,
+            output_tokens=completion,
+            cache_read_tokens=cached,
+            cache_write_tokens=written,
+            output_reasoning_tokens=reasoning,
         )
         expected = model.calc_price(theirs, provider, genai_request_timestamp=moment).total_price
         assert rates.amount(usage) == expected, f"{provider.id} {model.id} {usage}"

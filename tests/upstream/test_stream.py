@@ -8,7 +8,7 @@ import pytest
 
 from router.errors import UpstreamBroken, UpstreamRefused, UpstreamTimeout
 from router.upstream.base import StreamReply
-from router.upstream.openai_compatible import Timeouts
+from router.upstream.http_upstream import Timeouts
 from router.upstream.scripted import Turn
 from tests.upstream.conftest import Connect, Serve
 

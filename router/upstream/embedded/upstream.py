@@ -16,7 +16,8 @@ from router.types import Endpoint, Native
 from router.upstream.base import State, StreamReply, WholeReply
 from router.upstream.embedded.fetch import fetch_weights
 from router.upstream.embedded.process import LlamaProcess
-from router.upstream.openai_compatible import OpenAICompatibleUpstream, Timeouts
+from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.providers import LOCAL
 
 MODEL = "smollm2-135m-instruct"

@@ -1,4 +1,4 @@
-"""A scripted chat server: speaks OpenAI's protocol over real HTTP and answers, fails or hangs exactly as it is told.
+"""A scripted chat server: speaks OpenAI's and Anthropic's protocols over real HTTP, and does exactly as it is told.
 
 For tests and demonstrations. In process::
 

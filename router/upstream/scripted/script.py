@@ -34,14 +34,19 @@ DEFAULT_REPLY = "This is the scripted answer."
 class Turn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one request is answered.
 
-    ``status`` other than 200 answers with an OpenAI error object (or ``error_body``, sent as it is). ``call_tool``
-    calls the first tool that the request offers, with the last message as its argument. ``headers`` go with any answer
-    but a broken one. Delays are milliseconds: before the answer begins, and between the pieces of a stream.
+    ``status`` other than 200 answers with an error object (or ``error_body``, sent as it is). ``thinking`` is told
+    before the answer. ``call_tool`` calls the first tool that the request offers, with the last message as its
+    argument. Of the prompt, ``cached_tokens`` come from a prompt cache and ``cache_written_tokens`` go into one.
+    ``headers`` go with any answer but a broken one. Delays are milliseconds: before the answer begins, and between the
+    pieces of a stream.
     """
 
     reply: str = DEFAULT_REPLY
     finish_reason: str = "stop"
+    thinking: str = ""
     call_tool: bool = False
+    cached_tokens: Annotated[int, Meta(ge=0)] = 0
+    cache_written_tokens: Annotated[int, Meta(ge=0)] = 0
     status: Annotated[int, Meta(ge=200, le=599)] = 200
     error_message: str = "The scripted server was told to refuse."
     error_body: str | None = None

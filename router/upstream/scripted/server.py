@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import msgspec
 
 from router.errors import UNREADABLE_JSON
-from router.upstream.scripted import answers
+from router.upstream.scripted import answers, messages, prompts
+from router.upstream.scripted.embeddings import embeddings
 from router.upstream.scripted.script import Turn
 
+_CHATS = ("/chat/completions", "/messages")
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _REASONS = {200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
@@ -28,15 +30,28 @@ class Received:
     headers: Mapping[str, str]
     body: Any
 
+    @property
+    def resource(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
+    @property
+    def keys(self) -> set[str | None]:
+        """The keys that it brought, in whatever header."""
+        bearer = self.headers.get("authorization", "").removeprefix("Bearer ")
+        return {bearer, self.headers.get("x-api-key"), self.headers.get("api-key")}
+
 
 class ScriptedServer:
-    """An OpenAI-compatible server that answers by script.
+    """A server that answers by script: chat completions as OpenAI has them, messages as Anthropic has them.
 
     Args:
         model: the model id that it lists and puts into its answers.
         turns: what to do with the first, second, ... chat request; the last turn repeats.
-        api_key: bearer token that it insists on; None takes any.
+        api_key: key that it insists on, in any of the headers that carry one; None takes any.
         lists_models: whether there is a ``GET /v1/models``.
+        completes: whether there is a ``POST /v1/completions``.
+        embeds: whether there is a ``POST /v1/embeddings``.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
 
@@ -53,6 +68,8 @@ class ScriptedServer:
         turns: Sequence[Turn] = (Turn(),),
         api_key: str | None = None,
         lists_models: bool = True,
+        completes: bool = True,
+        embeds: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -60,6 +77,8 @@ class ScriptedServer:
         self.turns = list(turns)
         self.api_key = api_key
         self.lists_models = lists_models
+        self.completes = completes
+        self.embeds = embeds
         self.requests: list[Received] = []
         self.connections_made = 0
         self.clients_gone = 0
@@ -73,7 +92,7 @@ class ScriptedServer:
     @property
     def chats(self) -> list[Received]:
         """The chat requests among ``requests``."""
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        return [request for request in self.requests if request.resource.endswith(_CHATS)]
 
     @property
     def base_url(self) -> str:
@@ -135,9 +154,18 @@ class ScriptedServer:
         self.requests.append(request)
         self._asked.set()
 
+    def speech(self, request: Received) -> ModuleType | None:
+        """What makes the answers to a request that gets a turn; None for any other."""
+        if request.resource.endswith("/messages"):
+            return messages
+        if request.resource.endswith("/chat/completions"):
+            return answers
+        return prompts if self.completes and request.resource.endswith("/completions") else None
+
     def turn_for(self, request: Received) -> Turn:
         """The turn for a recorded chat request: others may have come in since."""
-        place = next(place for place, chat in enumerate(self.chats) if chat is request)
+        played = [other for other in self.requests if self.speech(other) is not None]
+        place = next(place for place, other in enumerate(played) if other is request)
         return self.turns[min(place, len(self.turns) - 1)]
 
 
@@ -191,22 +219,27 @@ class _Connection(asyncio.Protocol):
 
     async def _answer(self, request: Received) -> None:
         expected = self._server.api_key
-        if expected is not None and request.headers.get("authorization") != f"Bearer {expected}":
-            self._send(401, answers.error("Incorrect API key provided.", code="invalid_api_key"))
-        elif self._server.lists_models and request.method == "GET" and request.path.endswith("/models"):
+        speech = self._server.speech(request)
+        speaks = speech or answers
+        if expected is not None and expected not in request.keys:
+            self._send(401, speaks.error("Incorrect API key provided.", code="invalid_api_key", status=401))
+        elif self._server.lists_models and request.method == "GET" and request.resource.endswith("/models"):
             self._send(200, answers.model_list(self._server.model))
-        elif request.method == "POST" and request.path.endswith("/chat/completions"):
-            await self._chat(self._server.turn_for(request), request.body)
+        elif request.method == "POST" and speech is not None:
+            await self._chat(speech, self._server.turn_for(request), request.body)
+        elif self._server.embeds and request.method == "POST" and request.resource.endswith("/embeddings"):
+            self._send(200, embeddings(request.body))
         else:
-            self._send(404, answers.error(f"No such path: {request.method} {request.path}", code="unknown_url"))
+            missing = f"No such path: {request.method} {request.path}"
+            self._send(404, speaks.error(missing, code="unknown_url", status=404))
 
-    async def _chat(self, turn: Turn, body: Any) -> None:
+    async def _chat(self, speaks: ModuleType, turn: Turn, body: Any) -> None:
         if not isinstance(body, dict):
-            self._send(400, answers.error("The body is not a JSON object."))
+            self._send(400, speaks.error("The body is not a JSON object.", status=400))
             return
         await asyncio.sleep(turn.delay_ms / 1000)
         if turn.status != 200:
-            self._refuse(turn)
+            self._refuse(speaks, turn)
         elif turn.fault == "hang":
             await asyncio.Event().wait()
         elif turn.fault == "cut":
@@ -216,21 +249,21 @@ class _Connection(asyncio.Protocol):
         elif turn.fault == "redirect":
             self._send(307, {}, extra={"location": "http://127.0.0.2:9/v1/chat/completions"})
         elif body.get("stream") and turn.fault != "no-stream":
-            await self._stream(turn, body)
+            await self._stream(speaks, turn, body)
         else:
-            await self._whole(turn, body)
+            await self._whole(speaks, turn, body)
 
-    def _refuse(self, turn: Turn) -> None:
+    def _refuse(self, speaks: ModuleType, turn: Turn) -> None:
         if turn.error_body is not None:
             self._send_bytes(turn.status, turn.error_body.encode(), content_type="text/plain", extra=turn.headers)
         else:
-            self._send(turn.status, answers.error(turn.error_message), extra=turn.headers)
+            self._send(turn.status, speaks.error(turn.error_message, status=turn.status), extra=turn.headers)
 
-    async def _whole(self, turn: Turn, body: dict[str, Any]) -> None:
-        payload = answers.encode(answers.completion(turn, body, self._server.model))
+    async def _whole(self, speaks: ModuleType, turn: Turn, body: dict[str, Any]) -> None:
+        payload = answers.encode(speaks.completion(turn, body, self._server.model))
         match turn.fault:
             case "error-object":
-                payload = answers.encode(answers.error(turn.error_message))
+                payload = answers.encode(speaks.error(turn.error_message))
             case "not-json":
                 payload = b"this is not JSON"
             case "not-a-chat":
@@ -242,31 +275,33 @@ class _Connection(asyncio.Protocol):
                 return
         self._send_bytes(200, payload, content_type=_JSON, extra=turn.headers)
 
-    async def _stream(self, turn: Turn, body: dict[str, Any]) -> None:
+    async def _stream(self, speaks: ModuleType, turn: Turn, body: dict[str, Any]) -> None:
         self._write(_head(200, {"content-type": _EVENTS, "transfer-encoding": "chunked", **turn.headers}))
-        for payload in self._events(turn, body):
-            self._write(_chunk(b"data: " + payload + b"\n\n"))
+        for event in self._events(speaks, turn, body):
+            self._write(_chunk(event))
             await asyncio.sleep(turn.piece_delay_ms / 1000)
         if turn.fault in {"hang-midway", "cut-midway"}:
             await self._stop_midway(turn)
             return
-        if turn.fault not in {"no-done", "no-finish"}:
-            self._write(_chunk(b"data: [DONE]\n\n"))
+        if turn.fault not in {"no-done", "no-finish"} and speaks.END:
+            self._write(_chunk(speaks.END))
         self._write(b"0\r\n\r\n")
 
-    def _events(self, turn: Turn, body: dict[str, Any]) -> list[bytes]:
-        good = [answers.encode(chunk) for chunk in answers.chunks(turn, body, self._server.model)]
+    def _events(self, speaks: ModuleType, turn: Turn, body: dict[str, Any]) -> list[bytes]:
+        good = [speaks.event(chunk) for chunk in speaks.chunks(turn, body, self._server.model)]
+        # One piece of the answer is told before it breaks; Anthropic's protocol has more to say before that.
+        begun = good[:4] if speaks is messages else good[:2]
         match turn.fault:
             case "error-object":
-                return [answers.encode(answers.error(turn.error_message))]
+                return [speaks.event(speaks.error(turn.error_message))]
             case "error-midway":
-                return [*good[:2], answers.encode(answers.error(turn.error_message))]
+                return [*begun, speaks.event(speaks.error(turn.error_message, status=529))]
             case "not-json":
-                return [b"this is not JSON"]
+                return [b"data: this is not JSON\n\n"]
             case "not-a-chat":
-                return [b'{"choices": 7}']
+                return [b'data: {"choices": 7}\n\n']
             case "hang-midway" | "cut-midway" | "no-finish":
-                return good[:2]
+                return begun
         return good
 
     async def _stop_midway(self, turn: Turn) -> None:

@@ -28,24 +28,29 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
     Raises:
         InvalidRequest: not JSON, wrong types, unknown roles, no messages, too many messages; ``param`` names the field.
     """
-    raw = _decode_json(body)
+    raw = decode_json(body)
     try:
         request = _typed.decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid_field(str(error)) from None
+        raise invalid_field(str(error)) from None
     _check_messages(request, max_messages)
     if request.n is not None and request.n < 1:
         raise InvalidRequest("'n': at least one answer must be asked for.", param="n")
     return request, raw
 
 
-def _decode_json(body: bytes) -> dict[str, Any]:
+def decode_json(body: bytes) -> dict[str, Any]:
+    """The whole body.
+
+    Raises:
+        InvalidRequest: it is no JSON object.
+    """
     try:
         raw = _raw.decode(body)
     except UNREADABLE_JSON as error:
         raise InvalidRequest(f"The request body is not valid JSON: {_why(body, error)}.", code="invalid_json") from None
     if not isinstance(raw, dict):
-        raise InvalidRequest("The request body must be a JSON object with a 'messages' list.", code="invalid_json")
+        raise InvalidRequest("The request body must be a JSON object.", code="invalid_json")
     return raw
 
 
@@ -62,7 +67,8 @@ def _why(body: bytes, error: Exception) -> str:
     return str(error).removesuffix(" - at `$[...]`")
 
 
-def _invalid_field(text: str) -> InvalidRequest:
+def invalid_field(text: str) -> InvalidRequest:
+    """The error for what msgspec says of a field that is missing or of the wrong type."""
     match = _AT_PATH.match(text)
     reason, path = (match["reason"], match["path"]) if match else (text, None)
     reason = reason[:MAX_REASON_CHARS]  # it may quote a value of any length

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from router.dialects.chat_request import parse_chat_request
 from router.errors import InvalidRequest
-from router.http.chat_request import parse_chat_request
 
 USER = {"role": "user", "content": "Hello"}
 

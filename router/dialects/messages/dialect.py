@@ -1,0 +1,58 @@
+"""Anthropic's Messages as a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from router.dialects.base import Asked, Dialect, EventStream
+from router.dialects.messages.answer import message_of
+from router.dialects.messages.events import MessageEvents
+from router.dialects.messages.request import PROTOCOL_HEADERS, parse_messages
+from router.dialects.messages.wording import error_of
+from router.errors import ApiError
+from router.types import Endpoint
+
+_THINKING = frozenset({"enabled", "adaptive", "between_tools"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+class MessagesDialect:
+    """Implements `router.dialects.Dialect` for ``POST /v1/messages``."""
+
+    endpoint: Endpoint = "chat/completions"
+
+    def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
+        """See `router.dialects.Dialect.parse`."""
+        kept = {name: headers[name] for name in PROTOCOL_HEADERS if name in headers}
+        return parse_messages(body, headers=kept, max_messages=max_messages)
+
+    def whole(self, answer: bytes, asked: Asked) -> bytes:
+        """A message object."""
+        return _encode(message_of(answer, **_wishes(asked)))
+
+    def stream(self, asked: Asked) -> EventStream:
+        """From ``message_start`` to ``message_stop``."""
+        return MessageEvents(**_wishes(asked))
+
+    def error(self, error: ApiError, request_id: str) -> bytes:
+        """Anthropic's error object."""
+        return _encode(error_of(error, request_id))
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """The name under which Anthropic's clients look for the request's id."""
+        return {"request-id": request_id}
+
+
+def _wishes(asked: Asked) -> dict[str, Any]:
+    """What of a request shapes how its answer is told."""
+    native = asked.native.body if asked.native is not None else {}
+    thinking = native.get("thinking") or {}
+    shows = thinking.get("type") in _THINKING and thinking.get("display") != "omitted"
+    return {"shows_reasoning": shows, "stop_sequences": native.get("stop_sequences") or []}
+
+
+MESSAGES: Dialect = MessagesDialect()

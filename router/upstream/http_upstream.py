@@ -1,0 +1,237 @@
+"""What every upstream over HTTP does alike, whatever it speaks: send, wait, read within limits, refuse bad answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from router.configured.secret import Secret
+from router.errors import SettingsError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from router.types import Served
+from router.upstream.base import State
+from router.upstream.events import MAX_EVENT_BYTES
+from router.upstream.refusals import MAX_ERROR_BYTES, refusal
+from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, translate
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Largest answer accepted from an upstream that does not stream."""
+
+BOUNDED_CODINGS = frozenset({"", "identity", "gzip", "deflate"})
+"""Content codings that are read. We ask for none; these two at least cannot grow beyond a thousandfold, so that a piece
+of the wire stays a few megabytes. Brotli, zstd and codings within codings have no such bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds of patience with an upstream.
+
+    ``connect_s`` covers name look-up, TCP and TLS. ``first_token_s`` runs from the request to the first event of a
+    stream and bounds each silence after it; a request that does not stream has only ``total_s``, since its first byte
+    comes when the whole answer is there.
+    """
+
+    connect_s: float = 5.0
+    first_token_s: float = 120.0
+    total_s: float = 600.0
+
+
+class HttpUpstream:
+    """One model behind one HTTP endpoint; subclasses add the protocol.
+
+    Args:
+        name: how people and errors call it: ``weak`` or ``strong``.
+        base_url: only its scheme matters here; see `open_transport`.
+        model: the id to ask for.
+        provider: the price list's provider id, ``local``, or None.
+        key: what the upstream must never quote to a caller; empty where there is none.
+        headers: sent with every request, the key among them.
+        timeouts: see `Timeouts`.
+        key_setting: the setting that holds the key, named when the upstream rejects it.
+        max_answer_bytes: limit on a whole answer.
+        max_event_bytes: limit on one event of a stream.
+        transport: connections to use, which stay their owner's to close; None opens own ones.
+    """
+
+    address: str
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        model: str,
+        provider: str | None,
+        key: str,
+        headers: Mapping[str, str],
+        timeouts: Timeouts | None,
+        key_setting: str,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.provider = provider
+        self._key = key
+        self._headers = dict(headers)
+        self._timeouts = timeouts or Timeouts()
+        self._extensions = {"timeout": {"connect": self._timeouts.connect_s, "pool": self._timeouts.connect_s}}
+        self._key_setting = key_setting
+        self._max_answer_bytes = max_answer_bytes
+        self._max_event_bytes = max_event_bytes
+        self._owns_transport = transport is None
+        self._transport = transport or open_transport(base_url)
+        self._state: State = "unknown"
+
+    @property
+    def state(self) -> State:
+        """``ready`` once it has answered anything at all, ``failed`` where the last attempt found nobody."""
+        return self._state
+
+    @property
+    def served(self) -> Served:
+        """Who answers, as replies say it."""
+        return Served(provider=self.provider, model=self.model, deployment=self.name)
+
+    async def start(self) -> None:
+        """Nothing to begin: a connection is made when it is first needed."""
+
+    async def aclose(self) -> None:
+        """Close every connection of its own."""
+        if self._owns_transport:
+            await self._transport.aclose()
+
+    async def _send(
+        self, method: str, url: httpx.URL, payload: bytes | None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        request = httpx.Request(
+            method, url, headers=headers or self._headers, content=payload, extensions=self._extensions
+        )
+        try:
+            response = await self._send_past_stale_connections(request)
+        except FOREIGN_ERRORS as error:
+            ours = translate(error, self.name)
+            if isinstance(ours, UpstreamUnreachable):
+                self._state = "failed"
+            raise ours from error
+        response.request = request
+        self._state = "ready"
+        await self._require_bounded(response)
+        return response
+
+    async def _send_past_stale_connections(self, request: httpx.Request) -> httpx.Response:
+        """Send, and once more where the connection was lost before an answer.
+
+        An upstream that restarts or tires of waiting closes connections that we keep, and we may learn of it only by
+        using one. Asking twice is safe here: a chat request changes nothing at the upstream.
+        """
+        try:
+            return await self._transport.handle_async_request(request)
+        except FOREIGN_ERRORS as error:
+            if not lost_before_an_answer(error):
+                raise
+        return await self._transport.handle_async_request(request)
+
+    @contextlib.asynccontextmanager
+    async def _exchange(
+        self,
+        method: str,
+        url: httpx.URL,
+        payload: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        response = await self._send(method, url, payload, headers)
+        try:
+            yield response
+        finally:
+            await close(response)
+
+    @contextlib.asynccontextmanager
+    async def _patience(self, seconds: float) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            message = f"The {self.name} upstream gave no answer within {seconds:g} seconds."
+            raise UpstreamTimeout(message, upstream=self.name) from error
+
+    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+        """The body of a response, refusing to hold more than ``limit`` bytes."""
+        body = await self._read_at_most(response, limit + 1)
+        if len(body) > limit:
+            message = f"The {self.name} upstream sent an answer of more than {limit} bytes."
+            raise UpstreamBroken(message, upstream=self.name)
+        return body
+
+    async def _read_at_most(self, response: httpx.Response, count: int) -> bytes:
+        """The first bytes of a body; what follows is left unread."""
+        pieces, held = [], 0
+        try:
+            async for piece in response.aiter_bytes():
+                pieces.append(piece)
+                held += len(piece)
+                if held >= count:
+                    break
+        except FOREIGN_ERRORS as error:
+            raise translate(error, self.name) from error
+        return b"".join(pieces)[:count]
+
+    async def _require_ok(self, response: httpx.Response) -> None:
+        if response.status_code == 200:
+            return
+        body = await self._read_at_most(response, MAX_ERROR_BYTES)
+        raise refusal(response, body, upstream=self.name, key=self._key, key_setting=self._key_setting)
+
+    async def _require_bounded(self, response: httpx.Response) -> None:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in BOUNDED_CODINGS:
+            await close(response)
+            message = f"The {self.name} upstream compressed its answer although it was asked not to."
+            raise UpstreamBroken(message, upstream=self.name)
+
+
+def join(base_url: str, path: str) -> httpx.URL:
+    """The URL of a path below a base URL, whose query string is kept."""
+    base = httpx.URL(base_url)
+    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
+
+
+def sendable(api_key: Secret | None, setting: str) -> str:
+    """The key itself, without the line end that a file or a paste may have left on it; empty where there is none.
+
+    Raises:
+        SettingsError: the key cannot be sent in a header.
+    """
+    key = api_key.reveal().strip() if api_key else ""
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy the key again.")
+    return key
+
+
+def request_headers(key: str, key_header: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """The headers of every request, the key among them: as a bearer token in ``authorization``, bare in any other."""
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "accept-encoding": "identity",  # compressed pieces of a stream would wait for one another
+        "content-type": "application/json",
+        "user-agent": "underdog",
+    }
+    if key:
+        headers[key_header] = f"Bearer {key}" if key_header == "authorization" else key
+    return headers | {name.lower(): value for name, value in extra.items()}
+
+
+def content_type(response: httpx.Response) -> str:
+    """The media type of a response without its parameters, in lower case; empty where it says none."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower()
+
+
+async def close(response: httpx.Response) -> None:
+    """Let go of a response, whatever its connection has come to."""
+    with contextlib.suppress(*FOREIGN_ERRORS):
+        await response.aclose()
