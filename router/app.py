@@ -19,6 +19,7 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
+from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.feedback import past_answers
@@ -35,7 +36,7 @@ from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.responses import responses, stored_response
 from router.http.services import Services
-from router.http.status import cache_stats, health, metrics, stats
+from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
@@ -72,12 +73,17 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallback=settings.fallback,
+        fallbacks=Fallbacks(
+            other_route=settings.fallback,
+            context=settings.context_fallbacks,
+            content_filter=settings.content_filter_fallbacks,
+        ),
         when_unfamiliar=settings.unfamiliar,
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
+        max_concurrent=settings.max_concurrent_requests,
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
@@ -95,6 +101,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             list_models,
             get_model,
             health,
+            ready,
             stats,
             metrics,
             cache_stats,

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
-from router.errors import UpstreamBroken, UpstreamError, UpstreamRefused
+from router.errors import UpstreamBroken, UpstreamError
 from router.metrics import Metrics
 from router.settlement import Settlement
 from router.types import Decision, Reason, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
+from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
-_TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
+Window = Callable[[Upstream], int | None]
+"""The context window of an upstream's model, in tokens; None where it is not known."""
+
+
+class Fallbacks(Struct, frozen=True, kw_only=True):
+    """Who is asked instead; see the settings of these names.
+
+    ``other_route``: whether the other model may answer where the chosen one fails before its first byte. ``context``
+    and ``content_filter``: routes or model ids, in order, where the prompt is too long or is refused by a filter.
+    """
+
+    other_route: bool = True
+    context: tuple[str, ...] = ()
+    content_filter: tuple[str, ...] = ()
+
+
+def _unknown(_: Upstream) -> int | None:
+    return None
 
 
 class Asker:
@@ -26,58 +45,120 @@ class Asker:
     Args:
         upstreams: what answers each route.
         metrics: where fallbacks are counted.
-        fallback: whether the other model may answer where the chosen one fails before its first byte.
+        fallbacks: who is asked instead.
+        window: how long a prompt models take.
     """
 
-    def __init__(self, *, upstreams: Upstreams, metrics: Metrics, fallback: bool) -> None:
+    def __init__(
+        self, *, upstreams: Upstreams, metrics: Metrics, fallbacks: Fallbacks, window: Window = _unknown
+    ) -> None:
         self._upstreams = upstreams
         self._metrics = metrics
-        self._fallback = fallback
+        self._fallbacks = fallbacks
+        self._window = window
         self._endpoints = Endpoints()
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
-        """Ask the route that was decided for, or the other one where that fails.
+        """Ask the route that was decided for, or others where that fails.
 
         Raises:
             UpstreamError: nobody answered; the failure of the route that was asked first.
         """
         try:
-            return await self._ask_route(call, decision.route, settlement)
+            answer = await self._ask(call, decision, settlement)
         except UpstreamError as error:
-            other = self._fallback_for(decision, error)
-            if other is None:
+            instead = await self._ask_others(call, decision, self._others(decision, error), settlement)
+            if instead is None:
+                # All failed: the first failure is the one the caller asked about.
                 raise
+            return instead
+        if self._fallbacks.content_filter and _is_filtered(answer):
+            others = self._listed(decision, self._fallbacks.content_filter, "content-filter-fallback")
+            return await self._ask_others(call, decision, others, settlement) or self._given(answer, settlement)
+        return self._given(answer, settlement)
+
+    async def _ask_others(
+        self, call: Call, decision: Decision, others: Iterator[Decision], settlement: Settlement
+    ) -> Answer | None:
+        """Ask by one decision after the other; None where nobody answers."""
+        for other in others:
             settlement.decided(other)
             try:
-                answer = await self._ask_route(call, other.route, settlement)
+                answer = await self._ask(call, other, settlement)
             except UpstreamError:
-                # Both failed: the first failure is the one the caller asked about.
-                settlement.decided(decision)
-                raise error from None
+                continue
             self._metrics.fell_back(other)
-            return answer
+            return self._given(answer, settlement)
+        settlement.decided(decision)
+        return None
 
-    def _fallback_for(self, decision: Decision, error: UpstreamError) -> Decision | None:
-        """The decision to try next, where policy and the kind of failure allow one."""
-        if not self._fallback or decision.reason == "pinned" or not _is_transient(error):
-            return None
-        route: Route = "weak" if decision.route == "strong" else "strong"
-        upstream = self._upstreams.on(route)
-        if upstream is None:
-            return None
+    def _others(self, decision: Decision, error: UpstreamError) -> Iterator[Decision]:
+        """The decisions to try next, where policy and the kind of failure allow any."""
+        fault = fault_of(error)
+        if fault is FILTERED:
+            return self._listed(decision, self._fallbacks.content_filter, "content-filter-fallback")
+        if fault is TOO_LONG:
+            return self._for_longer(decision)
+        if not fault.elsewhere or not self._fallbacks.other_route or decision.route == "named":
+            return iter(())
         reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
-        return msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
+        return self._listed(decision, (_other(decision.route),), reason)
 
-    async def _ask_route(self, call: Call, route: Route, settlement: Settlement) -> Answer:
-        upstream = self._upstreams.on(route)
+    def _for_longer(self, decision: Decision) -> Iterator[Decision]:
+        """Who may take a prompt that is too long for the model that was due."""
+        listed = self._fallbacks.context
+        if not listed and self._fallbacks.other_route and decision.route != "named":
+            listed = tuple(
+                route
+                for route in (_other(decision.route),)
+                if self._takes_more(self._upstreams.on(route), than=self._upstreams.on(decision.route))
+            )
+        return self._listed(decision, listed, "context-fallback")
+
+    def _takes_more(self, upstream: Upstream | None, *, than: Upstream | None) -> bool:
+        """Whether a model's window is larger than another's, as far as is known."""
+        if upstream is None or than is None:
+            return False
+        mine, theirs = self._window(upstream), self._window(than)
+        return mine is None or theirs is None or mine > theirs
+
+    def _listed(self, decision: Decision, names: tuple[str, ...], reason: Reason) -> Iterator[Decision]:
+        """Decisions for routes or models by name. Who named the model wants no other."""
+        if decision.reason == "pinned":
+            return
+        for name in names:
+            found = self._upstreams.find(name)
+            if found is not None and (found[0], found[1].model) != (decision.route, decision.model):
+                route, upstream = found
+                yield msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
+
+    async def _ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
+        upstream = self._answering(decision)
         if upstream is None:
-            raise RuntimeError(f"a decision for the {route} route without an upstream")
-        if not call.streams:
+            raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
+        try:
+            if call.streams:
+                return await self._stream(call, upstream, settlement)
             reply = await self._endpoints.complete(upstream, call)
-            settlement.served_by(reply.served)
-            settlement.answered(reply.body)
-            return WholeAnswer(reply.body)
-        return await self._stream(call, upstream, settlement)
+        except UpstreamError as error:
+            settlement.attempted(error.attempts)
+            raise
+        settlement.attempted(reply.served.attempts)
+        settlement.served_by(reply.served)
+        return WholeAnswer(reply.body)
+
+    def _answering(self, decision: Decision) -> Upstream | None:
+        if decision.route != "named":
+            return self._upstreams.on(decision.route)
+        found = self._upstreams.find(decision.model)
+        return found[1] if found is not None else None
+
+    @staticmethod
+    def _given(answer: Answer, settlement: Settlement) -> Answer:
+        """The caller gets this answer."""
+        if isinstance(answer, WholeAnswer):
+            settlement.answered(answer.body)
+        return answer
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
         reply = await self._endpoints.stream(upstream, call)
@@ -90,11 +171,16 @@ class Asker:
         except BaseException:
             await reply.aclose()
             raise
+        settlement.attempted(reply.served.attempts)
         settlement.served_by(reply.served)
         settlement.first_byte()
         fold = StreamFold()
         settlement.streaming(fold)
         return StreamedAnswer(_relay(first, payloads, fold, keep_usage=call.wants_usage_chunk), reply)
+
+
+def _other(route: Route) -> Route:
+    return "weak" if route == "strong" else "strong"
 
 
 async def _relay(
@@ -129,8 +215,23 @@ def _is_usage_chunk(payload: bytes) -> bool:
     return chunk.choices == [] and chunk.usage is not None
 
 
-def _is_transient(error: UpstreamError) -> bool:
-    """Whether another upstream may succeed: not where the request itself was refused."""
-    if isinstance(error, UpstreamRefused):
-        return error.status >= 500 or error.status in _TRANSIENT_STATUS
-    return True
+class _FilteredChoice(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+class _Filtered(msgspec.Struct):
+    choices: list[_FilteredChoice] = []
+
+
+_filtered = msgspec.json.Decoder(_Filtered)
+
+
+def _is_filtered(answer: Answer) -> bool:
+    """Whether a content filter kept every choice of a whole answer back. A stream's first byte is out by then."""
+    if not isinstance(answer, WholeAnswer) or b'"content_filter"' not in answer.body:
+        return False
+    try:
+        choices = _filtered.decode(answer.body).choices
+    except msgspec.DecodeError:
+        return False
+    return bool(choices) and all(choice.finish_reason == "content_filter" for choice in choices)

@@ -10,6 +10,7 @@ from router.settlement import Settlement
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.embedded.upstream import EmbeddedUpstream
+from router.upstream.pool import Pool
 
 WITHOUT_EMBEDDINGS = frozenset({"anthropic", "cerebras", "deepseek", "groq"})
 """Providers that are known to have none."""
@@ -71,4 +72,6 @@ class Embeddings:
 
 def _may_have_them(upstream: Upstream) -> bool:
     # The embedded LLM is started without them: its vectors would be poor.
-    return not isinstance(upstream, EmbeddedUpstream) and upstream.provider not in WITHOUT_EMBEDDINGS
+    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
+    embedded = any(isinstance(member, EmbeddedUpstream) for member in members)
+    return not embedded and upstream.provider not in WITHOUT_EMBEDDINGS

@@ -23,6 +23,7 @@
         ├── BodyTimeout           408: the body stopped coming
         ├── BodyTooLarge          413
         ├── HeadersTooLarge       431
+        ├── TooManyRequests       429: the server answers as many requests as it may at once
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -30,7 +31,8 @@
             ├── UpstreamUnreachable   502: no connection
             ├── UpstreamTimeout       504: connected, then silence
             ├── UpstreamBroken        502: it answered with something that is no answer, or stopped midway
-            └── UpstreamRefused       the upstream's own 4xx/5xx, passed on with its status
+            ├── UpstreamUnavailable   503: nobody is asked, since all of its deployments rest or are busy
+            └── UpstreamRefused       the upstream's own 4xx/5xx; see there for the status that our caller sees
 
 Foreign exceptions are translated into these where they enter. ``ApiError.payload`` is the one place that
 gives them OpenAI's shape.
@@ -228,6 +230,18 @@ class OnlyIfCached(ApiError):
     default_code = "only_if_cached"
 
 
+class TooManyRequests(ApiError):
+    """The server answers as many requests as it may at once; this one was turned away before it was read."""
+
+    status = 429
+    default_code = "too_many_requests"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: some request or other will have ended by then."""
+        return {"retry-after": "1"}
+
+
 class NoUpstream(ApiError):
     """Nothing is configured, or nothing is ready, that could answer this request."""
 
@@ -249,11 +263,20 @@ class InternalError(ApiError):
     default_code = "internal_error"
 
 
+KEY_REJECTED = "upstream_key_rejected"
+NOT_READY = "upstream_not_ready"
+"""Codes of an `UpstreamError` that say more than its class."""
+
+
 class UpstreamError(ApiError):
-    """The upstream failed to give an answer. ``upstream`` is its configured name, never its URL or key."""
+    """The upstream failed to give an answer. ``upstream`` is its configured name, never its URL or key.
+
+    ``attempts``: how often somebody was asked before it was given up.
+    """
 
     status = 502
     default_code = "upstream_error"
+    attempts = 1
 
     def __init__(self, message: str, *, upstream: str, code: str | None = None) -> None:
         super().__init__(message, code=code)
@@ -279,13 +302,42 @@ class UpstreamBroken(UpstreamError):
     default_code = "upstream_broken"
 
 
+class UpstreamUnavailable(UpstreamError):
+    """Nobody was asked: every deployment rests after failures, or answers as many requests as it may.
+
+    Args:
+        message: why.
+        upstream: the configured name of the upstream.
+        retry_after: seconds until somebody may be asked, as the header of that name has it.
+    """
+
+    status = 503
+    default_code = "upstream_unavailable"
+
+    def __init__(self, message: str, *, upstream: str, retry_after: str) -> None:
+        super().__init__(message, upstream=upstream)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again."""
+        return {"retry-after": self.retry_after}
+
+
+def status_for_caller(upstream_status: int) -> int:
+    """The status to pass on: a 5xx of an upstream is a gateway's 502, 503 or 504, never a fault of ours (500)."""
+    if upstream_status < 500 or upstream_status in {502, 503, 504}:
+        return upstream_status
+    return 503 if upstream_status == 529 else 502
+
+
 class UpstreamRefused(UpstreamError):
-    """The upstream answered with an error status of its own; it is passed on.
+    """The upstream answered with an error status of its own; it is passed on, see ``status_for_caller``.
 
     Args:
         message: the upstream's own message.
         upstream: the configured name of the upstream.
-        status: its HTTP status, 400..599.
+        status: its HTTP status, 400..599; kept as ``upstream_status``.
         body: its error object where it was OpenAI-shaped, else None.
         retry_after: its ``Retry-After`` header, if any.
     """
@@ -302,7 +354,8 @@ class UpstreamRefused(UpstreamError):
         retry_after: str | None = None,
     ) -> None:
         super().__init__(message, upstream=upstream)
-        self.status = status
+        self.status = status_for_caller(status)
+        self.upstream_status = status
         self.body = body
         self.retry_after = retry_after
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 
 from router.artifacts.in_use import InUse
-from router.asking import Asker
+from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.deciding import Decider, RoutePreview
@@ -16,6 +16,7 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.room import Room
 from router.settlement import Settlement
 from router.types import Decision, Principal, Route, WhenUnfamiliar
 from router.upstream.base import Upstream
@@ -26,7 +27,7 @@ class Gateway:
     """Joins cache, upstreams and ledger with the artifact in use, which is the one thing that may change.
 
     ``put_in_use`` may be called at any time on the event loop: a request is decided by the artifact that it read first,
-    also where it waited for an equal one meanwhile.
+    also where it waited for an equal one meanwhile. ``draining``: the server was told to stop.
     """
 
     def __init__(
@@ -37,13 +38,15 @@ class Gateway:
         cache: Cache,
         ledger: Ledger,
         metrics: Metrics,
-        fallback: bool,
+        fallbacks: Fallbacks,
         when_unfamiliar: WhenUnfamiliar,
         single_flight: bool = True,
         keep_pairs: bool = False,
         embeddings: Upstream | None = None,
         embeddings_model: str | None = None,
+        max_concurrent: int = 1024,
     ) -> None:
+        self.room = Room(max_concurrent)
         self.embeddings = embeddings
         self._embeddings_model = embeddings_model
         self.cache = cache
@@ -52,8 +55,9 @@ class Gateway:
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
         self.put_in_use(in_use)
-        self._fallback = fallback
+        self._fallbacks = fallbacks
         self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self.draining = False
         self.connect(upstreams)
 
     def put_in_use(self, in_use: InUse) -> None:
@@ -66,7 +70,7 @@ class Gateway:
         self.upstreams = upstreams
         self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
         self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallback=self._fallback)
+        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from types import FrameType
 
 import uvicorn
@@ -14,6 +15,7 @@ from litestar import Litestar
 
 from router.app import create_app
 from router.errors import SettingsError
+from router.gateway import Gateway
 from router.http.protocol import Protocol
 from router.settings import Settings
 from router.upstream.build import Upstreams
@@ -54,7 +56,8 @@ def run(settings: Settings) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    server = _Server(config, banner=_banner(app, listener, closed=settings.api_key is not None))
+    banner = _banner(app, listener, closed=settings.api_key is not None)
+    server = _Server(config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s)
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -62,15 +65,25 @@ def run(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Prints the banner once requests are accepted, and takes a signal for a wish that it can fulfil."""
+    """Prints the banner once requests are accepted, and takes a signal for a wish that it can fulfil.
 
-    def __init__(self, config: uvicorn.Config, *, banner: str) -> None:
+    Args:
+        config: uvicorn's.
+        banner: what to print.
+        gateway: told when the server is to stop, so that it says so.
+        delay_s: seconds for which requests are still taken after that.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, banner: str, gateway: Gateway, delay_s: float) -> None:
         super().__init__(config)
         self._banner = banner
+        self._gateway = gateway
+        self._delay_s = delay_s
+        self._stop_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if not self.should_exit:
+        if not self._gateway.draining:
             print(self._banner, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -78,9 +91,18 @@ class _Server(uvicorn.Server):
 
         uvicorn would remember the signal and, having stopped in good order, die of it: supervisors would see a failure.
         """
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        self.should_exit = True
+        if self._gateway.draining and sig == signal.SIGINT:
+            self.should_exit = self.force_exit = True
+        if not self._gateway.draining:
+            self._gateway.draining = True
+            self._stop_at = time.monotonic() + self._delay_s
+            self.should_exit = not self._delay_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is time to stop; asked ten times a second."""
+        if self._stop_at is not None and time.monotonic() >= self._stop_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -70,6 +70,45 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool, Meta(description="Let the other model answer when the chosen one fails before its first byte.")
     ] = True
 
+    context_fallbacks: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Routes or model ids to ask, in order, where the model that was due says that the prompt is "
+            "longer than its window; none takes the other route, unless its window is known to be no larger."
+        ),
+    ] = ()
+    content_filter_fallbacks: Annotated[
+        tuple[str, ...],
+        Meta(description="Routes or model ids to ask, in order, where a content filter refuses; none asks nobody."),
+    ] = ()
+    retries: Annotated[
+        Annotated[int, Meta(ge=0, le=10)],
+        Meta(description="Further attempts at an upstream that failed before its first byte; see docs/reliability.md."),
+    ] = 2
+    retry_budget: Annotated[
+        Fraction,
+        Meta(description="Share of requests that may be asked again, so that retries do not make an outage worse."),
+    ] = 0.2
+    breaker_failures: Annotated[
+        Annotated[int, Meta(ge=1)],
+        Meta(description="Failures in a row after which a deployment is not asked for a while."),
+    ] = 5
+    breaker_failure_rate: Annotated[
+        Annotated[float, Meta(gt=0, le=1)],
+        Meta(description="The same by the share of requests that failed within the last half minute, of 20 or more."),
+    ] = 0.5
+    breaker_open_s: Annotated[
+        Positive,
+        Meta(description="Seconds until such a deployment is asked again; doubled, up to 60, as long as it fails."),
+    ] = 5.0
+    hedge_after_s: Annotated[
+        Positive | None,
+        Meta(
+            description="Seconds without the first piece of a stream after which another deployment is asked too, the "
+            "slower one being cancelled; none never does."
+        ),
+    ] = None
+
     threshold: Annotated[
         Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")
     ] = None
@@ -136,11 +175,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shutdown_grace_s: Annotated[
         Annotated[int, Meta(ge=0)], Meta(description="Seconds that answers under way get to finish when told to stop.")
     ] = 25
+    shutdown_delay_s: Annotated[
+        Annotated[float, Meta(ge=0)],
+        Meta(
+            description="Seconds for which a server that was told to stop still takes requests while `/ready` answers "
+            "503, so that load balancers notice."
+        ),
+    ] = 0.0
     body_timeout_s: Annotated[
         Positive, Meta(description="Seconds without a byte after which an unfinished request body is given up.")
     ] = 60.0
     max_body_mb: Annotated[Positive, Meta(description="Largest request body accepted, in megabytes.")] = 8.0
     max_messages: Annotated[Annotated[int, Meta(ge=1)], Meta(description="Most messages in one request.")] = 2000
+    max_concurrent_requests: Annotated[
+        Annotated[int, Meta(ge=1)],
+        Meta(description="Requests answered at once; one more is turned away with 429 before it is read."),
+    ] = 1024
 
     @property
     def home_path(self) -> Path:

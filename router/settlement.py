@@ -73,7 +73,8 @@ class Settlement:
         self._decision: Decision | None = None
         self._decision_us: float | None = None
         self._promise: str | None = None
-        self._served: ModelRef | None = None
+        self._served: Served | None = None
+        self._attempts = 0
         self._ticket: Ticket | None = None
         self._flight: Flight | None = None
         self._hit: Hit | None = None
@@ -135,7 +136,11 @@ class Settlement:
 
     def served_by(self, served: Served) -> None:
         """An upstream has begun to answer."""
-        self._served = ModelRef(served.provider, served.model)
+        self._served = served
+
+    def attempted(self, times: int) -> None:
+        """Deployments were asked, so many times; told once for each route."""
+        self._attempts += times
 
     def first_byte(self) -> None:
         """The first part of the answer is there."""
@@ -173,7 +178,8 @@ class Settlement:
         """What the answer cost, as far as its tokens are known, and what the strong model would have cost."""
         if self._usage is None or (self._served is None and self._hit is None):
             return Cost(None, None)
-        return cost(self._usage, self._served, self._baseline, at=self._at)
+        served = ModelRef(self._served.provider, self._served.model) if self._served else None
+        return cost(self._usage, served, self._baseline, at=self._at)
 
     def headers(self) -> dict[str, str]:
         """The ``x-router-*`` headers that can be said by now."""
@@ -183,6 +189,11 @@ class Settlement:
             headers["age"] = str(int(self._hit.age_s))
         if self._decision is not None:
             headers |= _decision_headers(self._decision, hit=self._hit)
+        if self._attempts:
+            headers["x-router-attempts"] = str(self._attempts)
+        if self._served is not None:
+            headers["x-router-model"] = self._served.model
+            headers["x-router-deployment"] = self._served.deployment
         if (promise := self._kept_promise()) is not None:
             headers["x-router-promise"] = promise
         if self._embeds is not None:
@@ -258,7 +269,7 @@ class Settlement:
         answer = CachedAnswer(
             body=Raw(body),
             route=decision.route,
-            model=decision.model,
+            model=self._served.model if self._served else decision.model,
             usage=self._usage or Usage(),
             win_rate=decision.win_rate,
             threshold=decision.threshold,
@@ -316,7 +327,7 @@ class Settlement:
             endpoint=self._endpoint,
             requested_model=self._request.model[:MAX_NAME_CHARS] if self._request else None,
             route=answer.route if answer else (decision.route if decision else None),
-            model=answer.model if answer else (decision.model if decision else self._embeds),
+            model=self._model(),
             reason=decision.reason if decision else (answer.reason if answer else self._embeds and "embeddings"),
             win_rate=decision.win_rate if decision else (answer.win_rate if answer else None),
             threshold=decision.threshold if decision else (answer.threshold if answer else None),
@@ -343,6 +354,14 @@ class Settlement:
             cache_verdict=hit.verdict.score if hit and hit.verdict else None,
             cache_verifier=hit.verdict.verifier if hit and hit.verdict else None,
         )
+
+    def _model(self) -> str | None:
+        """The model that answered; where none did, the one that was to."""
+        if self._hit is not None:
+            return self._hit.answer.model
+        if self._served is not None:
+            return self._served.model
+        return self._decision.model if self._decision is not None else self._embeds
 
     def _status(self) -> int:
         if self._cancelled:

@@ -22,6 +22,8 @@ Reason = Literal[
     "no-weak-model",  # the weak one was due, and none is configured
     "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
     "weak-failed",  # the other way round
+    "context-fallback",  # the prompt was longer than the window of the model that was due
+    "content-filter-fallback",  # a content filter refused it at the model that was due
 ]
 
 DUE_REASONS: tuple[Reason, ...] = ("win-rate", "unfamiliar")
@@ -158,11 +160,15 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """Who gave an answer: the provider by the price list's id, the model by the provider's, the deployment by name."""
+    """Who gave an answer: the provider by the price list's id, the model by the provider's, the deployment by name.
+
+    ``attempts``: which attempt it was that was answered, 1 being the first.
+    """
 
     provider: str | None
     model: str
     deployment: str
+    attempts: int = 1
 
 
 class Cost(Struct, frozen=True):

@@ -169,7 +169,7 @@ def _is_empty(facts: AnswerFacts) -> bool:
 ANSWER_RULES: tuple[AnswerRule, ...] = (
     AnswerRule("error", lambda facts: facts.error),
     # The weak model stood in for a strong one that failed: next time the strong one may be back.
-    AnswerRule("fallback", lambda facts: facts.reason == "strong-failed"),
+    AnswerRule("fallback", lambda facts: facts.reason in {"strong-failed", "content-filter-fallback"}),
     AnswerRule("several-answers", lambda facts: facts.choices != 1),
     AnswerRule("tool-calls", lambda facts: bool(facts.message.tool_calls or facts.message.function_call)),
     AnswerRule("unfinished", lambda facts: facts.finish_reason != "stop"),

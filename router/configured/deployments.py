@@ -16,9 +16,9 @@ class Deployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``route``: what it answers; ``named`` is for a model that callers ask for by its id. ``provider``: a row of the
     provider table, which gives the URL, the variables that hold its key and the protocol; ``url`` instead, or to
-    override it, with its ``/v1``. ``api_key``: the key itself; ``api_key_env``: variables that hold keys; of several
-    keys each is used in turn. ``weight``: its share beside other deployments of the same route. A timeout that is not
-    given is the server's.
+    override it, with its ``/v1``. ``api_key``: the key itself; ``api_key_env``: variables that hold keys; several keys
+    share the deployment's load. ``weight``: its share beside other deployments of the same route. ``max_concurrent``:
+    requests that it may answer at once. A timeout that is not given is the server's, and so is ``hedge_after_s``.
     """
 
     route: Literal["weak", "strong", "named"]
@@ -35,3 +35,4 @@ class Deployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connect_timeout_s: Positive | None = None
     first_token_timeout_s: Positive | None = None
     total_timeout_s: Positive | None = None
+    hedge_after_s: Positive | None = None

@@ -67,11 +67,12 @@ class Exchange:
         settlement = self._gateway.open(self._principal, scope["path"], request_id(scope))
         wire = _Wire(send)
         try:
-            asked = await read_asked(self._request, self._dialect, self._settings)
-            settlement.asked(asked.request)
-            call = call_of(self._request, asked, self._principal, self._dialect)
-            async with _caller_present(receive, wire):
-                await self._answer(call, asked, settlement, wire)
+            with self._gateway.room:
+                asked = await read_asked(self._request, self._dialect, self._settings)
+                settlement.asked(asked.request)
+                call = call_of(self._request, asked, self._principal, self._dialect)
+                async with _caller_present(receive, wire):
+                    await self._answer(call, asked, settlement, wire)
         except ClientLeft:
             settlement.cancelled()
         except asyncio.CancelledError:

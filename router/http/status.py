@@ -1,4 +1,4 @@
-"""``GET /health``, ``GET /stats``, ``GET /cache/stats`` and ``GET /metrics``."""
+"""``GET /health``, ``GET /ready``, ``GET /stats``, ``GET /cache/stats`` and ``GET /metrics``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ from router import __version__
 from router.cache import CacheStats
 from router.http.cache_metrics import cache_families
 from router.http.services import Services
+from router.http.upstream_metrics import upstream_families
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
+from router.upstream.pool import Condition, Pool
 
 
 class UpstreamHealth(Struct, frozen=True, kw_only=True):
-    """One upstream as people see it: never its URL or key."""
+    """One route's upstream as people see it: never its URL or key.
+
+    ``deployments``: how each fares; one entry for each key, where a deployment has several.
+    """
 
     model: str
     state: State
+    deployments: list[Condition]
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -45,7 +51,8 @@ class Health(Struct, frozen=True, kw_only=True):
 async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
     gateway = services.gateway
-    upstreams = {"weak": _health(gateway.upstreams.weak), "strong": _health(gateway.upstreams.strong)}
+    upstreams: dict[str, UpstreamHealth | None] = {"weak": None, "strong": None}
+    upstreams |= {upstream.name: _health(upstream) for upstream in gateway.upstreams.configured}
     return Health(
         status="ok",
         version=__version__,
@@ -56,8 +63,35 @@ async def health(services: NamedDependency[Services]) -> Health:
     )
 
 
-def _health(upstream: Upstream | None) -> UpstreamHealth | None:
-    return None if upstream is None else UpstreamHealth(model=upstream.model, state=upstream.state)
+def _health(upstream: Upstream) -> UpstreamHealth:
+    deployments = upstream.conditions if isinstance(upstream, Pool) else []
+    return UpstreamHealth(model=upstream.model, state=upstream.state, deployments=deployments)
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """Whether requests should be sent here; ``reasons`` say why not."""
+
+    ready: bool
+    reasons: list[str]
+
+
+@get("/ready", summary="Say whether the server can answer requests", tags=["status"])
+async def ready(services: NamedDependency[Services]) -> Response[Readiness]:
+    """For load balancers, open to everybody: 200, or 503 with the reasons.
+
+    An artifact that does not replay its golden rows stops the start, so that a server which answers here has replayed
+    them. An upstream that was never asked counts where somebody listens at its address.
+    """
+    reasons = ["stopping: the server was told to stop"] if services.gateway.draining else []
+    upstreams = services.gateway.upstreams.configured
+    if not any([await _reachable(upstream) for upstream in upstreams]):
+        names = ", ".join(upstream.name for upstream in upstreams) or "none is configured"
+        reasons.append(f"no upstream can be asked: {names}")
+    return Response(Readiness(ready=not reasons, reasons=reasons), status_code=503 if reasons else 200)
+
+
+async def _reachable(upstream: Upstream) -> bool:
+    return await upstream.reachable() if isinstance(upstream, Pool) else upstream.state != "failed"
 
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
@@ -80,5 +114,9 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
     services.doorman.admit(request.headers)
     gateway = services.gateway
-    families = itertools.chain(gateway.metrics.families(), cache_families(gateway.cache.stats(), gateway.cache.judge))
+    families = itertools.chain(
+        gateway.metrics.families(),
+        upstream_families(gateway.upstreams.configured),
+        cache_families(gateway.cache.stats(), gateway.cache.judge),
+    )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

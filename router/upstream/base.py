@@ -49,10 +49,25 @@ class Upstream(Protocol):
     since a URL may hold a secret.
     """
 
-    name: str
-    model: str
-    provider: str | None
-    address: str
+    @property
+    def name(self) -> str:
+        """For people and errors: ``weak``, ``strong``, or a deployment's."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The id that the endpoint knows."""
+        ...
+
+    @property
+    def provider(self) -> str | None:
+        """The price list's id, ``local``, or None."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """What tells it from others of the same name."""
+        ...
 
     @property
     def state(self) -> State:

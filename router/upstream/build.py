@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import SettingsError
 from router.settings import PREFIX, Settings
 from router.types import Route
 from router.upstream.base import Upstream
-from router.upstream.connect import provider_id, require_usable
+from router.upstream.connect import connect, provider_id, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.http_upstream import Timeouts
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
+from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, provider_at
 
 
@@ -27,6 +29,14 @@ class Upstreams:
     def on(self, route: Route) -> Upstream | None:
         """What answers a route."""
         return {"weak": self.weak, "strong": self.strong}.get(route)
+
+    def find(self, name: str) -> tuple[Route, Upstream] | None:
+        """A route and what answers it, by the route's name or its model's id."""
+        routes: tuple[tuple[Route, Upstream | None], ...] = (("weak", self.weak), ("strong", self.strong))
+        for route, upstream in routes:
+            if upstream is not None and name in {route, upstream.model}:
+                return route, upstream
+        return None
 
     @property
     def configured(self) -> list[Upstream]:
@@ -60,7 +70,49 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
     """
     weak = _Asked("weak", settings.weak_url, settings.weak_model, settings.weak_api_key)
     strong = _Asked("strong", settings.strong_url, settings.strong_model, settings.strong_api_key)
-    return Upstreams(weak=_weak(weak, settings, environ), strong=_strong(strong, settings, environ))
+    return Upstreams(
+        weak=_deployed("weak", settings, environ) or _alone(_weak(weak, settings, environ), settings),
+        strong=_deployed("strong", settings, environ) or _alone(_strong(strong, settings, environ), settings),
+    )
+
+
+def _deployed(route: Route, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
+    """The pool of a route that has deployments."""
+    shares = [
+        share_of(deployment, name=deployment.name or f"{route}-{number}", settings=settings, environ=environ)
+        for number, deployment in enumerate((each for each in settings.deployments if each.route == route), start=1)
+    ]
+    return pool_of(route, shares, resilience_of(settings)) if shares else None
+
+
+def _alone(upstream: Upstream | None, settings: Settings) -> Pool | None:
+    """A pool of one: a single upstream is retried and left alone like any other."""
+    if upstream is None:
+        return None
+    return pool_of(upstream.name, [Share((upstream,))], resilience_of(settings))
+
+
+def share_of(deployment: Deployment, *, name: str, settings: Settings, environ: Mapping[str, str]) -> Share:
+    """A deployment's part of a pool."""
+    return Share(
+        connect(deployment, name=name, timeouts=_timeouts(settings), environ=environ),
+        weight=deployment.weight,
+        max_concurrent=deployment.max_concurrent,
+        hedge_after_s=deployment.hedge_after_s,
+    )
+
+
+def resilience_of(settings: Settings) -> Resilience:
+    """How persistent pools are, by the settings."""
+    return Resilience(
+        retries=settings.retries,
+        retry_budget=settings.retry_budget,
+        breaker_failures=settings.breaker_failures,
+        breaker_failure_rate=settings.breaker_failure_rate,
+        breaker_open_s=settings.breaker_open_s,
+        hedge_after_s=settings.hedge_after_s,
+        total_s=settings.total_timeout_s,
+    )
 
 
 def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream:

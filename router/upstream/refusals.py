@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import msgspec
 
-from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.errors import KEY_REJECTED, UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
 MAX_ERROR_BYTES = 64 * 1024
 """How much of an error answer is read."""
@@ -30,25 +32,47 @@ def refusal(response: httpx.Response, body: bytes, *, upstream: str, key: str, k
         key_setting: the setting that holds the upstream's key, named where the key was rejected.
     """
     status = response.status_code
+    error = error_object(body.replace(key.encode(), b"***") if key else body)
+    message = error_message(error) or f"The {upstream} upstream answered with status {status}."
+    refused = UpstreamRefused(message, upstream=upstream, status=status, body=error, retry_after=_retry_after(response))
+    if status in _KEY_REJECTED and fault_of(refused) is FILTERED:
+        # OpenRouter and xAI answer 403 where a filter refuses; our caller's own access is not what is meant.
+        refused.status = 400
+        return refused
     if status in _KEY_REJECTED:
         # Passed on as it is, our caller would take it for a verdict on their own key.
         message = f"The {upstream} upstream refused access with status {status}; check the key in {key_setting}."
-        return UpstreamError(message, upstream=upstream, code="upstream_key_rejected")
+        return UpstreamError(message, upstream=upstream, code=KEY_REJECTED)
     if not 400 <= status <= 599:
         what = "a redirect; set its URL to the final address" if 300 <= status < 400 else "no chat answer"
         return UpstreamBroken(f"The {upstream} upstream answered with status {status}: {what}.", upstream=upstream)
-    error = error_object(body.replace(key.encode(), b"***") if key else body)
-    message = error_message(error) or f"The {upstream} upstream answered with status {status}."
-    return UpstreamRefused(
-        message, upstream=upstream, status=status, body=error, retry_after=response.headers.get("retry-after")
-    )
+    return refused
 
 
-def error_in_answer(error: Any, upstream: str, key: str) -> UpstreamBroken:
-    """The error to raise where an upstream put an error object into an answer with status 200; ``key`` as above."""
+def error_in_answer(error: Any, upstream: str, key: str) -> UpstreamError:
+    """The error to raise where an upstream put an error object into an answer with status 200; ``key`` as above.
+
+    OpenRouter and others put the status that they mean into its ``code``: it is taken at its word.
+    """
     detail = error_message(error) or "no details"
     detail = (detail.replace(key, "***") if key else detail)[:MAX_DETAIL_CHARS]
-    return UpstreamBroken(f"The {upstream} upstream answered with an error: {detail}", upstream=upstream)
+    message = f"The {upstream} upstream answered with an error: {detail}"
+    meant = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(meant, int) and 400 <= meant <= 599 and meant not in _KEY_REJECTED:
+        return UpstreamRefused(message, upstream=upstream, status=meant)
+    broken = UpstreamBroken(message, upstream=upstream)
+    said = {field: error.get(field) for field in ("type", "code")} if isinstance(error, Mapping) else {}
+    body = {"message": detail, "type": "upstream_error", "param": None, "code": None} | said
+    refused = UpstreamRefused(detail, upstream=upstream, status=400, body=body)
+    return refused if fault_of(refused) in {TOO_LONG, FILTERED} else broken
+
+
+def _retry_after(response: httpx.Response) -> str | None:
+    """The header of that name; or OpenAI's and Azure's finer one, in whole seconds."""
+    given: str | None = response.headers.get("retry-after")
+    if given is None and (finer := response.headers.get("retry-after-ms", "")).isdecimal():
+        return str(math.ceil(int(finer[:9]) / 1000))
+    return given
 
 
 def error_object(body: bytes) -> dict[str, Any] | None:

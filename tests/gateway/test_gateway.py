@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from router.artifacts.in_use import InUse
+from router.asking import Fallbacks
 from router.cache import SemanticCache
 from router.calls import Call, StreamedAnswer, WholeAnswer
 from router.dialects.chat_request import parse_chat_request
@@ -63,7 +64,7 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
             cache=SemanticCache(),
             ledger=ledger,
             metrics=Metrics(),
-            fallback=True,
+            fallbacks=Fallbacks(),
             when_unfamiliar="strong",
         )
         await weak.aclose()

@@ -9,9 +9,11 @@ from genai_prices import Usage, calc_price
 from router.configured.secret import Secret
 from router.errors import SettingsError
 from router.settings import Settings
+from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
+from router.upstream.pool import Pool
 from router.upstream.providers import PROVIDERS, discover, is_local
 
 
@@ -20,9 +22,15 @@ def build(environ: Mapping[str, str] | None = None, **settings: object) -> Upstr
     return build_upstreams(Settings(**converted), environ or {})
 
 
+def only_member(upstream: Upstream | None) -> Upstream:
+    assert isinstance(upstream, Pool)
+    (member,) = upstream.members
+    return member.upstream
+
+
 async def test_by_default_the_embedded_llm_is_weak_and_there_is_no_strong_model() -> None:
     upstreams = build()
-    assert isinstance(upstreams.weak, EmbeddedUpstream)
+    assert isinstance(only_member(upstreams.weak), EmbeddedUpstream)
     assert upstreams.weak.provider == "local"
     assert upstreams.weak.state == "unknown"
     assert upstreams.strong is None
@@ -35,8 +43,8 @@ async def test_urls_make_openai_compatible_upstreams_named_after_their_route() -
         strong_url="https://llm.example.com/v1",
         strong_model="big",
     )
-    assert isinstance(upstreams.weak, OpenAICompatibleUpstream)
-    assert isinstance(upstreams.strong, OpenAICompatibleUpstream)
+    assert isinstance(only_member(upstreams.weak), OpenAICompatibleUpstream)
+    assert isinstance(only_member(upstreams.strong), OpenAICompatibleUpstream)
     assert (upstreams.weak.name, upstreams.weak.model, upstreams.weak.provider) == ("weak", "llama3.2", "local")
     assert (upstreams.strong.name, upstreams.strong.model, upstreams.strong.provider) == ("strong", "big", None)
 

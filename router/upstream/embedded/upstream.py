@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.errors import EmbeddedModelError, UpstreamUnreachable
+from router.errors import NOT_READY, EmbeddedModelError, UpstreamUnreachable
 from router.types import Endpoint, Native
 from router.upstream.base import State, StreamReply, WholeReply
 from router.upstream.embedded.fetch import fetch_weights
@@ -131,7 +131,7 @@ class EmbeddedUpstream:
                 await self._settled.wait()
         if self._endpoint is None:
             message = f"The {self.name} upstream, the embedded LLM, is not ready. {self._detail}"
-            raise UpstreamUnreachable(message, upstream=self.name)
+            raise UpstreamUnreachable(message, upstream=self.name, code=NOT_READY)
         return self._endpoint
 
     async def _supervise(self) -> None:
