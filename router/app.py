@@ -22,6 +22,7 @@ from router.artifacts.pointer import Pointer, Stamp
 from router.asking import Fallbacks
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.catalogue import Catalogue
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -41,6 +42,7 @@ from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
+from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
 from router.upstream.embeddings import embeddings_upstream
@@ -78,7 +80,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             context=settings.context_fallbacks,
             content_filter=settings.content_filter_fallbacks,
         ),
-        when_unfamiliar=settings.unfamiliar,
+        ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
@@ -150,7 +152,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
-    warming = asyncio.create_task(_preload_prices(upstreams))
+    warming = asyncio.create_task(_preload_prices(upstreams, gateway.catalogue))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -191,7 +193,8 @@ def _configured(upstreams: Upstreams) -> list[Upstream]:
     return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
 
 
-async def _preload_prices(upstreams: list[Upstream]) -> None:
-    """Import the price list off the request path."""
+async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
+    """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(catalogue.preload, [(reference.provider, reference.model) for reference in references])

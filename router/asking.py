@@ -128,8 +128,11 @@ class Asker:
             return
         for name in names:
             found = self._upstreams.find(name)
-            if found is not None and (found[0], found[1].model) != (decision.route, decision.model):
-                route, upstream = found
+            if found is None or (found[0], found[1].model) == (decision.route, decision.model):
+                continue
+            route, upstream = found
+            # A model that lacks what the request needs is no way out.
+            if route == "named" or route in decision.eligible:
                 yield msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
 
     async def _ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from router.types import ChatRequest, Endpoint, Native, Principal, Tuning
@@ -15,7 +15,7 @@ class Call:
     """One understood request: the typed view, the whole body, and how the caller wants it routed.
 
     ``request`` has the form of OpenAI's chat completions, ``body`` that of ``endpoint``; ``native`` is what came, where
-    that was another protocol.
+    that was another protocol. ``path`` is where it came to, ``headers`` are the caller's, found in lower case.
     """
 
     principal: Principal
@@ -25,6 +25,8 @@ class Call:
     cache_control: str | None = None
     native: Native | None = None
     endpoint: Endpoint = "chat/completions"
+    path: str = "/v1/chat/completions"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def streams(self) -> bool:

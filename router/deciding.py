@@ -1,28 +1,38 @@
-"""From a request to its decision: its score, the policy, a preview of its cost."""
+"""From a request to its decision: its terms, its score, the policy, a preview of its cost."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import msgspec
 
 from router.artifacts.in_use import InUse
 from router.cache import Embed
 from router.calls import Call
+from router.catalogue import Abilities
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.policy import NO_PROMISE, Models, decide, kept_promise, pinned_route
-from router.scoring.prompt import bound, prompt_text
-from router.types import Cost, Decision, Evidence, Reason, Route, Tuning, Usage, WhenUnfamiliar
+from router.needs import Needs, shortfall
+from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
+from router.scoring.prompt import bound
+from router.sticky import Stickiness, Trail, trail
+from router.terms import Scored, Terms, Ways, decision_on, require_known, score_of, terms_of
+from router.types import Cost, Decision, Evidence, Reason, Route, Shortfall, Tuning, Usage
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
 EXPECTED_COMPLETION_TOKENS = 264
 """Answer length that a preview assumes: the mean that RouteLLM's paper (arXiv 2406.18665) takes for its costs."""
 
+STICKY_HEADER = "x-router-sticky"
+"""``off`` in it lets a request leave the model that answered its conversation so far."""
+
 
 class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown.
 
     ``promise``: what is promised of the threshold, ``none`` where it is an estimate, None where neither was asked for.
+    ``rule``: the operator's rules that were applied. ``eligible``: the routes that may answer.
     """
 
     route: Route
@@ -35,6 +45,8 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     baseline_cost_usd: float | None
     evidence: Evidence
     promise: str | None
+    rule: str | None = None
+    eligible: tuple[Route, ...] = BOTH_ROUTES
 
 
 class Decider:
@@ -42,12 +54,17 @@ class Decider:
 
     Args:
         upstreams: what there is to choose from.
-        when_unfamiliar: where prompts unlike all training go.
+        ways: how the operator wants requests decided.
+
+    Raises:
+        SettingsError: a rule names a model or a route that is not configured.
     """
 
-    def __init__(self, *, upstreams: Upstreams, when_unfamiliar: WhenUnfamiliar) -> None:
+    def __init__(self, *, upstreams: Upstreams, ways: Ways) -> None:
         self._upstreams = upstreams
-        self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self._ways = ways
+        for ruling in ways.rules.rulings:
+            require_known(ruling, self.models)
 
     @property
     def models(self) -> Models:
@@ -65,49 +82,58 @@ class Decider:
         """The strong model, by whose price savings are told; None where there is none."""
         return _reference(self._upstreams.strong)
 
-    def promise(self, in_use: InUse, tuning: Tuning) -> str | None:
-        """What is promised of a request's threshold; see ``Dial.promise``. Nothing where there is no choice."""
-        promise = in_use.dial.promise(tuning)
-        return NO_PROMISE if promise is not None and not self.routes else promise
+    def terms(self, call: Call, in_use: InUse) -> Terms:
+        """The terms of a request: what the operator leaves of its wishes, and what models lack for it.
 
-    def decide(self, call: Call, in_use: InUse, threshold: float, *, explain: bool = False) -> tuple[Decision, Embed]:
+        Raises:
+            ApiError: as ``router.terms.terms_of``.
+        """
+        needs = Needs(call.request, call.body)
+        terms = terms_of(call, needs, in_use, self._ways, self.models)
+        promise = NO_PROMISE if terms.promise is not None and not self.routes else terms.promise
+        shortfalls = self._shortfalls(needs, terms.tuning)
+        return dataclasses.replace(terms, promise=promise, shortfalls=shortfalls)
+
+    def decide(self, call: Call, in_use: InUse, terms: Terms, *, explain: bool = False) -> tuple[Decision, Embed]:
         """The decision, and an encoder that need not encode the scored text again.
 
         Raises:
             UnknownModel: a pin names a model or a route that is not configured.
             NoUpstream: no model is configured at all.
+            UnsupportedByModel, ContextLengthExceeded: no model that may answer takes the request.
         """
-        scorer = in_use.scorer
-        text = prompt_text(call.request.messages)
-        score = scorer.score(text)
-        evidence = Evidence(
-            score=score.score,
-            tokens=score.tokens,
-            unfamiliarity=score.unfamiliarity,
-            tuned_by=call.tuning.source,
-            contributions=scorer.explain(text) if explain else {},
+        scored = terms.scored or score_of(call, in_use)
+        decision = decision_on(
+            terms,
+            scored,
+            call,
+            in_use,
+            self._ways,
+            self.models,
+            explain=explain,
+            sticks=lambda: self._sticks(call, terms, scored),
         )
-        decision = decide(
-            tuning=call.tuning,
-            threshold=threshold,
-            win_rate=score.win_rate,
-            models=self.models,
-            artifact=in_use.artifact,
-            evidence=evidence,
-            when_unfamiliar=self._when_unfamiliar,
-        )
-        return decision, lambda asked: score.embedding if bound(asked) == text else scorer.encode(asked)
+        scorer, score = in_use.scorer, scored.score
+        return decision, lambda asked: score.embedding if bound(asked) == scored.text else scorer.encode(asked)
 
-    def cache_policy(self, call: Call, in_use: InUse, threshold: float) -> str:
-        """Whatever outside a request's body decides which model answers it: part of its cache key."""
-        pinned = pinned_route(call.tuning, self.models)
-        rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}|unfamiliar={self._when_unfamiliar}"
+    def cache_policy(self, in_use: InUse, terms: Terms) -> str:
+        """Whatever outside a request's body decides which model answers it: part of its cache key.
+
+        Stickiness is not: a kept answer costs less than staying or leaving, and where the strong model is due for it,
+        no weak one's is taken for a reworded question.
+        """
+        unfamiliar = self._ways.when_unfamiliar
+        pinned = pinned_route(terms.tuning, self.models)
+        rule = f"pin={pinned}" if pinned else f"threshold={terms.threshold:.6f}|unfamiliar={unfamiliar}"
+        if terms.shortfalls:
+            rule += "".join(f"|not={route}" for route in sorted(terms.shortfalls))
         # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
         return f"{in_use.digest}|{rule}|{_named(self._upstreams.weak)}|{_named(self._upstreams.strong)}"
 
     def preview(self, call: Call, in_use: InUse) -> RoutePreview:
         """The decision for a request, and what it would cost."""
-        decision, _ = self.decide(call, in_use, in_use.dial.threshold(call.tuning), explain=True)
+        terms = self.terms(call, in_use)
+        decision, _ = self.decide(call, in_use, terms, explain=True)
         expected = self._expected_cost(call, decision)
         return RoutePreview(
             route=decision.route,
@@ -119,7 +145,47 @@ class Decider:
             cost_usd=None if expected.usd is None else float(expected.usd),
             baseline_cost_usd=None if expected.baseline_usd is None else float(expected.baseline_usd),
             evidence=decision.evidence,
-            promise=kept_promise(self.promise(in_use, call.tuning), decision.reason),
+            promise=kept_promise(terms.promise, decision.reason),
+            rule=decision.rule,
+            eligible=decision.eligible,
+        )
+
+    def remember(self, call: Call) -> Remember | None:
+        """What keeps in mind who answered a request, for the conversation's next turn; None where nobody asks."""
+        stickiness = self._ways.stickiness
+        if stickiness is None or not self.routes:
+            return None
+        return Remember(stickiness, _trail(call))
+
+    def _shortfalls(self, needs: Needs, tuning: Tuning) -> dict[Route, Shortfall]:
+        found: dict[Route, Shortfall] = {}
+        routes = {*BOTH_ROUTES, pinned_route(tuning, self.models)}
+        for route in routes:
+            upstream = None if route is None else self._upstreams.on(route)
+            if route is None or upstream is None:
+                continue
+            if (lacks := shortfall(needs, self._abilities(upstream))) is not None:
+                found[route] = lacks
+        return found
+
+    def _abilities(self, upstream: Upstream) -> Abilities:
+        return self._ways.catalogue.of(upstream.provider, upstream.model)
+
+    def _sticks(self, call: Call, terms: Terms, scored: Scored) -> bool:
+        """Whether a request for which the weak model is due stays on the strong one.
+
+        A wish of the caller's for this one request, and any rule that had a say in it, come first.
+        """
+        stickiness, weak, strong = self._ways.stickiness, self._upstreams.weak, self._upstreams.strong
+        if stickiness is None or weak is None or strong is None or not _may_stick(call, terms):
+            return False
+        return stickiness.stays(
+            _trail(call),
+            call.request.messages,
+            weak=ModelRef(weak.provider, weak.model),
+            strong=ModelRef(strong.provider, strong.model),
+            win_rate=scored.score.win_rate,
+            threshold=terms.threshold,
         )
 
     def _expected_cost(self, call: Call, decision: Decision) -> Cost:
@@ -129,6 +195,29 @@ class Decider:
         completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
         usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
         return cost(usage, _reference(self._upstreams.on(decision.route)), self.baseline)
+
+
+class Remember:
+    """Keeps in mind, once a request is settled, who answered it."""
+
+    def __init__(self, stickiness: Stickiness, way: Trail) -> None:
+        self._stickiness = stickiness
+        self._way = way
+
+    def __call__(self, decision: Decision, usage: Usage | None) -> None:
+        """The request was answered by this decision's route."""
+        self._stickiness.answered(self._way, route=decision.route, model=decision.model, usage=usage)
+
+
+def _may_stick(call: Call, terms: Terms) -> bool:
+    asked = terms.tuning
+    dialled = asked.threshold is not None or asked.quality is not None or asked.strong_share is not None
+    wanted = call.headers.get(STICKY_HEADER, "").strip().lower() != "off"
+    return wanted and not dialled and asked.source != RULED and 0.0 < terms.threshold < 1.0
+
+
+def _trail(call: Call) -> Trail:
+    return trail(call.principal.tenant, call.request.messages)
 
 
 def _named(upstream: Upstream | None) -> str:

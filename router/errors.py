@@ -11,8 +11,11 @@
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
+        │   ├── UnsupportedByModel    no model that may answer takes what the field asks for
+        │   └── ContextLengthExceeded the prompt fits into no model that may answer
         ├── Unauthenticated       401: no key, or one that we do not know
         ├── Forbidden             403: a web page of another site, on a server without a key
+        ├── RefusedByRule         403: a rule or the hook of the operator's says no
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
@@ -27,6 +30,7 @@
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
+        ├── HookFailed            500: the operator's hook gave no usable answer
         └── UpstreamError         502: the upstream failed to give an answer
             ├── UpstreamUnreachable   502: no connection
             ├── UpstreamTimeout       504: connected, then silence
@@ -113,6 +117,18 @@ class InvalidRequest(ApiError):
     type = "invalid_request_error"
 
 
+class UnsupportedByModel(InvalidRequest):
+    """No model that may answer takes what the request needs; ``param`` names the field that asks for it."""
+
+    default_code = "unsupported_by_model"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    """The prompt is longer than the window of every model that may answer."""
+
+    default_code = "context_length_exceeded"
+
+
 class Unauthenticated(ApiError):
     """No API key, or one that we do not know."""
 
@@ -132,6 +148,23 @@ class Forbidden(ApiError):
     status = 403
     type = "invalid_request_error"
     default_code = "cross_site_request"
+
+
+class RefusedByRule(ApiError):
+    """The operator's own rules do not let this request through. ``rule`` is the rule's name."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "refused_by_rule"
+
+    def __init__(self, message: str, *, rule: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Which rule it was."""
+        return {"x-router-rule": self.rule}
 
 
 class UnknownModel(ApiError):
@@ -261,6 +294,13 @@ class InternalError(ApiError):
 
     status = 500
     default_code = "internal_error"
+
+
+class HookFailed(ApiError):
+    """The operator's hook raised, or gave something that is no override, and ``hook_required`` is on."""
+
+    status = 500
+    default_code = "hook_failed"
 
 
 KEY_REJECTED = "upstream_key_rejected"

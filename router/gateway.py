@@ -9,6 +9,7 @@ from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
 from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
@@ -18,7 +19,8 @@ from router.metrics import Metrics
 from router.policy import AUTO, Models
 from router.room import Room
 from router.settlement import Settlement
-from router.types import Decision, Principal, Route, WhenUnfamiliar
+from router.terms import Terms, Ways
+from router.types import Decision, Principal, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
@@ -39,7 +41,7 @@ class Gateway:
         ledger: Ledger,
         metrics: Metrics,
         fallbacks: Fallbacks,
-        when_unfamiliar: WhenUnfamiliar,
+        ways: Ways,
         single_flight: bool = True,
         keep_pairs: bool = False,
         embeddings: Upstream | None = None,
@@ -56,7 +58,7 @@ class Gateway:
         self.metrics = metrics
         self.put_in_use(in_use)
         self._fallbacks = fallbacks
-        self._when_unfamiliar: WhenUnfamiliar = when_unfamiliar
+        self._ways = ways
         self.draining = False
         self.connect(upstreams)
 
@@ -68,7 +70,7 @@ class Gateway:
     def connect(self, upstreams: Upstreams) -> None:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
-        self.decider = Decider(upstreams=upstreams, when_unfamiliar=self._when_unfamiliar)
+        self.decider = Decider(upstreams=upstreams, ways=self._ways)
         self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
         self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
 
@@ -86,8 +88,8 @@ class Gateway:
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
         """Answer one request.
 
-        The exact cache comes first, since it needs no encoder, and with it the answer that an equal request is just
-        being given; then the score, the decision, the semantic cache, the upstream.
+        The operator's rules come first; then the exact cache, since it needs no encoder, and with it the answer that an
+        equal request is just being given; then the score, the decision, the semantic cache, the upstream.
 
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
@@ -96,15 +98,17 @@ class Gateway:
             return await self._embeddings.answer(call, settlement)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
-        threshold = in_use.dial.threshold(call.tuning)
-        settlement.promised(self.decider.promise(in_use, call.tuning))
-        ticket = self._ticket(call, in_use, threshold)
+        terms = self.decider.terms(call, in_use)
+        settlement.ruled(terms.ruling.name)
+        settlement.promised(terms.promise)
+        ticket = self._ticket(call, in_use, terms)
         settlement.ticketed(ticket)
         hit = await self._flights.exact(ticket, lead=settlement.leads)
         if hit is not None:
             return _replayed(call, hit, settlement)
-        decision, embed = self._timed_decision(call, in_use, threshold, settlement)
+        decision, embed = self._timed_decision(call, in_use, terms, settlement)
         settlement.will_cache(self.cache, ticket, embed)
+        settlement.will_remember(self.decider.remember(call))
         hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
         if hit is not None:
             self.feedback.served(ticket, settlement.request_id, hit, call.body["messages"])
@@ -120,6 +124,11 @@ class Gateway:
         return self.decider.preview(call, self.in_use)
 
     @property
+    def catalogue(self) -> Catalogue:
+        """What models can take."""
+        return self._ways.catalogue
+
+    @property
     def routes(self) -> bool:
         """Whether there are two models to choose between."""
         return self.decider.routes
@@ -130,25 +139,25 @@ class Gateway:
         return self.decider.models
 
     def _timed_decision(
-        self, call: Call, in_use: InUse, threshold: float, settlement: Settlement
+        self, call: Call, in_use: InUse, terms: Terms, settlement: Settlement
     ) -> tuple[Decision, Embed]:
         started = time.perf_counter()
-        decision, embed = self.decider.decide(call, in_use, threshold)
+        decision, embed = self.decider.decide(call, in_use, terms)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
         self.metrics.decided(decision)
         return decision, embed
 
-    def _ticket(self, call: Call, in_use: InUse, threshold: float) -> Ticket:
+    def _ticket(self, call: Call, in_use: InUse, terms: Terms) -> Ticket:
         # Who asks for a cached answer only wants the one that `auto` would have been given.
         body = {**call.body, "model": AUTO} if call.tuning.cache_only else call.body
         if call.endpoint != "chat/completions":
             return standing_aside("endpoint", call.cache_control, cache_only=call.tuning.cache_only)
         ticket = self.cache.ticket(
             tenant=call.principal.tenant,
-            policy=self.decider.cache_policy(call, in_use, threshold),
+            policy=self.decider.cache_policy(in_use, terms),
             request=call.request,
             body=with_native(body, call.native),
-            cache_control=call.cache_control,
+            cache_control=call.cache_control if terms.ruling.cache else f"{call.cache_control or ''}, no-store",
             encoder=in_use.scorer.manifest.encoder.sha256,
         )
         ticket.only_if_cached |= call.tuning.cache_only

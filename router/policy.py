@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from msgspec import Struct
 
-from router.errors import InvalidRequest, NoUpstream, UnknownModel
+from router.errors import ContextLengthExceeded, InvalidRequest, NoUpstream, UnknownModel, UnsupportedByModel
 from router.scoring.curve import Curve, OperatingPoint, PromiseKind
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
-from router.types import DUE_REASONS, Decision, Evidence, Reason, Route, Tuning, WhenUnfamiliar
+from router.types import DUE_REASONS, Decision, Evidence, Reason, Route, Ruling, Shortfall, Tuning, WhenUnfamiliar
 
 AUTO = "auto"
+RULED = "rule"
+"""The ``source`` of a tuning that the operator's rules put in the place of the caller's."""
+
+BOTH_ROUTES: tuple[Route, ...] = ("weak", "strong")
+NO_RULING = Ruling()
+NOTHING_LACKS: Mapping[Route, Shortfall] = {}
 DEFAULT_OPERATING_POINT = "balanced"
 
 NO_PROMISE = "none"
@@ -159,39 +166,138 @@ def decide(
     artifact: str,
     evidence: Evidence,
     when_unfamiliar: WhenUnfamiliar = "strong",
+    ruling: Ruling = NO_RULING,
+    shortfalls: Mapping[Route, Shortfall] = NOTHING_LACKS,
+    sticks: Callable[[], bool] = lambda: False,
 ) -> Decision:
     """Choose the route for one request.
 
     The rule is RouteLLM's: strong when win rate >= threshold. A prompt that is unlike all training goes where
     ``when_unfamiliar`` says instead, unless the artifact cannot tell, or the threshold is 0 or 1, which mean always and
-    never. A pinned route or model overrides both. Where the chosen route has no model, a routed request goes to the
-    other one and the reason says so; a pinned one is refused.
+    never. A conversation that the strong model answered stays there where ``sticks`` says so. A pinned route or model
+    overrides all of it. Where the chosen route has no model, or one that lacks what the request needs, a routed request
+    goes to the other one and the reason says so; a pinned one is refused.
+
+    Args:
+        tuning: what the caller asked for, as the operator's rules left it.
+        threshold: the threshold that it comes to, 0..1.
+        win_rate: the estimate for this prompt, 0..1.
+        models: what there is to choose from.
+        artifact: what gave the win rate.
+        evidence: what the decision rests on.
+        when_unfamiliar: where prompts unlike all training go.
+        ruling: what the operator's rules say; ``tuning`` and ``threshold`` heed it already.
+        shortfalls: what models lack for this request, by route.
+        sticks: asked only where the weak model is due and both may answer.
 
     Raises:
         UnknownModel: a pin names a model or a route that is not configured.
         NoUpstream: no model is configured at all.
+        UnsupportedByModel, ContextLengthExceeded: no model that may answer can.
     """
     pinned = pinned_route(tuning, models)
     if pinned is not None:
-        route, reason = pinned, _PINNED
+        reason: Reason = ruling.by if tuning.source == RULED else "pinned"
+        choice = _pinned(pinned, reason, models, shortfalls)
     else:
         due, why = _due(win_rate, threshold, evidence.unfamiliarity, when_unfamiliar)
-        route, reason = _available(due, why, models)
-    model = models.on(route)
+        if tuning.source == RULED:
+            why = ruling.by
+        choice = guarded(*_available(due, why, models), models, shortfalls)
+        if choice.reason in DUE_REASONS and choice.route == "weak" and "strong" in choice.eligible and sticks():
+            choice = msgspec.structs.replace(choice, route="strong", reason="sticky")
+    model = models.on(choice.route)
     if model is None:
-        raise UnknownModel(_missing(route), param="model")
+        raise UnknownModel(_missing(choice.route), param="model")
     return Decision(
-        route=route,
+        route=choice.route,
         model=model,
-        reason=reason,
+        reason=choice.reason,
         win_rate=win_rate,
         threshold=threshold,
         artifact=artifact,
-        evidence=evidence,
+        evidence=msgspec.structs.replace(evidence, needs=choice.needs) if choice.needs else evidence,
+        rule=ruling.name,
+        eligible=choice.eligible,
     )
 
 
-_PINNED: Reason = "pinned"
+class Choice(Struct, frozen=True):
+    """A route, why it, which may answer in its place, and what was lacking elsewhere, in words."""
+
+    route: Route
+    reason: Reason
+    eligible: tuple[Route, ...]
+    needs: str | None = None
+
+
+def guarded(due: Route, why: Reason, models: Models, shortfalls: Mapping[Route, Shortfall]) -> Choice:
+    """The route that is due, or the other one where its model lacks what the request needs.
+
+    Where neither certainly takes it, one of which that is not certain may try.
+
+    Raises:
+        UnsupportedByModel, ContextLengthExceeded: neither can.
+    """
+    present: tuple[Route, ...] = tuple(route for route in BOTH_ROUTES if models.on(route) is not None)
+    able = tuple(route for route in present if route not in shortfalls)
+    if due in able:
+        return Choice(due, why, able)
+    lacks = shortfalls[due]
+    needs = _lacking(due, models, lacks)
+    able = able or tuple(route for route in present if not shortfalls[route].certain)
+    if due in able:
+        return Choice(due, why, able, needs)
+    if able:
+        return Choice(able[0], lacks.reason, able, needs)
+    said = ", ".join(_takes(route, models, shortfalls[route]) for route in present)
+    raise _refusal(lacks, f"no model here that may answer takes {lacks.what}: {said}.")
+
+
+def _pinned(route: Route, reason: Reason, models: Models, shortfalls: Mapping[Route, Shortfall]) -> Choice:
+    lacks = shortfalls.get(route)
+    if lacks is not None and lacks.certain:
+        raise _refusal(lacks, f"{_lacking(route, models, lacks)}, and no other model may answer.")
+    return Choice(route, reason, (route,), None if lacks is None else _lacking(route, models, lacks))
+
+
+def _lacking(route: Route, models: Models, lacks: Shortfall) -> str:
+    return f"{lacks.what}: {_takes(route, models, lacks)}"
+
+
+def _takes(route: Route, models: Models, lacks: Shortfall) -> str:
+    return f"{route} model {models.on(route)} takes {lacks.takes}"
+
+
+def _refusal(lacks: Shortfall, why: str) -> InvalidRequest:
+    if lacks.reason == "context":
+        message = f"'{lacks.field}': {why} Send less, or ask for a model with a larger window."
+        return ContextLengthExceeded(message, param=lacks.field)
+    remedy = "Leave it out, or ask for a model that takes it (GET /v1/models); [[catalogue]] corrects what is known."
+    return UnsupportedByModel(f"'{lacks.field}': {why} {remedy}", param=lacks.field)
+
+
+def under(tuning: Tuning, threshold: float, ruling: Ruling, models: Models) -> tuple[Tuning, float]:
+    """The tuning and threshold that are left of a caller's under the operator's rules.
+
+    A route or model of the rules' takes the place of whatever was asked for. Bounds hold for a pin to one of the two
+    routes as well, which means always (0) or never (1): where they do not allow that, the bound decides instead. A
+    model pinned by its id beside the two is not theirs to bound.
+    """
+    if ruling.route is not None or ruling.model is not None:
+        pinned_model = None if ruling.route is not None else ruling.model
+        ruled = Tuning(pinned_route=ruling.route, pinned_model=pinned_model, cache_only=tuning.cache_only, source=RULED)
+        return ruled, threshold
+    if ruling.min_threshold <= 0.0 and ruling.max_threshold >= 1.0:
+        return tuning, threshold
+    pinned = pinned_route(tuning, models)
+    if pinned not in (None, *BOTH_ROUTES):
+        return tuning, threshold
+    asked = threshold if pinned is None else (0.0 if pinned == "strong" else 1.0)
+    bounded = max(ruling.min_threshold, min(ruling.max_threshold, asked))
+    if bounded == asked:
+        return tuning, threshold
+    return Tuning(cache_only=tuning.cache_only, source=RULED), bounded
 
 
 def kept_promise(promise: str | None, reason: str) -> str | None:

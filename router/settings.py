@@ -17,7 +17,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from router.configured.catalogue import CatalogueEntry
 from router.configured.deployments import Deployment
+from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, SettingsError
 from router.types import WhenUnfamiliar
@@ -116,6 +118,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         WhenUnfamiliar,
         Meta(description="Where prompts unlike all training go: `strong`, `weak`, or by the `win-rate` after all."),
     ] = "strong"
+    sticky: Annotated[
+        bool, Meta(description="Keep a conversation on the strong model where leaving its prompt cache does not pay.")
+    ] = True
+    catalogue: Annotated[
+        tuple[CatalogueEntry, ...],
+        Meta(description="What models can take, where the router does not know it or is wrong; see docs/guards.md."),
+    ] = ()
+    rules: Annotated[
+        tuple[Rule, ...], Meta(description="Your own rules, which come before the score; see docs/rules.md.")
+    ] = ()
+    hook: Annotated[
+        str | None,
+        Meta(
+            description="Python function asked about every request: `package.module:function` or `./file.py:function`."
+        ),
+    ] = None
+    hook_required: Annotated[
+        bool, Meta(description="Refuse a request at which the hook fails; off lets it pass as if there were no hook.")
+    ] = True
     artifact: Annotated[
         str | None,
         Meta(description="Folder of the classifier artifact; none takes the one chosen by `underdog artifacts use`."),

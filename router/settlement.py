@@ -73,6 +73,8 @@ class Settlement:
         self._decision: Decision | None = None
         self._decision_us: float | None = None
         self._promise: str | None = None
+        self._rule: str | None = None
+        self._remember: Callable[[Decision, Usage | None], None] | None = None
         self._served: Served | None = None
         self._attempts = 0
         self._ticket: Ticket | None = None
@@ -103,6 +105,14 @@ class Settlement:
     def promised(self, promise: str | None) -> None:
         """What is promised of the threshold that was asked for; see ``Dial.promise``."""
         self._promise = promise
+
+    def ruled(self, rule: str | None) -> None:
+        """The operator's rules that were applied, if any were."""
+        self._rule = rule
+
+    def will_remember(self, remember: Callable[[Decision, Usage | None], None] | None) -> None:
+        """What is told in the end who answered, where somebody did."""
+        self._remember = remember
 
     def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
         """A route was chosen; told again where a fallback changes it."""
@@ -196,6 +206,8 @@ class Settlement:
             headers["x-router-deployment"] = self._served.deployment
         if (promise := self._kept_promise()) is not None:
             headers["x-router-promise"] = promise
+        if self._rule is not None:
+            headers["x-router-rule"] = self._rule
         if self._embeds is not None:
             headers |= {"x-router-model": self._embeds, "x-router-reason": "embeddings", "x-router-cache": "bypass"}
         elif self._request is not None:
@@ -222,6 +234,7 @@ class Settlement:
         self._usage = self._attempt("counting its tokens", self._settled_usage)
         self._written = self._attempt("writing its ledger row", self._hand_over)
         self._attempt("keeping its answer", self._cache_answer)
+        self._attempt("remembering who answered", self._keep_in_mind)
         if self._flight is not None:
             # After its answer is kept: whoever waits looks there.
             self._flight.land(abandoned=self._cancelled)
@@ -258,6 +271,10 @@ class Settlement:
             row.cache,
             row.latency_ms,
         )
+
+    def _keep_in_mind(self) -> None:
+        if self._remember is not None and self._decision is not None and self._served is not None:
+            self._remember(self._decision, self._usage)
 
     def _cache_answer(self) -> None:
         decision = self._decision
@@ -390,6 +407,8 @@ def _decision_headers(decision: Decision, *, hit: Hit | None) -> dict[str, str]:
         headers["x-router-win-rate"] = f"{decision.win_rate:.4f}"
     if decision.threshold is not None:
         headers["x-router-threshold"] = f"{decision.threshold:.4f}"
+    if decision.evidence.needs is not None:
+        headers["x-router-needs"] = decision.evidence.needs
     return headers
 
 

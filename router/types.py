@@ -18,6 +18,11 @@ Reason = Literal[
     "win-rate",  # the win rate was compared with the threshold
     "pinned",  # the caller named the model
     "unfamiliar",  # the prompt is unlike all training, so the win rate was not heeded
+    "rule",  # a rule of the operator's chose the route, or moved the threshold
+    "hook",  # the operator's hook did
+    "capability",  # the model that was due does not take what the request needs
+    "context",  # the prompt may be longer than the window of the model that was due
+    "sticky",  # the weak one was due, and leaving the strong one's prompt cache would cost more than it saves
     "no-strong-model",  # the strong one was due, and none is configured
     "no-weak-model",  # the weak one was due, and none is configured
     "strong-failed",  # the strong upstream failed before its first byte, the weak one answered
@@ -120,10 +125,43 @@ class Tuning(Struct, frozen=True, kw_only=True):
     source: str = "server"
 
 
+class Ruling(Struct, frozen=True, kw_only=True):
+    """What the operator's rules, or the hook, say of one request. By default nothing.
+
+    ``name``: the rules that were applied. ``route`` or ``model``: where it goes, whatever the caller asked for.
+    ``min_threshold``, ``max_threshold``: bounds of the caller's threshold. ``cache``: False keeps it away from the
+    cache. ``refuse``: a sentence for the caller, who gets nothing else.
+    """
+
+    name: str | None = None
+    route: Route | None = None
+    model: str | None = None
+    min_threshold: float = 0.0
+    max_threshold: float = 1.0
+    cache: bool = True
+    refuse: str | None = None
+    by: Literal["rule", "hook"] = "rule"
+
+
+class Shortfall(Struct, frozen=True, kw_only=True):
+    """What a model lacks to answer a request.
+
+    ``field``: what of the request asks for it. ``what``: the need in words (``images``, ``about 9000 tokens``).
+    ``takes``: what the model takes of it. ``certain``: False where the estimate of the prompt's length leaves it open.
+    """
+
+    reason: Literal["capability", "context"]
+    field: str
+    what: str
+    takes: str
+    certain: bool = True
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """What the decision rested on, for people: the score and the parts that pushed it.
 
     ``unfamiliarity`` above 1: the prompt is unlike everything in training. None where the artifact cannot tell.
+    ``needs``: what of the request the model that was due does not take, in words; None where it takes everything.
     """
 
     score: float | None = None
@@ -131,10 +169,15 @@ class Evidence(Struct, frozen=True, kw_only=True):
     unfamiliarity: float | None = None
     tuned_by: str = "server"
     contributions: dict[str, float] = {}
+    needs: str | None = None
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """Where a request goes and why. ``win_rate`` and ``threshold`` are None where no score was needed (pinned)."""
+    """Where a request goes and why. ``win_rate`` and ``threshold`` are None where no score was needed (pinned).
+
+    ``rule`` names the operator's rule that was applied, if one was. ``eligible``: the routes that may answer this
+    request; no other may, whatever fails.
+    """
 
     route: Route
     model: str
@@ -143,6 +186,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     threshold: float | None
     artifact: str
     evidence: Evidence
+    rule: str | None = None
+    eligible: tuple[Route, ...] = ("weak", "strong")
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -272,7 +317,9 @@ __all__ = [
     "Reason",
     "Role",
     "Route",
+    "Ruling",
     "Served",
+    "Shortfall",
     "StreamOptions",
     "Tuning",
     "Usage",

@@ -14,7 +14,8 @@ from router.settings import load_settings
 
 if TYPE_CHECKING:
     from router.artifacts.in_use import InUse
-    from router.types import Tuning, WhenUnfamiliar
+    from router.settings import Settings
+    from router.types import Tuning
 
 
 @click.command("route")
@@ -53,7 +54,7 @@ def command(
     flags = {"threshold": threshold, "artifact": artifact, "unfamiliar": unfamiliar, "home": home}
     settings = load_settings(flags=flags, config=config)
     tuning = _tuning(quality, strong_share, point)
-    explained = _explain(load_in_use(settings), text, tuning, settings.unfamiliar)
+    explained = _explain(load_in_use(settings), text, tuning, settings)
     click.echo(msgspec.json.encode(explained).decode() if as_json else _readable(explained))
 
 
@@ -71,40 +72,52 @@ def _tuning(quality: str | None, strong_share: str | None, point: str | None) ->
     return tuning_for(query=query, headers={}, model="auto" if point is None else f"auto:{point}")
 
 
-def _explain(in_use: InUse, text: str, tuning: Tuning, when_unfamiliar: WhenUnfamiliar) -> dict[str, Any]:
-    from router.policy import Models, decide, kept_promise
-    from router.types import Evidence
+def _explain(in_use: InUse, text: str, tuning: Tuning, settings: Settings) -> dict[str, Any]:
+    from router.calls import Call
+    from router.errors import RefusedByRule
+    from router.needs import Needs
+    from router.policy import Models, kept_promise
+    from router.terms import decision_on, score_of, terms_of, ways_of
+    from router.types import ANONYMOUS, ChatRequest, Message
 
-    score = in_use.scorer.score(text)
-    threshold = in_use.dial.threshold(tuning)
-    decision = decide(
-        tuning=tuning,
-        threshold=threshold,
-        win_rate=score.win_rate,
-        models=Models(weak="weak", strong="strong"),
-        artifact=in_use.artifact,
-        evidence=Evidence(unfamiliarity=score.unfamiliarity),
-        when_unfamiliar=when_unfamiliar,
-    )
+    request = ChatRequest(messages=[Message(role="user", content=text)])
+    body = {"messages": [{"role": "user", "content": text}]}
+    call = Call(principal=ANONYMOUS, request=request, body=body, tuning=tuning)
+    ways = ways_of(settings)
+    models = Models(weak=settings.weak_model or "weak", strong=settings.strong_model or "strong")
+    try:
+        terms = terms_of(call, Needs(request, body), in_use, ways, models)
+    except RefusedByRule as error:
+        return {"refused": error.message, "rule": error.rule}
+    scored = terms.scored or score_of(call, in_use)
+    decision = decision_on(terms, scored, call, in_use, ways, models, explain=True)
+    score = scored.score
     return {
         "route": decision.route,
         "reason": decision.reason,
+        "rule": decision.rule,
         "win_rate": round(score.win_rate, 6),
-        "threshold": round(threshold, 6),
+        "threshold": round(terms.threshold, 6),
         "artifact": in_use.artifact,
         "tokens": score.tokens,
         "unfamiliarity": None if score.unfamiliarity is None else round(score.unfamiliarity, 4),
-        "promise": kept_promise(in_use.dial.promise(tuning), decision.reason),
-        "contributions": {name: round(value, 4) for name, value in in_use.scorer.explain(text).items()},
+        "promise": kept_promise(terms.promise, decision.reason),
+        "contributions": {name: round(value, 4) for name, value in decision.evidence.contributions.items()},
     }
 
 
 def _readable(explained: dict[str, Any]) -> str:
+    if "refused" in explained:
+        return f"refused by the rule {explained['rule']}: {explained['refused']}"
     relation = ">=" if explained["win_rate"] >= explained["threshold"] else "<"
     comparison = f"win rate {explained['win_rate']:.3f} {relation} threshold {explained['threshold']:.3f}"
     if explained["reason"] == "unfamiliar":
         comparison = f"unfamiliar ({explained['unfamiliarity']:.2f}, the limit is 1), whatever its {comparison}"
+    if explained["reason"] in ("rule", "hook"):
+        comparison = f"by the {explained['reason']} {explained['rule']}, whatever the {comparison}"
     lines = [f"{explained['route']}: {comparison}  ({explained['artifact']}, {explained['tokens']} tokens)"]
+    if explained["rule"] is not None and explained["reason"] not in ("rule", "hook"):
+        lines.append(f"rule: {explained['rule']}")
     if explained["promise"] is not None:
         lines.append(f"promise: {explained['promise']}")
     lines += [f"  {value:+.3f}  {name}" for name, value in explained["contributions"].items()]

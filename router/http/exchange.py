@@ -153,6 +153,8 @@ def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal,
         cache_control=", ".join(headers.getall("cache-control", ())) or None,
         native=asked.native,
         endpoint=dialect.endpoint,
+        path=request.scope["path"],
+        headers=headers,
     )
 
 

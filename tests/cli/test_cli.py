@@ -44,6 +44,7 @@ def test_a_decision_is_also_given_as_json() -> None:
     assert set(decision) == {
         "route",
         "reason",
+        "rule",
         "win_rate",
         "threshold",
         "artifact",
@@ -92,3 +93,15 @@ def test_a_port_in_use_is_said_to_be_in_use(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}" in result.output
     assert "--port" in result.output
+
+
+def test_the_operators_rules_are_part_of_the_explanation(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(
+        '[[rules]]\nname = "german"\nwhen = { language = "de" }\nthen = { route = "strong" }\n'
+        '[[rules]]\nname = "no poems"\nwhen = { max_tokens = 12 }\nthen = { refuse = "Say more." }\n'
+    )
+    german = underdog("route", "Wie heißt die Hauptstadt von Schweden?", "--config", str(config))
+    assert german.output.startswith("strong: by the rule german, whatever the win rate")
+    short = json.loads(underdog("route", "hi", "--json", "--config", str(config)).output)
+    assert short == {"refused": "Say more.", "rule": "no poems"}

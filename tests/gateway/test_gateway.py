@@ -25,6 +25,7 @@ from router.metrics import Metrics
 from router.policy import Dial
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
+from router.terms import Ways
 from router.types import ANONYMOUS, Principal, Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
@@ -65,7 +66,7 @@ async def gateway(ledger: Ledger) -> AsyncIterator[Gateway]:
             ledger=ledger,
             metrics=Metrics(),
             fallbacks=Fallbacks(),
-            when_unfamiliar="strong",
+            ways=Ways(),
         )
         await weak.aclose()
 
@@ -191,5 +192,7 @@ async def test_a_decision_of_an_artifact_that_is_no_longer_in_use_is_no_drift_of
     await answered(gateway, call(QUESTION), "before")
     assert sample() == 1
     gateway.put_in_use(dataclasses.replace(before, artifact="another/2"))
-    gateway.metrics.decided(gateway.decider.decide(call(REWORDED), before, 0.5)[0])
+    gateway.metrics.decided(
+        gateway.decider.decide(call(REWORDED), before, gateway.decider.terms(call(REWORDED), before))[0]
+    )
     assert sample() == 0

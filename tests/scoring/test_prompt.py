@@ -1,9 +1,11 @@
+"""Which text of a conversation is scored."""
+
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.scoring.prompt import EARLIER_CHARS, MAX_CHARS, bound, prompt_text
+from router.scoring.prompt import EARLIER_CHARS, MAX_CHARS, PROPOSAL_CHARS, bound, prompt_text
 from router.types import Message
 
 
@@ -19,11 +21,33 @@ def test_a_single_user_turn_is_scored_as_it_is() -> None:
 def test_the_system_prompt_and_the_answers_are_not_scored() -> None:
     messages = [
         Message(role="system", content="SYSTEM"),
-        user("one"),
+        user("Write a limerick about Rust."),
         Message(role="assistant", content="ANSWER"),
         user("two"),
     ]
-    assert prompt_text(messages) == "one\n\ntwo"
+    assert prompt_text(messages) == "Write a limerick about Rust.\n\ntwo"
+
+
+def test_a_few_words_in_between_do_not_hide_what_the_conversation_is_about() -> None:
+    task = user("Prove that the halting problem is undecidable.")
+    small_talk = [user("Good."), user("One moment."), user("I am back."), user("Fine."), user("ok")]
+    assert prompt_text([task, *small_talk, user("next")]) == "Prove that the halting problem is undecidable.\n\nnext"
+
+
+def test_where_the_user_said_next_to_nothing_the_end_of_the_proposal_stands_for_it() -> None:
+    proposal = "x" * 1_000 + " Shall I prove it by induction?"
+    messages = [user("What next?"), Message(role="assistant", content=proposal), user("Yes.")]
+    assert prompt_text(messages).endswith("Shall I prove it by induction?\n\nYes.")
+    assert len(prompt_text(messages)) == PROPOSAL_CHARS + len("\n\nYes.")
+
+
+def test_a_few_words_each_time_are_all_scored() -> None:
+    assert prompt_text([user("one"), user("two"), user("three")]) == "one\n\ntwo\n\nthree"
+
+
+def test_a_tool_result_leaves_the_users_turn_the_one_that_is_scored() -> None:
+    messages = [user("Find the race in the pool."), Message(role="assistant"), Message(role="tool", content="{}")]
+    assert prompt_text(messages) == "Find the race in the pool."
 
 
 def test_older_turns_get_less_room_than_newer_ones() -> None:

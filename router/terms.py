@@ -1,0 +1,169 @@
+"""The terms on which a request is decided: what the operator's rules and hook leave of the caller's wishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from router.artifacts.in_use import InUse
+from router.calls import Call
+from router.catalogue import Catalogue
+from router.errors import RefusedByRule, SettingsError, UnknownModel
+from router.needs import Needs
+from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, pinned_route, under
+from router.rules import Facts, Hook, Rules, load_hook
+from router.rules.hook import overridden
+from router.scoring.prompt import prompt_text
+from router.scoring.scorer import Score
+from router.settings import Settings
+from router.sticky import InMemory, Stickiness
+from router.types import Decision, Evidence, Route, Ruling, Shortfall, Tuning, WhenUnfamiliar
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How the operator wants requests decided.
+
+    Args:
+        when_unfamiliar: where prompts unlike all training go.
+        catalogue: what models can take.
+        rules: what comes before the score.
+        hook: the operator's own function; None where there is none.
+        stickiness: keeps conversations where leaving does not pay; None where it is switched off.
+    """
+
+    when_unfamiliar: WhenUnfamiliar = "strong"
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    rules: Rules = field(default_factory=Rules)
+    hook: Hook | None = None
+    stickiness: Stickiness | None = None
+
+
+def ways_of(settings: Settings) -> Ways:
+    """The ways of a server.
+
+    Raises:
+        SettingsError: a rule or the hook cannot be used.
+    """
+    clock = time.monotonic
+    return Ways(
+        when_unfamiliar=settings.unfamiliar,
+        catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
+        rules=Rules(settings.rules),
+        hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
+        stickiness=Stickiness(InMemory(clock), clock) if settings.sticky else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The text of a conversation that was scored, and its score."""
+
+    text: str
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All that is known of a request before its score; that too, where a hook had to see it.
+
+    ``tuning`` and ``threshold`` are the caller's as far as the operator's ``ruling`` lets them stand. ``shortfalls``:
+    what models lack for the request, by route.
+    """
+
+    tuning: Tuning
+    threshold: float
+    promise: str | None
+    ruling: Ruling
+    shortfalls: Mapping[Route, Shortfall] = field(default_factory=dict)
+    scored: Scored | None = None
+
+
+def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models) -> Terms:
+    """The terms of a request; its shortfalls are not yet among them.
+
+    Raises:
+        InvalidRequest: an unknown operating point.
+        RefusedByRule: the operator turns it away.
+        HookFailed: the operator's hook did.
+        UnknownModel: a pin names a model that is not configured.
+    """
+    threshold = in_use.dial.threshold(call.tuning)
+    if not ways.rules and ways.hook is None:
+        return Terms(call.tuning, threshold, in_use.dial.promise(call.tuning), NO_RULING)
+    facts = Facts(call, needs)
+    ruling = ways.rules.ruling(facts)
+    terms = _under(ruling, call, in_use, threshold, models)
+    if ways.hook is None:
+        return terms
+    scored = score_of(call, in_use)
+    so_far = decision_on(terms, scored, call, in_use, ways, models, explain=False)
+    ruling = overridden(ruling, ways.hook.ruling(facts, so_far))
+    return _under(ruling, call, in_use, threshold, models, scored)
+
+
+def score_of(call: Call, in_use: InUse) -> Scored:
+    """The score of a request's conversation."""
+    text = prompt_text(call.request.messages)
+    return Scored(text, in_use.scorer.score(text))
+
+
+def decision_on(
+    terms: Terms,
+    scored: Scored,
+    call: Call,
+    in_use: InUse,
+    ways: Ways,
+    models: Models,
+    *,
+    explain: bool,
+    sticks: Callable[[], bool] = lambda: False,
+) -> Decision:
+    """Decide a request on its terms; see ``policy.decide`` for what is raised."""
+    score = scored.score
+    return decide(
+        tuning=terms.tuning,
+        threshold=terms.threshold,
+        win_rate=score.win_rate,
+        models=models,
+        artifact=in_use.artifact,
+        evidence=Evidence(
+            score=score.score,
+            tokens=score.tokens,
+            unfamiliarity=score.unfamiliarity,
+            tuned_by=terms.tuning.source,
+            contributions=in_use.scorer.explain(scored.text) if explain else {},
+        ),
+        when_unfamiliar=ways.when_unfamiliar,
+        ruling=terms.ruling,
+        shortfalls=terms.shortfalls or NOTHING_LACKS,
+        sticks=sticks,
+    )
+
+
+def require_known(ruling: Ruling, models: Models) -> None:
+    """Refuse a rule that leads nowhere.
+
+    Raises:
+        SettingsError: naming the rule and the field.
+    """
+    if ruling.route is not None and models.on(ruling.route) is None:
+        raise SettingsError(f"rules: '{ruling.name}': then.route: no {ruling.route} model is configured.")
+    if ruling.model is not None:
+        try:
+            pinned_route(Tuning(pinned_model=ruling.model), models)
+        except UnknownModel as error:
+            raise SettingsError(f"rules: '{ruling.name}': then.model: {error.message}") from None
+
+
+def _under(
+    ruling: Ruling, call: Call, in_use: InUse, threshold: float, models: Models, scored: Scored | None = None
+) -> Terms:
+    if ruling.refuse is not None:
+        raise RefusedByRule(ruling.refuse, rule=ruling.name or "")
+    tuning, threshold = under(call.tuning, threshold, ruling, models)
+    promise = in_use.dial.promise(call.tuning)
+    if promise is not None and tuning.source == RULED:
+        promise = NO_PROMISE
+    return Terms(tuning, threshold, promise, ruling, scored=scored)

@@ -1,0 +1,36 @@
+"""Requests as rules and the hook see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from router.calls import Call
+from router.needs import Needs
+from router.rules import Facts
+from router.types import ChatRequest, Principal, Tuning
+
+
+def facts(
+    *contents: Any,
+    model: str = "auto",
+    tenant: str = "acme",
+    key_id: str | None = None,
+    path: str = "/v1/chat/completions",
+    headers: dict[str, str] | None = None,
+    **fields: Any,
+) -> Facts:
+    """The facts of a request with these user turns and fields."""
+    messages = [{"role": "user", "content": content} for content in contents or ("hi",)]
+    body = {"messages": messages, "model": model, **fields}
+    request = msgspec.convert(body, ChatRequest)
+    call = Call(
+        principal=Principal(tenant=tenant, key_id=key_id),
+        request=request,
+        body=body,
+        tuning=Tuning(),
+        path=path,
+        headers=headers or {},
+    )
+    return Facts(call, Needs(request, body))
