@@ -26,7 +26,7 @@ from router.upstream.base import State, WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
 from router.upstream.refusals import MAX_ERROR_BYTES, error_in_answer, refusal
 from router.upstream.streaming import EventStream
-from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, translate
+from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, pieces, translate
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest answer accepted from an upstream that does not stream."""
@@ -236,16 +236,16 @@ class OpenAICompatibleUpstream:
 
     async def _read_at_most(self, response: httpx.Response, count: int) -> bytes:
         """The first bytes of a body; what follows is left unread."""
-        pieces, held = [], 0
+        read, held = [], 0
         try:
-            async for piece in response.aiter_bytes():
-                pieces.append(piece)
+            async for piece in pieces(response):
+                read.append(piece)
                 held += len(piece)
                 if held >= count:
                     break
         except FOREIGN_ERRORS as error:
             raise translate(error, self.name) from error
-        return b"".join(pieces)[:count]
+        return b"".join(read)[:count]
 
     async def _require_ok(self, response: httpx.Response) -> None:
         if response.status_code == 200:
