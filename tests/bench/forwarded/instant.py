@@ -1,4 +1,4 @@
-"""A model that answers at once, so that what a measurement sees is the way there: ``python -m tests.bench.forwarded.instant``.
+"""A model that answers at once: ``python -m tests.bench.forwarded.instant``. What is measured then is the way there.
 
 It reads no JSON and thinks nothing: the length of a request, whether it streams, and a fixed answer. The events of a
 stream are written one by one, as a model writes them.

@@ -34,7 +34,7 @@ def _words() -> list[str]:
 def distinct_requests(count: int, *, stream: bool) -> Iterator[bytes]:
     """Bodies of chat requests that no request before them asked, nor one that means much the same.
 
-    Their words are drawn at random, and so many share a system prompt: 1 in 1,000 finds another near enough to be judged.
+    Their words are drawn at random, and few share a system prompt: 1 in 1,000 finds another near enough to be judged.
     """
     for number in itertools.islice(_numbers, count):
         messages = [
