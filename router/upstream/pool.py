@@ -47,7 +47,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             ConnectionLost: the connection was closed before the headers were complete.
             httpx.RemoteProtocolError: what came is no HTTP.
         """
-        message = _written(request)
+        message = _written(request, await request.aread())
         connection = self._kept(request.url) or await self._open(request)
         exchange = connection.ask(message)
         try:
@@ -139,15 +139,21 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _written(request: httpx.Request) -> bytes:
+def _written(request: httpx.Request, body: bytes) -> bytes:
     """The request as it goes over the wire.
 
     Raises:
         httpx.LocalProtocolError: a header holds a line end.
     """
+    headers = request.headers.raw
+    names = {name.lower() for name, _ in headers}
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
+    if b"host" not in names:
+        lines.append(b"host: " + request.url.netloc)
+    lines += [b"%b: %b" % header for header in headers]
+    if body and b"content-length" not in names:
+        lines.append(b"content-length: %d" % len(body))
     head = b"\r\n".join(lines)
     if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
         raise httpx.LocalProtocolError("a header holds a line end", request=request)
-    return b"%b\r\n\r\n%b" % (head, request.content)
+    return b"%b\r\n\r\n%b" % (head, body)
