@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from router.dialects import CHAT
 from router.errors import ApiError, HeadersTooLarge, InvalidRequest
+from router.http.corked import Corked
 from router.http.errors import JSON
 from router.http.exchange import ABORT
 from router.http.request_id import HEADER, new_request_id
@@ -24,6 +27,10 @@ class Protocol(HttpToolsProtocol):
 
     _in_headers = False
     _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller has connected."""
+        super().connection_made(cast("asyncio.Transport", Corked(transport)))
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless a request's headers have grown too large."""

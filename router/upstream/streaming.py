@@ -16,7 +16,7 @@ from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
 from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
 from router.upstream.refusals import error_in_answer
-from router.upstream.transport import FOREIGN_ERRORS, translate
+from router.upstream.transport import FOREIGN_ERRORS, pieces, translate
 
 DONE = b"[DONE]"
 
@@ -66,7 +66,7 @@ class EventStream:
     ) -> None:
         self.served = served
         self._response = response
-        self._pieces = response.aiter_bytes()
+        self._pieces = pieces(response)
         self._upstream = upstream
         self._first_event_by: float | None = first_event_by
         self._silence_s = silence_s

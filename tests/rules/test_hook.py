@@ -87,7 +87,9 @@ def test_a_slow_hook_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_facts_hold_no_key_and_cannot_be_changed() -> None:
-    seen = facts("Bonjour, ça va ? Et la famille ?", key_id="k1", headers={"Authorization": "Bearer sk-1", "X-App": "a"})
+    seen = facts(
+        "Bonjour, ça va ? Et la famille ?", key_id="k1", headers={"Authorization": "Bearer sk-1", "X-App": "a"}
+    )
     assert dict(seen.headers) == {"x-app": "a"}
     assert (seen.key_id, seen.language, seen.turns) == ("k1", "fr", (("user", "Bonjour, ça va ? Et la famille ?"),))
     with pytest.raises(AttributeError):

@@ -144,11 +144,12 @@ class AnthropicUpstream(HttpUpstream):
         asked = native.body if native and native.dialect == "messages" else messages_request(body, model)
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})
 
-    def _headers_for(self, native: Native | None) -> dict[str, str]:
+    def _headers_for(self, native: Native | None) -> httpx.Headers:
         """Ours, and what the caller said of the protocol: its version, and what is tried beyond it."""
         if native is None:
             return self._headers
-        return self._headers | {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
+        theirs = {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
+        return httpx.Headers({**self._headers, **theirs})
 
     async def _require_events(self, response: httpx.Response) -> None:
         kind = content_type(response)
