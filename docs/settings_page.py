@@ -43,13 +43,18 @@ def shown(default: Any) -> str:
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """What a setting is where nothing gives it."""
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
 def render() -> str:
     """The whole page."""
     kinds = get_type_hints(Settings, include_extras=True)
-    rows = [
-        f"| `{field.name}` | `{PREFIX}{field.name.upper()}` | {shown(field.default)} | {described(kinds[field.name])} |"
-        for field in msgspec.structs.fields(Settings)
-    ]
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        variable, default = PREFIX + field.name.upper(), shown(default_of(field))
+        rows.append(f"| `{field.name}` | `{variable}` | {default} | {described(kinds[field.name])} |")
     return HEAD + "\n".join(rows) + "\n"
 
 

@@ -44,8 +44,9 @@ from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
-from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
+from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -146,7 +147,7 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _configured(gateway.upstreams)
+    upstreams = gateway.upstreams.configured
     if gateway.embeddings is not None:
         upstreams.append(gateway.embeddings)
     for upstream in upstreams:
@@ -158,8 +159,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         yield
     finally:
         warming.cancel()
-        for upstream in upstreams:
-            await upstream.aclose()
+        await gateway.upstreams.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
@@ -189,12 +189,8 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-def _configured(upstreams: Upstreams) -> list[Upstream]:
-    return [upstream for upstream in (upstreams.weak, upstreams.strong) if upstream is not None]
-
-
 async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
-    await asyncio.to_thread(catalogue.preload, [(reference.provider, reference.model) for reference in references])
+    await asyncio.to_thread(catalogue.preload, [model for upstream in upstreams for model in models_of(upstream)])

@@ -35,8 +35,15 @@ class Fallbacks(Struct, frozen=True, kw_only=True):
     content_filter: tuple[str, ...] = ()
 
 
+MayAnswer = Callable[[Call, Decision, Route, Upstream], bool]
+
+
 def _unknown(_: Upstream) -> int | None:
     return None
+
+
+def _anybody(_call: Call, decision: Decision, route: Route, _upstream: Upstream) -> bool:
+    return route == "named" or route in decision.eligible
 
 
 class Asker:
@@ -47,16 +54,24 @@ class Asker:
         metrics: where fallbacks are counted.
         fallbacks: who is asked instead.
         window: how long a prompt models take.
+        may_answer: whether the upstream of a route may answer a request in the place of who was decided for.
     """
 
     def __init__(
-        self, *, upstreams: Upstreams, metrics: Metrics, fallbacks: Fallbacks, window: Window = _unknown
+        self,
+        *,
+        upstreams: Upstreams,
+        metrics: Metrics,
+        fallbacks: Fallbacks,
+        window: Window = _unknown,
+        may_answer: MayAnswer = _anybody,
     ) -> None:
         self._upstreams = upstreams
         self._metrics = metrics
         self._fallbacks = fallbacks
         self._window = window
         self._endpoints = Endpoints()
+        self._may_answer = may_answer
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
         """Ask the route that was decided for, or others where that fails.
@@ -67,13 +82,13 @@ class Asker:
         try:
             answer = await self._ask(call, decision, settlement)
         except UpstreamError as error:
-            instead = await self._ask_others(call, decision, self._others(decision, error), settlement)
+            instead = await self._ask_others(call, decision, self._others(call, decision, error), settlement)
             if instead is None:
                 # All failed: the first failure is the one the caller asked about.
                 raise
             return instead
         if self._fallbacks.content_filter and _is_filtered(answer):
-            others = self._listed(decision, self._fallbacks.content_filter, "content-filter-fallback")
+            others = self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
             return await self._ask_others(call, decision, others, settlement) or self._given(answer, settlement)
         return self._given(answer, settlement)
 
@@ -92,19 +107,19 @@ class Asker:
         settlement.decided(decision)
         return None
 
-    def _others(self, decision: Decision, error: UpstreamError) -> Iterator[Decision]:
+    def _others(self, call: Call, decision: Decision, error: UpstreamError) -> Iterator[Decision]:
         """The decisions to try next, where policy and the kind of failure allow any."""
         fault = fault_of(error)
         if fault is FILTERED:
-            return self._listed(decision, self._fallbacks.content_filter, "content-filter-fallback")
+            return self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
         if fault is TOO_LONG:
-            return self._for_longer(decision)
+            return self._for_longer(call, decision)
         if not fault.elsewhere or not self._fallbacks.other_route or decision.route == "named":
             return iter(())
         reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
-        return self._listed(decision, (_other(decision.route),), reason)
+        return self._listed(call, decision, (_other(decision.route),), reason)
 
-    def _for_longer(self, decision: Decision) -> Iterator[Decision]:
+    def _for_longer(self, call: Call, decision: Decision) -> Iterator[Decision]:
         """Who may take a prompt that is too long for the model that was due."""
         listed = self._fallbacks.context
         if not listed and self._fallbacks.other_route and decision.route != "named":
@@ -113,7 +128,7 @@ class Asker:
                 for route in (_other(decision.route),)
                 if self._takes_more(self._upstreams.on(route), than=self._upstreams.on(decision.route))
             )
-        return self._listed(decision, listed, "context-fallback")
+        return self._listed(call, decision, listed, "context-fallback")
 
     def _takes_more(self, upstream: Upstream | None, *, than: Upstream | None) -> bool:
         """Whether a model's window is larger than another's, as far as is known."""
@@ -122,7 +137,7 @@ class Asker:
         mine, theirs = self._window(upstream), self._window(than)
         return mine is None or theirs is None or mine > theirs
 
-    def _listed(self, decision: Decision, names: tuple[str, ...], reason: Reason) -> Iterator[Decision]:
+    def _listed(self, call: Call, decision: Decision, names: tuple[str, ...], reason: Reason) -> Iterator[Decision]:
         """Decisions for routes or models by name. Who named the model wants no other."""
         if decision.reason == "pinned":
             return
@@ -131,12 +146,12 @@ class Asker:
             if found is None or (found[0], found[1].model) == (decision.route, decision.model):
                 continue
             route, upstream = found
-            # A model that lacks what the request needs is no way out.
-            if route == "named" or route in decision.eligible:
-                yield msgspec.structs.replace(decision, route=route, model=upstream.model, reason=reason)
+            if self._may_answer(call, decision, route, upstream):
+                model = name if route == "named" else upstream.model
+                yield msgspec.structs.replace(decision, route=route, model=model, reason=reason)
 
     async def _ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
-        upstream = self._answering(decision)
+        upstream = self._upstreams.answering(decision.route, decision.model)
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         try:
@@ -149,12 +164,6 @@ class Asker:
         settlement.attempted(reply.served.attempts)
         settlement.served_by(reply.served)
         return WholeAnswer(reply.body)
-
-    def _answering(self, decision: Decision) -> Upstream | None:
-        if decision.route != "named":
-            return self._upstreams.on(decision.route)
-        found = self._upstreams.find(decision.model)
-        return found[1] if found is not None else None
 
     @staticmethod
     def _given(answer: Answer, settlement: Settlement) -> Answer:

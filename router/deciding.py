@@ -9,17 +9,18 @@ import msgspec
 from router.artifacts.in_use import InUse
 from router.cache import Embed
 from router.calls import Call
-from router.catalogue import Abilities
+from router.catalogue import Abilities, narrowest
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.needs import Needs, shortfall
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
 from router.sticky import Stickiness, Trail, trail
-from router.terms import Scored, Terms, Ways, decision_on, require_known, score_of, terms_of
+from router.terms import Scored, Terms, Ways, admitted, decision_on, require_known, score_of, terms_of
 from router.types import Cost, Decision, Evidence, Reason, Route, Shortfall, Tuning, Usage
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
+from router.upstream.pool import models_of
 
 EXPECTED_COMPLETION_TOKENS = 264
 """Answer length that a preview assumes: the mean that RouteLLM's paper (arXiv 2406.18665) takes for its costs."""
@@ -70,7 +71,12 @@ class Decider:
     def models(self) -> Models:
         """The model ids behind the routes, as far as they are known."""
         weak, strong = self._upstreams.weak, self._upstreams.strong
-        return Models(weak=weak.model if weak else None, strong=strong.model if strong else None)
+        return Models(
+            weak=weak.model if weak else None,
+            strong=strong.model if strong else None,
+            named=lambda name: self._upstreams.named.find(name) is not None,
+            read=self._upstreams.read,
+        )
 
     @property
     def routes(self) -> bool:
@@ -81,6 +87,14 @@ class Decider:
     def baseline(self) -> ModelRef | None:
         """The strong model, by whose price savings are told; None where there is none."""
         return _reference(self._upstreams.strong)
+
+    def admit(self, call: Call) -> str | None:
+        """The name of the rule that a request for embeddings falls under, which no route is chosen for.
+
+        Raises:
+            RefusedByRule: the rule turns it away.
+        """
+        return admitted(call, self._ways).name
 
     def terms(self, call: Call, in_use: InUse) -> Terms:
         """The terms of a request: what the operator leaves of its wishes, and what models lack for it.
@@ -125,6 +139,8 @@ class Decider:
         unfamiliar = self._ways.when_unfamiliar
         pinned = pinned_route(terms.tuning, self.models)
         rule = f"pin={pinned}" if pinned else f"threshold={terms.threshold:.6f}|unfamiliar={unfamiliar}"
+        if pinned == "named":
+            rule += f"|{_named(self._upstreams.named.find(terms.tuning.pinned_model or ''))}"
         if terms.shortfalls:
             rule += "".join(f"|not={route}" for route in sorted(terms.shortfalls))
         # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
@@ -157,19 +173,33 @@ class Decider:
             return None
         return Remember(stickiness, _trail(call))
 
-    def _shortfalls(self, needs: Needs, tuning: Tuning) -> dict[Route, Shortfall]:
-        found: dict[Route, Shortfall] = {}
-        routes = {*BOTH_ROUTES, pinned_route(tuning, self.models)}
-        for route in routes:
-            upstream = None if route is None else self._upstreams.on(route)
-            if route is None or upstream is None:
-                continue
-            if (lacks := shortfall(needs, self._abilities(upstream))) is not None:
-                found[route] = lacks
-        return found
+    def abilities(self, upstream: Upstream) -> Abilities:
+        """What an upstream surely takes: of deployments of several models, what all of them do."""
+        return narrowest([self._ways.catalogue.of(*model) for model in models_of(upstream)])
 
-    def _abilities(self, upstream: Upstream) -> Abilities:
-        return self._ways.catalogue.of(upstream.provider, upstream.model)
+    def may_answer(self, call: Call, decision: Decision, route: Route, upstream: Upstream) -> bool:
+        """Whether an upstream may answer a request in the place of who was decided for, since that one failed.
+
+        Of the two routes those that the decision calls eligible. Another model may where no pin, rule or hook chose,
+        and where it takes what the request needs.
+        """
+        if route != "named":
+            return route in decision.eligible
+        if decision.reason in ("pinned", "rule", "hook"):
+            return False
+        lacks = shortfall(Needs(call.request, call.body), self.abilities(upstream))
+        return lacks is None or not lacks.certain
+
+    def _shortfalls(self, needs: Needs, tuning: Tuning) -> dict[Route, Shortfall]:
+        upstreams: dict[Route, Upstream | None] = {"weak": self._upstreams.weak, "strong": self._upstreams.strong}
+        if pinned_route(tuning, self.models) == "named":
+            upstreams["named"] = self._upstreams.named.find(tuning.pinned_model or "")
+        found = {
+            route: shortfall(needs, self.abilities(upstream))
+            for route, upstream in upstreams.items()
+            if upstream is not None
+        }
+        return {route: lacks for route, lacks in found.items() if lacks is not None}
 
     def _sticks(self, call: Call, terms: Terms, scored: Scored) -> bool:
         """Whether a request for which the weak model is due stays on the strong one.
@@ -194,7 +224,7 @@ class Decider:
         # Some servers read a negative limit as none.
         completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
         usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
-        return cost(usage, _reference(self._upstreams.on(decision.route)), self.baseline)
+        return cost(usage, _reference(self._upstreams.answering(decision.route, decision.model)), self.baseline)
 
 
 class Remember:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, Iterator
 
@@ -70,9 +71,15 @@ class Gateway:
     def connect(self, upstreams: Upstreams) -> None:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
-        self.decider = Decider(upstreams=upstreams, ways=self._ways)
         self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
-        self._asker = Asker(upstreams=upstreams, metrics=self.metrics, fallbacks=self._fallbacks)
+        self.decider = decider = Decider(upstreams=upstreams, ways=self._ways)
+        self._asker = Asker(
+            upstreams=upstreams,
+            metrics=self.metrics,
+            fallbacks=self._fallbacks,
+            window=lambda upstream: decider.abilities(upstream).context,
+            may_answer=decider.may_answer,
+        )
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -95,7 +102,9 @@ class Gateway:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
         if call.endpoint == "embeddings":
+            settlement.ruled(self.decider.admit(call))
             return await self._embeddings.answer(call, settlement)
+        call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
         terms = self.decider.terms(call, in_use)
@@ -121,7 +130,12 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        return self.decider.preview(call, self.in_use)
+        return self.decider.preview(self._read(call), self.in_use)
+
+    def _read(self, call: Call) -> Call:
+        """The same call, an alias in its model's place read as what it stands for."""
+        tuning = self.upstreams.read(call.tuning)
+        return call if tuning is call.tuning else dataclasses.replace(call, tuning=tuning)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -180,4 +194,4 @@ async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 def _as_good_as(cached: Route, due: Route) -> bool:
     """Whether an answer from one route may stand for a request that is due the other: never weak for strong."""
-    return cached == "strong" or due == "weak"
+    return cached in ("strong", due) or due == "weak"

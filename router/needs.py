@@ -29,10 +29,10 @@ ROOM = 256
 MOST_PER_IMAGE = 1_600
 """Tokens that an image may take: the most of a Claude model's, more than of OpenAI's at high detail (1,105)."""
 
-SAMPLED_CHARS = 65_536
-"""A longer text is not read whole to estimate its tokens: sixteen equal slices of it stand for the rest."""
+WHOLE_CHARS = 16_384
+"""A longer prompt is not read whole to estimate its tokens: sixteen slices, evenly spread, stand for the rest."""
 
-_SLICES, _SLICE_CHARS = 16, 4_096
+_SLICES, _SLICE_CHARS = 16, 512
 
 
 class Span(NamedTuple):
@@ -65,9 +65,8 @@ class Needs:
     @cached_property
     def prompt(self) -> Span:
         """The tokens of the prompt, by estimate; ``router.ledger.tokens`` gives the error that the span allows for."""
-        spans = [_estimate(text) for text in _texts(self._request)]
-        spans.append(_overhead(self._request))
-        return Span(*(sum(values) for values in zip(*spans, strict=True)))
+        texts, overhead = _estimate("\n".join(_texts(self._request))), _overhead(self._request)
+        return Span(*(text + more for text, more in zip(texts, overhead, strict=True)))
 
 
 def shortfall(needs: Needs, abilities: Abilities) -> Shortfall | None:
@@ -167,7 +166,7 @@ def _size(text: str) -> int:
 
 
 def _estimate(text: str) -> Span:
-    if len(text) <= SAMPLED_CHARS:
+    if len(text) <= WHOLE_CHARS:
         return _span(text, estimate_tokens(text))
     step = len(text) // _SLICES
     sample = "".join(text[start : start + _SLICE_CHARS] for start in range(0, step * _SLICES, step))

@@ -28,15 +28,28 @@ NEAR = 0.1 + 1e-9
 """A promise may give this much more quality than was asked for, or take this much less of the strong model."""
 
 
+def _none(_: str) -> bool:
+    return False
+
+
+def _as_it_is(tuning: Tuning) -> Tuning:
+    return tuning
+
+
 class Models(Struct, frozen=True):
-    """The model ids behind the two routes. None where nothing is configured."""
+    """The model ids behind the two routes; None where nothing is configured. ``named``: whether another is there.
+
+    ``read``: gives a tuning with the alias in it, if there is one, as what it stands for.
+    """
 
     weak: str | None
     strong: str | None
+    named: Callable[[str], bool] = _none
+    read: Callable[[Tuning], Tuning] = _as_it_is
 
-    def on(self, route: Route) -> str | None:
-        """The model id on a route."""
-        return self.weak if route == "weak" else self.strong
+    def on(self, route: Route, pinned: str | None = None) -> str | None:
+        """The model id on a route. The third route has the one that the caller pinned."""
+        return {"weak": self.weak, "strong": self.strong, "named": pinned}[route]
 
 
 class Dial:
@@ -198,7 +211,7 @@ def decide(
     pinned = pinned_route(tuning, models)
     if pinned is not None:
         reason: Reason = ruling.by if tuning.source == RULED else "pinned"
-        choice = _pinned(pinned, reason, models, shortfalls)
+        choice = _pinned(pinned, tuning.pinned_model, reason, models, shortfalls)
     else:
         due, why = _due(win_rate, threshold, evidence.unfamiliarity, when_unfamiliar)
         if tuning.source == RULED:
@@ -206,7 +219,7 @@ def decide(
         choice = guarded(*_available(due, why, models), models, shortfalls)
         if choice.reason in DUE_REASONS and choice.route == "weak" and "strong" in choice.eligible and sticks():
             choice = msgspec.structs.replace(choice, route="strong", reason="sticky")
-    model = models.on(choice.route)
+    model = models.on(choice.route, tuning.pinned_model)
     if model is None:
         raise UnknownModel(_missing(choice.route), param="model")
     return Decision(
@@ -244,29 +257,28 @@ def guarded(due: Route, why: Reason, models: Models, shortfalls: Mapping[Route, 
     if due in able:
         return Choice(due, why, able)
     lacks = shortfalls[due]
-    needs = _lacking(due, models, lacks)
+    needs = f"{lacks.what}: {_takes(due, models.on(due), lacks)}"
     able = able or tuple(route for route in present if not shortfalls[route].certain)
     if due in able:
         return Choice(due, why, able, needs)
     if able:
         return Choice(able[0], lacks.reason, able, needs)
-    said = ", ".join(_takes(route, models, shortfalls[route]) for route in present)
+    said = ", ".join(_takes(route, models.on(route), shortfalls[route]) for route in present)
     raise _refusal(lacks, f"no model here that may answer takes {lacks.what}: {said}.")
 
 
-def _pinned(route: Route, reason: Reason, models: Models, shortfalls: Mapping[Route, Shortfall]) -> Choice:
+def _pinned(
+    route: Route, name: str | None, reason: Reason, models: Models, shortfalls: Mapping[Route, Shortfall]
+) -> Choice:
     lacks = shortfalls.get(route)
+    said = None if lacks is None else f"{lacks.what}: {_takes(route, models.on(route, name), lacks)}"
     if lacks is not None and lacks.certain:
-        raise _refusal(lacks, f"{_lacking(route, models, lacks)}, and no other model may answer.")
-    return Choice(route, reason, (route,), None if lacks is None else _lacking(route, models, lacks))
+        raise _refusal(lacks, f"{said}, and no other model may answer.")
+    return Choice(route, reason, (route,), said)
 
 
-def _lacking(route: Route, models: Models, lacks: Shortfall) -> str:
-    return f"{lacks.what}: {_takes(route, models, lacks)}"
-
-
-def _takes(route: Route, models: Models, lacks: Shortfall) -> str:
-    return f"{route} model {models.on(route)} takes {lacks.takes}"
+def _takes(route: Route, model: str | None, lacks: Shortfall) -> str:
+    return f"{route} model {model} takes {lacks.takes}"
 
 
 def _refusal(lacks: Shortfall, why: str) -> InvalidRequest:
@@ -286,8 +298,8 @@ def under(tuning: Tuning, threshold: float, ruling: Ruling, models: Models) -> t
     """
     if ruling.route is not None or ruling.model is not None:
         pinned_model = None if ruling.route is not None else ruling.model
-        ruled = Tuning(pinned_route=ruling.route, pinned_model=pinned_model, cache_only=tuning.cache_only, source=RULED)
-        return ruled, threshold
+        ruled = models.read(Tuning(pinned_route=ruling.route, pinned_model=pinned_model))
+        return msgspec.structs.replace(ruled, cache_only=tuning.cache_only, source=RULED), threshold
     if ruling.min_threshold <= 0.0 and ruling.max_threshold >= 1.0:
         return tuning, threshold
     pinned = pinned_route(tuning, models)
@@ -315,6 +327,8 @@ def pinned_route(tuning: Tuning, models: Models) -> Route | None:
         return "weak"
     if tuning.pinned_model == models.strong:
         return "strong"
+    if models.named(tuning.pinned_model):
+        return "named"
     offered = ", ".join(dict.fromkeys(name for name in (AUTO, models.weak, models.strong) if name))
     message = (
         f"The model '{tuning.pinned_model[:100]}' does not exist here. Use {offered}, or another of GET /v1/models."

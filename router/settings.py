@@ -68,6 +68,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Deployment, ...],
         Meta(description="Endpoints behind the routes, instead of `weak_*` and `strong_*`; see docs/upstreams.md."),
     ] = ()
+    named_models: Annotated[
+        bool,
+        Meta(
+            description="Answer callers who name a model of a provider whose key is in the environment, such as "
+            "`openai/gpt-4.1-mini`; see docs/upstreams.md."
+        ),
+    ] = True
+    named_local: Annotated[
+        tuple[str, ...],
+        Meta(description="Local servers whose models callers may name as well, such as `ollama`."),
+    ] = ()
+    aliases: Annotated[
+        dict[str, str | tuple[str, ...]],
+        Meta(description="Names of your own for models, routes or `auto:` points; see docs/upstreams.md."),
+    ] = {}
     fallback: Annotated[
         bool, Meta(description="Let the other model answer when the chosen one fails before its first byte.")
     ] = True

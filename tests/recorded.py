@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint that plays recordings: what it is asked is kept, what it answers is given byte for byte.
+"""An OpenAI-compatible endpoint that plays recordings: it keeps what it is asked, and answers byte for byte.
 
 For tests of what passes through a server untouched; for faults and delays there is ``router.upstream.scripted``.
 """

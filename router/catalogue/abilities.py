@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -41,3 +42,16 @@ class Abilities(Struct, frozen=True, kw_only=True):
 
 UNKNOWN = Abilities()
 """A model of which nothing is known: assumed to take everything."""
+
+
+def narrowest(models: Sequence[Abilities]) -> Abilities:
+    """What any of several models takes: what one lacks counts as lacking, and the smallest window holds."""
+    first, *others = models
+    for other in others:
+        known = {name: value for name, value in msgspec.structs.asdict(other).items() if value is not None}
+        for name, value in known.items():
+            mine = getattr(first, name)
+            # For abilities, False is the smaller of the two; an unknown one is assumed.
+            known[name] = value if mine is None else min(mine, value)
+        first = msgspec.structs.replace(first, **known)
+    return first

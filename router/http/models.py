@@ -35,7 +35,7 @@ class ModelList(Struct, frozen=True, kw_only=True):
 
 
 class AnthropicModel(Struct, frozen=True, kw_only=True):
-    """One entry of the model list, in Anthropic's form. When a model was made is not known: the epoch stands for that."""
+    """One entry of the model list, in Anthropic's form; the epoch stands for a day that is not known."""
 
     id: str
     display_name: str
@@ -79,6 +79,9 @@ async def get_model(
     for model in _models(services.gateway):
         if model.id == wanted:
             return _anthropic(model) if _is_anthropic(request) else model
+    if (found := services.gateway.upstreams.named.find(wanted)) is not None:
+        model = Model(id=wanted, owned_by=found.provider or OWNER)
+        return _anthropic(model) if _is_anthropic(request) else model
     raise UnknownModel(
         f"The model '{wanted[:100]}' does not exist here. GET /v1/models lists those that do.", param="model"
     )
@@ -101,4 +104,7 @@ def _models(gateway: Gateway) -> list[Model]:
     names += [upstream.name for upstream in upstreams]
     listed = [Model(id=name, owned_by=OWNER, promise=points.get(name, UNSET)) for name in names]
     concrete = {upstream.model: upstream.provider or OWNER for upstream in upstreams}
+    named = gateway.upstreams.named.configured
+    concrete |= {model: upstream.provider or OWNER for model, upstream in named.items()}
+    concrete |= dict.fromkeys((name for name in gateway.upstreams.aliases.usable if name not in concrete), OWNER)
     return listed + [Model(id=model, owned_by=owner) for model, owner in concrete.items() if model not in names]

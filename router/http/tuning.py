@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from router.errors import InvalidRequest
-from router.types import Route, Tuning
+from router.naming import fraction, tuning_of
+from router.types import Tuning
 
 DIALS = ("threshold", "quality", "strong_share")
 
-_ROUTES: dict[str, Route] = {"weak": "weak", "local": "weak", "strong": "strong", "cloud": "strong"}
-_ROUTELLM_NAME = re.compile(r"router-[A-Za-z0-9_]+-(?P<threshold>[^-]+)")
 _OTHER_QUERY = frozenset({"api-version", "beta"})
 """What the official clients of Azure and of Anthropic add to every address."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-"""Plain decimal notation. Python's own ``float`` would take ``0_1``, other scripts' digits and ``nan`` as well."""
 
 
 def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], model: str) -> Tuning:
@@ -24,8 +20,7 @@ def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], 
     Args:
         query: query parameters as they came; ``threshold``, ``quality`` and ``strong_share`` are dials, each 0..1.
         headers: request headers; ``x-router-threshold``, ``x-router-quality`` and ``x-router-strong-share`` likewise.
-        model: the request's ``model``: ``auto``, ``auto:NAME``, ``weak``/``local``, ``strong``/``cloud``, ``cache``,
-            RouteLLM's ``router-NAME-THRESHOLD``, or a model id, which pins it.
+        model: the request's ``model``; see `router.naming`.
 
     Raises:
         InvalidRequest: a dial is no number in 0..1 or is given twice, two dials are given in one place, or a query
@@ -34,7 +29,7 @@ def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], 
     return (
         _from_dials(_query_dials(query), source="query")
         or _from_dials({_header(dial): headers.get(_header(dial)) for dial in DIALS}, source="header")
-        or _from_model(model)
+        or tuning_of(model)
     )
 
 
@@ -64,32 +59,10 @@ def _from_dials(given: Mapping[str, str | None], *, source: str) -> Tuning | Non
         raise InvalidRequest(f"Give only one of {names}: each sets the threshold.", param=list(present)[1])
     (name, text), *_ = present.items()
     dial = name.removeprefix("x-router-").replace("-", "_")
-    value = _fraction(text, param=name)
+    value = fraction(text, param=name)
     return Tuning(
         threshold=value if dial == "threshold" else None,
         quality=value if dial == "quality" else None,
         strong_share=value if dial == "strong_share" else None,
         source=source,
     )
-
-
-def _from_model(model: str) -> Tuning:
-    if model in ("auto", ""):
-        return Tuning(source="server")
-    if model == "cache":
-        return Tuning(cache_only=True, source="model")
-    if model.startswith("auto:"):
-        return Tuning(operating_point=model.removeprefix("auto:"), source="model")
-    if model in _ROUTES:
-        return Tuning(pinned_route=_ROUTES[model], source="model")
-    routellm = _ROUTELLM_NAME.fullmatch(model)
-    if routellm:
-        return Tuning(threshold=_fraction(routellm["threshold"], param="model", of="The threshold in "), source="model")
-    return Tuning(pinned_model=model, source="model")
-
-
-def _fraction(text: str, *, param: str, of: str = "") -> float:
-    plain = text.strip(" ")
-    if _NUMBER.fullmatch(plain) and 0.0 <= (value := float(plain)) <= 1.0:
-        return value
-    raise InvalidRequest(f"{of}'{param}' must be a number from 0 to 1, not '{text[:40]}'.", param=param)

@@ -18,8 +18,8 @@ strong model's full price beyond its cached one. What follows:
   one's cached price.
 - Where the strong provider has no cheaper price for cached tokens, the history is short (``LEAST_TOKENS``) or the last
   answer is long ago (``WARM_S``), nothing is lost, and the win rate decides as ever.
-- Where a price is not known, money cannot tell: the conversation stays unless its win rate is clearly (``MARGIN``)
-  below the threshold, so that it does not go to and fro.
+- Where a price is not known, or the strong model is not billed either, money cannot tell: the conversation stays
+  unless its win rate is clearly (``MARGIN``) below the threshold, so that it does not go to and fro.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Stickiness:
 
 
 def worth_leaving(weak: ModelRef, strong: ModelRef, *, held: int, new: int) -> bool | None:
-    """Whether moving down saves more than the lost cache costs; None where a price is not known.
+    """Whether moving down saves more than the lost cache costs; None where prices do not tell.
 
     Args:
         weak: the model to move to.
@@ -118,7 +118,7 @@ def worth_leaving(weak: ModelRef, strong: ModelRef, *, held: int, new: int) -> b
     held = held if held >= LEAST_TOKENS else 0
     stay, full = _price(strong, held, new, cached=True), _price(strong, held, new, cached=False)
     first, later = _price(weak, held, new, cached=False), _price(weak, held, new, cached=True)
-    if stay is None or full is None or first is None or later is None:
+    if not stay or full is None or first is None or later is None:
         return None
     saved = (stay - first) + (TURNS - 1) * (stay - later)
     return saved > full - stay

@@ -1,33 +1,43 @@
-"""From settings to the two upstreams: a configured URL first, else the embedded LLM or a provider found by its key."""
+"""From settings to all upstreams: deployments first, then a configured URL, the embedded LLM, a provider by its key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import SettingsError
 from router.settings import PREFIX, Settings
-from router.types import Route
+from router.types import Route, Tuning
+from router.upstream.aliases import Aliases
 from router.upstream.base import Upstream
-from router.upstream.connect import connect, provider_id, require_usable
+from router.upstream.connect import Target, at_provider, at_url, connect, open_upstream, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.http_upstream import Timeouts
-from router.upstream.openai_compatible import OpenAICompatibleUpstream
+from router.upstream.named import NamedModels, OnDemand
 from router.upstream.pool import Pool, Resilience, Share, pool_of
-from router.upstream.providers import PROVIDERS, Provider, discover, provider_at
+from router.upstream.providers import PROVIDERS, Provider, discover, split_model
+
+
+def _no_aliases() -> Aliases:
+    return Aliases({}, has=lambda name: False)
 
 
 @dataclass(frozen=True, slots=True)
 class Upstreams:
-    """What answers each route. None where nothing is configured for it."""
+    """What answers each route. None where nothing is configured for it.
+
+    ``named``: models beside the two, which callers name; ``aliases``: short names for any of them.
+    """
 
     weak: Upstream | None
     strong: Upstream | None
+    named: NamedModels = field(default_factory=NamedModels)
+    aliases: Aliases = field(default_factory=_no_aliases)
 
     def on(self, route: Route) -> Upstream | None:
-        """What answers a route."""
+        """What answers one of the two routes."""
         return {"weak": self.weak, "strong": self.strong}.get(route)
 
     def find(self, name: str) -> tuple[Route, Upstream] | None:
@@ -36,12 +46,30 @@ class Upstreams:
         for route, upstream in routes:
             if upstream is not None and name in {route, upstream.model}:
                 return route, upstream
-        return None
+        found = self.named.find(name)
+        return None if found is None else ("named", found)
+
+    def answering(self, route: Route, model: str) -> Upstream | None:
+        """What answers a decision for a route and a model."""
+        if route != "named":
+            return self.on(route)
+        return self.named.find(model)
+
+    def read(self, tuning: Tuning) -> Tuning:
+        """A caller's tuning with the alias in it, if there is one, read as what it stands for."""
+        return self.aliases.read(tuning)
 
     @property
     def configured(self) -> list[Upstream]:
-        """All that there are."""
-        return [upstream for upstream in (self.weak, self.strong) if upstream is not None]
+        """All that there are from the start."""
+        routes = [upstream for upstream in (self.weak, self.strong) if upstream is not None]
+        return routes + list(self.named.configured.values())
+
+    async def aclose(self) -> None:
+        """Let go of all of them."""
+        for upstream in self.configured:
+            await upstream.aclose()
+        await self.named.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +81,17 @@ class _Asked:
     model: str | None
     key: Secret | None
 
-    def variable(self, field: str) -> str:
+    def variable(self, setting: str) -> str:
         """The environment variable of one of the route's settings, which is how messages name it."""
-        return f"{PREFIX}{self.route}_{field}".upper()
+        return f"{PREFIX}{self.route}_{setting}".upper()
 
 
 def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams:
     """Choose and configure the upstreams. Connects to nobody and starts nothing; that is ``Upstream.start``.
 
     Args:
-        settings: see the ``weak_*``, ``strong_*``, ``embedded_*`` and ``*_timeout_s`` fields.
+        settings: see the ``deployments``, ``weak_*``, ``strong_*``, ``named_*``, ``aliases``, ``embedded_*`` and
+            ``*_timeout_s`` fields.
         environ: where provider keys are looked for, such as ``OPENAI_API_KEY``.
 
     Raises:
@@ -70,19 +99,54 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
     """
     weak = _Asked("weak", settings.weak_url, settings.weak_model, settings.weak_api_key)
     strong = _Asked("strong", settings.strong_url, settings.strong_model, settings.strong_api_key)
-    return Upstreams(
-        weak=_deployed("weak", settings, environ) or _alone(_weak(weak, settings, environ), settings),
-        strong=_deployed("strong", settings, environ) or _alone(_strong(strong, settings, environ), settings),
+    routes = Upstreams(
+        weak=_deployed(weak, settings, environ) or _alone(_weak(weak, settings, environ), settings),
+        strong=_deployed(strong, settings, environ) or _alone(_strong(strong, settings, environ), settings),
+        named=NamedModels(_named(settings, environ), _on_demand(settings, environ)),
     )
+    aliases = Aliases(settings.aliases, has=lambda name: routes.find(name) is not None)
+    return Upstreams(weak=routes.weak, strong=routes.strong, named=routes.named, aliases=aliases)
 
 
-def _deployed(route: Route, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
+def _deployed(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
     """The pool of a route that has deployments."""
+    deployments = [deployment for deployment in settings.deployments if deployment.route == asked.route]
+    if not deployments:
+        return None
+    for name, value in (("url", asked.url), ("model", asked.model), ("api_key", asked.key)):
+        if value is not None:
+            raise SettingsError(
+                f"{asked.variable(name)} is set, and deployments serve the {asked.route} route; keep one."
+            )
     shares = [
-        share_of(deployment, name=deployment.name or f"{route}-{number}", settings=settings, environ=environ)
-        for number, deployment in enumerate((each for each in settings.deployments if each.route == route), start=1)
+        share_of(deployment, name=deployment.name or f"{asked.route}-{number}", settings=settings, environ=environ)
+        for number, deployment in enumerate(deployments, start=1)
     ]
-    return pool_of(route, shares, resilience_of(settings)) if shares else None
+    return pool_of(asked.route, shares, resilience_of(settings))
+
+
+def _named(settings: Settings, environ: Mapping[str, str]) -> dict[str, Upstream]:
+    """A pool for each model that deployments with the route ``named`` serve."""
+    by_model: dict[str, list[Share]] = {}
+    for deployment in settings.deployments:
+        if deployment.route != "named":
+            continue
+        if deployment.model is None:
+            raise SettingsError("deployments: one with the route 'named' names no model for callers to ask for.")
+        share = share_of(deployment, name=deployment.name or deployment.model, settings=settings, environ=environ)
+        by_model.setdefault(deployment.model, []).append(share)
+    return {model: pool_of(model, shares, resilience_of(settings)) for model, shares in by_model.items()}
+
+
+def _on_demand(settings: Settings, environ: Mapping[str, str]) -> OnDemand | None:
+    if not settings.named_models:
+        return None
+    return OnDemand(
+        environ=environ,
+        local=settings.named_local,
+        timeouts=_timeouts(settings),
+        dress=lambda upstream: pool_of(upstream.name, [Share((upstream,))], resilience_of(settings)),
+    )
 
 
 def _alone(upstream: Upstream | None, settings: Settings) -> Pool | None:
@@ -118,6 +182,8 @@ def resilience_of(settings: Settings) -> Resilience:
 def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream:
     if asked.url is not None:
         return _configured(asked, asked.url, settings, environ)
+    if (named := split_model(asked.model or "")) is not None:
+        return _at_provider(asked, *named, settings, environ)
     _refuse_leftovers(asked, "the weak model is the embedded LLM")
     return EmbeddedUpstream(
         name="weak",
@@ -131,45 +197,42 @@ def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upst
 def _strong(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream | None:
     if asked.url is not None:
         return _configured(asked, asked.url, settings, environ)
-    provider = discover(environ)
+    provider, named = discover(environ), split_model(asked.model or "")
+    # Of a provider that was found, many a model has a name that begins like this one: `openai/gpt-oss-120b` at Groq.
+    if named is not None and (provider is None or named[0].local or named[0].key(environ) or asked.key is not None):
+        return _at_provider(asked, *named, settings, environ)
     if provider is None:
         variables = ", ".join(provider.key_variables[0] for provider in PROVIDERS[:3])
         _refuse_leftovers(asked, f"there is no provider key either ({variables}, ...)")
         return None
     if asked.key is not None:
         _refuse_leftovers(asked, f"the key of the provider '{provider.id}' was found in the environment")
-    return _at_provider(asked, provider, settings, environ)
+    return _at_provider(asked, provider, asked.model, settings, environ)
 
 
 def _at_provider(
-    asked: _Asked, provider: Provider, settings: Settings, environ: Mapping[str, str]
-) -> OpenAICompatibleUpstream:
-    variable, key = provider.key(environ) or (provider.key_variables[0], None)
-    return OpenAICompatibleUpstream(
-        name=asked.route,
-        base_url=provider.base_url,
-        model=asked.model or provider.strong_model,
-        api_key=key,
-        provider=provider.id,
-        timeouts=_timeouts(settings),
-        key_setting=variable,
-    )
+    asked: _Asked, provider: Provider, model: str | None, settings: Settings, environ: Mapping[str, str]
+) -> Upstream:
+    variable, key = asked.variable("api_key"), asked.key
+    if key is None and (found := provider.key(environ)) is not None:
+        variable, key = found
+    if key is None and not provider.local:
+        wanted = " or ".join(provider.key_variables)
+        message = f"{asked.variable('model')} is of the provider '{provider.id}', whose key is not there; set {wanted}."
+        raise SettingsError(message)
+    return _opened(asked, at_provider(provider, model, environ), variable, key, settings)
 
 
-def _configured(asked: _Asked, url: str, settings: Settings, environ: Mapping[str, str]) -> OpenAICompatibleUpstream:
+def _configured(asked: _Asked, url: str, settings: Settings, environ: Mapping[str, str]) -> Upstream:
     require_usable(url, asked.variable("url"))
-    provider = provider_at(url)
-    found = provider.key(environ) if provider and asked.key is None else None
+    target = at_url(url, asked.model)
+    found = target.provider.key(environ) if target.provider and asked.key is None else None
     variable, key = found or (asked.variable("api_key"), asked.key)
-    return OpenAICompatibleUpstream(
-        name=asked.route,
-        base_url=url,
-        model=asked.model or (provider.strong_model if provider else None),
-        api_key=key,
-        provider=provider_id(url, provider),
-        timeouts=_timeouts(settings),
-        key_setting=variable,
-    )
+    return _opened(asked, target, variable, key, settings)
+
+
+def _opened(asked: _Asked, target: Target, variable: str, key: Secret | None, settings: Settings) -> Upstream:
+    return open_upstream(target, name=asked.route, key=key, key_setting=variable, timeouts=_timeouts(settings))
 
 
 def _timeouts(settings: Settings) -> Timeouts:
@@ -182,7 +245,7 @@ def _timeouts(settings: Settings) -> Timeouts:
 
 def _refuse_leftovers(asked: _Asked, because: str) -> None:
     """A key or a model id without a URL would be ignored in silence."""
-    for field, value in (("model", asked.model), ("api_key", asked.key)):
+    for name, value in (("model", asked.model), ("api_key", asked.key)):
         if value is not None:
-            message = f"{asked.variable(field)} is set without {asked.variable('url')}, and {because}; set the URL too."
+            message = f"{asked.variable(name)} is set without {asked.variable('url')}, and {because}; set the URL too."
             raise SettingsError(message)

@@ -90,8 +90,8 @@ def test_no_row_of_the_table_is_hidden_by_an_earlier_one() -> None:
         "gpt-oss:20b gpt-3.5-turbo-instruct gpt-3.5-turbo gpt-4-32k gpt-4-1106-preview gpt-4-turbo gpt-4 "
         "gpt-4o-audio-preview gpt-4o-search-preview gpt-4o-2024-05-13 chatgpt-4o-latest gpt-4o gpt-4.1-mini o1-mini "
         "o3-mini o3 gpt-5 gpt-5.1 claude-2.1 claude-3-opus claude-3.5-sonnet claude-sonnet-4-5 gemini-pro llama4:scout "
-        "llama3.2-vision llama3.3 llama3 llama2:7b qwen2.5-omni qwen2.5vl:7b qwen-turbo qwen2.5 qwen2:7b qwen3:8b pixtral "
-        "voxtral-mini mixtral-8x7b mixtral-8x22b mistral-nemo gemma3n:e4b gemma3:1b gemma3:12b gemma2:9b "
+        "llama3.2-vision llama3.3 llama3 llama2:7b qwen2.5-omni qwen2.5vl:7b qwen-turbo qwen2.5 qwen2:7b qwen3:8b "
+        "pixtral voxtral-mini mixtral-8x7b mixtral-8x22b mistral-nemo gemma3n:e4b gemma3:1b gemma3:12b gemma2:9b "
         "phi-4-multimodal phi3.5-vision phi3 phi4-mini phi4 deepseek-chat deepseek-r1:8b deepseek-v3 smollm2:135m "
         "smollm2:1.7b grok-4 grok-3 kimi-k2 glm-4.5"
     ).split()

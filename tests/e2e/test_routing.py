@@ -124,6 +124,8 @@ async def test_route_says_where_a_request_would_go_and_asks_nobody(
         "baseline_cost_usd",
         "evidence",
         "promise",
+        "rule",
+        "eligible",
     }
     assert answer.status_code == 200
     assert set(decision) == expected

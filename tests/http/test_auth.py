@@ -26,6 +26,31 @@ def test_anything_else_is_not(header: str) -> None:
     assert "sesame" not in caught.value.message
 
 
+@pytest.mark.parametrize("header", ["x-api-key", "api-key"])
+def test_the_headers_of_anthropics_and_azures_clients_carry_the_key_as_well(header: str) -> None:
+    doorman = Doorman(Secret("sesame"))
+    assert doorman.admit({header: "sesame"}).key_id == "server"
+    assert doorman.admit({header: "sesame", "authorization": "Bearer sesame"}).key_id == "server"
+    assert doorman.admit({header: "sesame", "authorization": "Basic other"}).key_id == "server"
+    for wrong in ("", " ", "sesame2"):
+        with pytest.raises(Unauthenticated):
+            doorman.admit({header: wrong})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-api-key": "sesame", "authorization": "Bearer other"},
+        {"x-api-key": "other", "authorization": "Bearer sesame"},
+        {"x-api-key": "sesame", "api-key": "other"},
+    ],
+)
+def test_two_different_keys_are_refused_even_if_one_is_right(headers: dict[str, str]) -> None:
+    with pytest.raises(Unauthenticated, match="different API keys") as caught:
+        Doorman(Secret("sesame")).admit(headers)
+    assert "sesame" not in caught.value.message
+
+
 def test_a_key_beyond_ascii_is_recognised_as_servers_hand_it_over() -> None:
     header = "Bearer Sésam".encode().decode("latin-1")
     assert Doorman(Secret("Sésam")).admit({"authorization": header}).key_id == "server"

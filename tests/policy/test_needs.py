@@ -119,5 +119,5 @@ def test_base64_counts_as_what_it_may_be() -> None:
 
 def test_a_long_text_is_estimated_by_slices_of_it() -> None:
     sentence = "The quick brown fox jumps over the lazy dog, again and again. "
-    whole, sampled = needs(sentence * 1_000).prompt.likely, needs(sentence * 4_000).prompt.likely
-    assert sampled == pytest.approx(4 * whole, rel=0.03)
+    whole, sampled = needs(sentence * 200).prompt.likely, needs(sentence * 4_000).prompt.likely
+    assert sampled == pytest.approx(20 * whole, rel=0.05)

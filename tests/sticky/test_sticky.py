@@ -120,6 +120,10 @@ def test_without_prices_a_conversation_stays_unless_its_win_rate_is_clearly_lowe
     assert not stays(sticky, strong=NOBODY, win_rate=0.5 - 2 * MARGIN)
 
 
+def test_where_nobody_is_billed_prices_do_not_tell() -> None:
+    assert worth_leaving(LOCAL, ModelRef("local", "large"), held=20_000, new=50) is None
+
+
 def test_the_memory_forgets_by_age_and_beyond_its_size() -> None:
     clock = Clock()
     memory = InMemory(clock, kept_s=60, most=2)

@@ -285,3 +285,9 @@ class Pool:
 
 def _prefer(members: list[Member], wanted: Callable[[Member], bool]) -> list[Member]:
     return [member for member in members if wanted(member)] or members
+
+
+def models_of(upstream: Upstream) -> list[tuple[str | None, str]]:
+    """Every model that an upstream may answer with, by provider and id: a pool's members may differ."""
+    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
+    return list(dict.fromkeys((member.provider, member.model) for member in members))
