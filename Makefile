@@ -146,8 +146,9 @@ lock: install-dev ## write requirements/*.txt again (LOCK_ARGS=--upgrade to move
 	$(COMPILE) pyproject.toml --extra distill -c requirements/dev.txt --no-emit-package torch -o requirements/distill.txt
 
 .PHONY: docs
-docs: install ## write docs/settings.md again from the settings
+docs: install ## write the tables of docs/ again from the code
 	@$(PY) docs/settings_page.py
+	@$(PY) docs/upstreams_page.py
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output (keeps the ledger and the fetched LLM)

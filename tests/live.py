@@ -62,9 +62,11 @@ class LiveServer:
 
 @asynccontextmanager
 async def live_server(
-    home: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    home: Path, *arguments: str, environ: Mapping[str, str] | None = None, stderr: Path | None = None
 ) -> AsyncIterator[LiveServer]:
-    """Start ``python -m router serve`` on a free port, and stop it in the end."""
+    """Start ``python -m router serve`` on a free port, and stop it in the end; its log goes to the file ``stderr``."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = stderr.open("wb") if stderr else None
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -78,7 +80,10 @@ async def live_server(
         env={"PATH": "/usr/bin:/bin", "HOME": str(home), **(environ or {})},
         cwd=Path(__file__).resolve().parents[1],
         stdout=asyncio.subprocess.PIPE,
+        stderr=log,
     )
+    if log is not None:
+        log.close()
     try:
         yield LiveServer(url=await _ready_url(process), process=process, home=home)
     finally:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from router import __version__
 from router.cache import CacheStats
 from router.http.cache_metrics import cache_families
+from router.http.process_metrics import process_families
 from router.http.services import Services
 from router.http.upstream_metrics import upstream_families
 from router.ledger.reports import Stats
@@ -118,5 +119,6 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         gateway.metrics.families(),
         upstream_families(gateway.upstreams.configured),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
+        process_families(),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

@@ -191,6 +191,10 @@ class AnyLLMUpstream:
         if kind in {"AuthenticationError", "MissingApiKeyError"} or status in {401, 403}:
             message = f"The {self.name} upstream refused access; check the key in {self._key_setting}."
             return UpstreamError(message, upstream=self.name, code=KEY_REJECTED)
+        if isinstance(error, ImportError) or kind == "UnsupportedProviderError":
+            name = self._library_name
+            why = f"any-llm does not know '{name}', or lacks its client (pip install 'any-llm-sdk[{name}]')"
+            return UpstreamError(f"The {self.name} upstream cannot be asked: {why}.", upstream=self.name)
         status = status if isinstance(status, int) and 400 <= status <= 599 else _STATUS.get(kind)
         if status is not None:
             return self._refused(error, status)

@@ -222,7 +222,8 @@ def require_usable(url: str, setting: str) -> None:
     if parts.username or parts.password:
         raise SettingsError(f"{setting}: holds credentials; move the key to {setting.replace('_URL', '_API_KEY')}.")
     if parts.scheme not in {"http", "https"} or not host:
-        raise SettingsError(f"{setting}: '{url}' must begin with http:// or https:// and name a host.")
+        shown = url.partition("?")[0]  # a query may hold a key
+        raise SettingsError(f"{setting}: '{shown}' must begin with http:// or https:// and name a host.")
 
 
 def _keys(

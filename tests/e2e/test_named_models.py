@@ -109,6 +109,15 @@ class TestNamedModels:
         assert (preview["route"], preview["model"]) == ("named", "azure/gpt-4o-mini")
         assert preview["cost_usd"] > 0
 
+    async def test_statistics_count_named_models_like_any_other(self, scene: Scene) -> None:
+        await scene.server.client().chat.completions.create(model="azure/gpt-4o-mini", messages=HELLO)
+        async with scene.server.http() as http:
+            stats, metrics, health = [await http.get(path) for path in ("/stats", "/metrics", "/health")]
+        assert {answer.status_code for answer in (stats, metrics, health)} == {200}
+        assert stats.json()["by_route"]["named"] > 0
+        assert 'route="named"' in metrics.text
+        assert KEY not in stats.text + metrics.text + health.text
+
     async def test_a_route_in_anthropics_protocol_answers_openais_client(self, scene: Scene) -> None:
         client = scene.server.client()
         whole = await client.chat.completions.with_raw_response.create(model="strong", messages=HELLO)

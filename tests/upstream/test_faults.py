@@ -20,8 +20,8 @@ from router.upstream.faults import fault_of
 from router.upstream.refusals import error_in_answer, error_object
 
 CONTEXT: list[tuple[str, int, str]] = [
-    ("OpenAI", 400, ('{"error":{"message":"This model\'s maximum context length is 8192 tokens. However, your messages'
-     ' resulted in 8545 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}')),
+    ("OpenAI", 400, ('{"error":{"message":"This model\'s maximum context length is 8192 tokens. However, your'
+     ' messages resulted in 8545 tokens.","type":"invalid_request_error","code":"context_length_exceeded"}}')),
     ("OpenAI, code alone", 400, '{"error":{"message":"Too much.","code":"context_length_exceeded"}}'),
     ("OpenAI, newer", 400, '{"error":{"message":"Input tokens exceed the configured limit of 272000 tokens."}}'),
     ("Anthropic", 400, ('{"type":"error","error":{"type":"invalid_request_error",'
@@ -30,8 +30,8 @@ CONTEXT: list[tuple[str, int, str]] = [
      ' `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}')),
     ("vLLM", 400, ('{"error":{"message":"This model\'s maximum context length is 4096 tokens. However, you requested'
      ' 5000 tokens in the messages","type":"BadRequestError","param":null,"code":400}}')),
-    ("vLLM, newer", 400, ('{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model length'
-     ' of 4096.","type":"BadRequestError","code":400}}')),
+    ("vLLM, newer", 400, ('{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model'
+     ' length of 4096.","type":"BadRequestError","code":400}}')),
     ("llama.cpp", 400, ('{"error":{"code":400,"message":"the request exceeds the available context size, try increasing'
      ' it","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}')),
     ("llama.cpp, older", 500, '{"error":{"code":500,"message":"the request exceeds the available context size"}}'),
@@ -46,8 +46,8 @@ CONTEXT: list[tuple[str, int, str]] = [
 ]  # fmt: skip
 
 FILTERED: list[tuple[str, int, str]] = [
-    ("Azure", 400, ('{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI\'s content'
-     ' management policy.","code":"content_filter","status":400,'
+    ("Azure", 400, ('{"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI\'s'
+     ' content management policy.","code":"content_filter","status":400,'
      '"innererror":{"code":"ResponsibleAIPolicyViolation"}}}')),
     ("OpenAI", 400, ('{"error":{"message":"Your request was rejected as a result of our safety system.",'
      '"type":"invalid_request_error","code":"content_policy_violation"}}')),

@@ -65,13 +65,21 @@ def _blocks(message: Mapping[str, Any], field: str) -> list[Block]:
 
 def _said(message: Mapping[str, Any], field: str) -> list[Block]:
     """What the model said earlier: its thoughts first, then its words, then its calls."""
-    thoughts = [dict(block) for block in message.get("thinking_blocks") or () if isinstance(block, dict)]
-    words = _parts(message.get("content"), f"{field}.content") or _parts(message.get("refusal"), f"{field}.refusal")
-    calls = [_call(call.get("id"), call.get("function") or {}) for call in message.get("tool_calls") or ()]
+    kept, refused = message.get("thinking_blocks"), message.get("refusal")
+    thoughts = [dict(block) for block in kept if isinstance(block, dict)] if isinstance(kept, list) else []
+    words = _parts(message.get("content"), f"{field}.content")
+    if not words and isinstance(refused, str):
+        words = _parts(refused, f"{field}.refusal")
+    calls = [_call(call.get("id"), table(call.get("function"))) for call in message.get("tool_calls") or ()]
     old = message.get("function_call")
     if isinstance(old, dict):
         calls.append(_call(_function_id(old.get("name")), old))
     return thoughts + words + calls
+
+
+def table(value: Any) -> dict[str, Any]:
+    """A field that should hold an object, and may hold anything."""
+    return value if isinstance(value, dict) else {}
 
 
 def _call(call_id: Any, function: Mapping[str, Any]) -> Block:
@@ -137,7 +145,7 @@ def _block(part: Mapping[str, Any], field: str) -> Block | None:
             image = part.get("image_url")
             return {"type": "image", "source": _source(image.get("url") if isinstance(image, dict) else image, field)}
         case "file":
-            return _document(part.get("file") or {}, field)
+            return _document(table(part.get("file")), field)
     if kind in OWN_BLOCKS:
         return dict(part)
     raise InvalidRequest(f"'{field}': the model takes no part of type '{str(kind)[:60]}'.", param=field)

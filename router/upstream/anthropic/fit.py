@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.upstream.anthropic.content import table
 from router.upstream.anthropic.models import DEFAULT_MAX_TOKENS, Claude
 
 BUDGETS = {"low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_000, "max": 32_000}
@@ -57,15 +58,14 @@ def _fit_thinking(body: Body, model: Claude) -> None:
 
 
 def _ask_for_effort(body: Body, thinking: Body) -> None:
-    kept = {name: value for name, value in thinking.items() if name not in {"type", "budget_tokens"}}
+    kept = {name: value for name, value in thinking.items() if name not in ("type", "budget_tokens")}
     body["thinking"] = kept | {"type": "adaptive"}
-    output = body.get("output_config") or {}
-    body["output_config"] = {"effort": _effort(thinking.get("budget_tokens"))} | output
+    body["output_config"] = {"effort": _effort(thinking.get("budget_tokens")), **table(body.get("output_config"))}
 
 
 def _ask_for_budget(body: Body) -> None:
-    effort = (body.get("output_config") or {}).get("effort") or "high"
-    budget = _within(BUDGETS.get(effort, BUDGETS["high"]), body["max_tokens"])
+    effort = table(body.get("output_config")).get("effort")
+    budget = _within(BUDGETS[effort if isinstance(effort, str) and effort in BUDGETS else "high"], body["max_tokens"])
     if budget is None or _continues_a_call_without_thoughts(body):
         del body["thinking"]
     else:
@@ -88,10 +88,12 @@ def _within(budget: Any, max_tokens: Any) -> Any:
 
 def _continues_a_call_without_thoughts(body: Body) -> bool:
     """Whether the last turn of the model called a tool and its thoughts are not known: it must not think then."""
-    last = next((message for message in reversed(body["messages"]) if message.get("role") == "assistant"), None)
-    blocks = last.get("content") if last else None
-    kinds = [block.get("type") for block in blocks] if isinstance(blocks, list) else []
-    return "tool_use" in kinds and kinds[0] not in {"thinking", "redacted_thinking"}
+    messages = body.get("messages")
+    said = [table(message) for message in (messages if isinstance(messages, list) else ())]
+    last: Body = next((message for message in reversed(said) if message.get("role") == "assistant"), {})
+    blocks = last.get("content")
+    kinds = [table(block).get("type") for block in blocks] if isinstance(blocks, list) else []
+    return "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking")
 
 
 def _fit_effort(body: Body, model: Claude) -> None:
@@ -115,7 +117,7 @@ def _fit_sampling(body: Body, model: Claude) -> None:
     if isinstance(temperature, int | float):
         body["temperature"] = max(0.0, min(1.0, temperature))  # OpenAI's goes to 2
     thinking = body.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
+    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
         _drop(body, "temperature", "top_k")
         top_p = body.get("top_p")
         if isinstance(top_p, int | float) and top_p < _LEAST_TOP_P_WHILE_THINKING:

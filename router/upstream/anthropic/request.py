@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.errors import InvalidRequest
-from router.upstream.anthropic.content import system_blocks, turns
+from router.upstream.anthropic.content import system_blocks, table, turns
 from router.upstream.anthropic.models import Claude
 
 Body = dict[str, Any]
@@ -45,8 +45,9 @@ def messages_request(chat: Mapping[str, Any], model: Claude) -> Body:
     _add_reasoning(body, chat)
     if isinstance(chat.get("user"), str):
         body["metadata"] = {"user_id": chat["user"]}
-    if (tier := _TIERS.get(chat.get("service_tier") or "")) is not None:
-        body["service_tier"] = tier
+    tier = chat.get("service_tier")
+    if isinstance(tier, str) and tier in _TIERS:
+        body["service_tier"] = _TIERS[tier]
     return body
 
 
@@ -57,14 +58,15 @@ def _limit(chat: Mapping[str, Any]) -> Body:
 
 def _stops(chat: Mapping[str, Any]) -> Body:
     stop = chat.get("stop")
-    stops = [stop] if isinstance(stop, str) else stop or []
+    stops = stop if isinstance(stop, list) else [stop]
     stops = [text for text in stops if isinstance(text, str) and text.strip()]  # the protocol refuses blank ones
     return {"stop_sequences": stops} if stops else {}
 
 
 def _tools(chat: Mapping[str, Any]) -> Body:
     offered = [_tool(tool) for tool in chat.get("tools") or ()]
-    offered += [_tool({"type": "function", "function": function}) for function in chat.get("functions") or ()]
+    old = chat.get("functions")
+    offered += [_tool({"type": "function", "function": each}) for each in (old if isinstance(old, list) else ())]
     if not offered:
         return {}
     choice = _choice(chat.get("tool_choice", chat.get("function_call")))
@@ -96,7 +98,7 @@ def _choice(choice: Any) -> Body:
         case "required":
             return {"type": "any"}
         case {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [*tools]}}:
-            names = [(tool.get("function") or tool).get("name") for tool in tools if isinstance(tool, dict)]
+            names = [(table(tool.get("function")) or tool).get("name") for tool in tools if isinstance(tool, dict)]
             return _choice(mode) | {"allowed": names}
         case {"function": {"name": str(name)}} | {"name": str(name)}:
             return {"type": "tool", "name": name}

@@ -1,0 +1,132 @@
+"""Two deployments, one of which fails every other request: callers hardly notice, nothing is lost or left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.chaos.load import Held, Seen, ask_many, held, settled
+from tests.conftest import REPOSITORY
+from tests.live import LiveServer, live_server
+
+AT_ONCE = 64
+REQUESTS, REQUESTS_IN_FULL = 600, 10_000
+WARM_SHARE = 0.2
+"""Of the requests, after which memory is to be flat: the first two thousand of ten."""
+
+MOST_GROWTH = 0.05
+SUCCEED = 0.999
+
+
+@asynccontextmanager
+async def chaos(*arguments: str) -> AsyncIterator[str]:
+    """A chaos server in a process of its own; its base URL."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.server", *arguments, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().split()[-1]
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def over(home: Path, *urls: str, **settings: str) -> AsyncIterator[LiveServer]:
+    """A server whose weak route has a deployment at each URL."""
+    deployments = [
+        {"route": "weak", "url": url, "model": "m", "name": f"d{n}", "first_token_timeout_s": 4, "total_timeout_s": 8}
+        for n, url in enumerate(urls)
+    ]
+    environ = {"UNDERDOG_DEPLOYMENTS": json.dumps(deployments), "UNDERDOG_CACHE": "false", **settings}
+    async with live_server(home, environ=environ) as server:
+        yield server
+
+
+async def told_by(url: str) -> dict[str, int]:
+    """How often a chaos server did what."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        did: dict[str, int] = (await http.get(f"{url.removesuffix('/v1')}/chaos")).json()["did"]
+    return dict(sorted(did.items(), key=lambda item: -item[1]))
+
+
+def print_table(seen: Seen, did: list[dict[str, int]], before: Held, warm: Held, after: Held) -> None:
+    print(f"\n{len(seen.ids)} requests, {AT_ONCE} at once: {seen.failed} failed")
+    for title, counts in (
+        ("callers saw", seen.endings),
+        ("attempts", seen.attempts),
+        ("answered by", seen.deployments),
+    ):
+        print(f"  {title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))
+    for number, counts_ in enumerate(did):
+        print(f"  deployment d{number} did: " + ", ".join(f"{name} {count}" for name, count in counts_.items()))
+    for name, each in (("before", before), ("warm", warm), ("after", after)):
+        print(f"  {name}: {each.files} files, {each.tasks} tasks, {each.megabytes:.1f} MB")
+
+
+@pytest.mark.soak
+async def test_a_deployment_that_fails_every_other_request_is_hidden(tmp_path: Path, full: bool) -> None:
+    count = REQUESTS_IN_FULL if full else REQUESTS
+    async with (
+        chaos("--failing", "0.5", "--faults", "before", "--oddities", "odd", "--seed", "7") as failing,
+        chaos("--oddities", "odd", "--seed", "8") as steady,
+        over(tmp_path, failing, steady) as server,
+    ):
+        before = await held(server)
+        warming = int(count * WARM_SHARE)
+        first = await ask_many(server, warming, at_once=AT_ONCE)
+        warm = await settled(server, before)
+        seen = await ask_many(server, count - warming, at_once=AT_ONCE, first=warming)
+        for counter in ("endings", "attempts", "deployments"):
+            getattr(seen, counter).update(getattr(first, counter))
+        seen.ids += first.ids
+        after = await settled(server, before)
+        did = [await told_by(failing), await told_by(steady)]
+        async with server.http() as http:
+            health = (await http.get("/health")).json()
+        rows = server.ledger_rows()
+    print_table(seen, did, before, warm, after)
+    assert len(seen.ids) == count
+    assert seen.failed <= (1 - SUCCEED) * count, seen.endings
+    # It would prove little if the failing one had not been asked, or had not failed.
+    assert sum(did[0].values()) > count / 50
+    assert int(seen.attempts.total() - seen.attempts["1"]) > count / 100
+    assert len(rows) == len({row["request_id"] for row in rows}) == count
+    assert {row["request_id"] for row in rows} == set(seen.ids)
+    assert sum(row["status"] == 200 for row in rows) == count - seen.failed
+    assert [each["in_flight"] for each in health["upstreams"]["weak"]["deployments"]] == [0, 0]
+    assert after.files <= before.files
+    assert after.tasks <= before.tasks
+    if full:
+        assert after.megabytes <= (1 + MOST_GROWTH) * warm.megabytes
+
+
+@pytest.mark.soak
+async def test_streams_that_break_midway_end_in_an_error_and_never_in_a_false_end(tmp_path: Path, full: bool) -> None:
+    count = 2_000 if full else 200
+    async with (
+        chaos("--failing", "0.5", "--faults", "midway", "--oddities", "odd") as url,
+        over(tmp_path, url, UNDERDOG_BREAKER_FAILURES="1000000", UNDERDOG_BREAKER_FAILURE_RATE="1") as server,
+    ):
+        before = await held(server)
+        seen = await ask_many(server, count, at_once=AT_ONCE)
+        after = await settled(server, before)
+        did = await told_by(url)
+        rows = server.ledger_rows()
+    print_table(seen, [did], before, before, after)
+    assert seen.endings["ok stream"] > 0.3 * count / 2
+    assert seen.endings["stream: wrong or cut off"] > 0.3 * count / 2
+    assert len(rows) == count
+    assert sum(row["outcome"] == "ok" for row in rows) == count - seen.failed
+    # A stream that broke has no finish reason in the ledger either.
+    assert not [row for row in rows if row["outcome"] == "error" and row["finish_reason"] == "stop"]
+    assert after.files <= before.files
+    assert after.tasks <= before.tasks
