@@ -95,6 +95,12 @@ class Native(Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
 
 
+NATIVE = "underdog.native"
+"""The field of an answer in chat form, or of a chunk of one, that holds the same as an upstream said it in the protocol
+that it shares with the caller; and of a request's body, where keys of the cache are made, what its native form says
+beyond it."""
+
+
 class Principal(Struct, frozen=True):
     """Who is asking. ``tenant`` partitions everything that is kept: cache, ledger, statistics."""
 
@@ -301,6 +307,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 __all__ = [
     "ANONYMOUS",
     "DUE_REASONS",
+    "NATIVE",
     "CacheOutcome",
     "CachedAnswer",
     "ChatRequest",

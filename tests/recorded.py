@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint that plays recordings: it keeps what it is asked, and answers byte for byte.
+"""An endpoint that plays recordings: it keeps what it is asked, and answers byte for byte.
 
 For tests of what passes through a server untouched; for faults and delays there is ``router.upstream.scripted``.
 """
@@ -31,12 +31,13 @@ class Asked:
 class RecordedServer:
     """Answers every POST with ``answer``, or with ``events`` where a stream is asked for.
 
-    ``answer`` is the text of a JSON body; ``events`` are the payloads of a stream, ``[DONE]`` is added to them.
-    Both may be exchanged at any time. ``asked`` has all requests in order.
+    ``answer`` is the text of a JSON body; ``events`` are the payloads of a stream in OpenAI's manner, ``[DONE]`` is added
+    to them; ``stream`` is the text of one in any other. All may be exchanged at any time. ``asked`` has all requests in order.
     """
 
     answer: str = "{}"
     events: Sequence[str] = ()
+    stream: str | None = None
     status: int = 200
     asked: list[Asked] = field(default_factory=list)
     _server: asyncio.Server | None = None
@@ -73,6 +74,7 @@ class RecordedServer:
         kind, body = "application/json", self.answer.encode()
         if streamed and self.status == 200:
             kind = "text/event-stream"
-            body = b"".join(b"data: %b\n\n" % event.encode() for event in (*self.events, "[DONE]"))
+            done = "".join(f"data: {event}\n\n" for event in (*self.events, "[DONE]"))
+            body = (done if self.stream is None else self.stream).encode()
         head = f"HTTP/1.1 {self.status} Recorded\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
         return head.encode() + body

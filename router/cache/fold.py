@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from router.errors import UNREADABLE_JSON
-from router.types import Usage
+from router.types import NATIVE, Usage
 
 DEFAULT_MAX_BYTES = 8 * 2**20
 """Bytes of chunks kept for one answer; a longer one still settles, but cannot be cached."""
@@ -244,6 +244,7 @@ def _fold(payloads: list[bytes]) -> dict[str, Any]:
     usage: Any = None
     for payload in payloads:
         chunk = _decode_any(payload)
+        chunk.pop(NATIVE, None)  # a piece, which says nothing alone
         usage = chunk.pop("usage", None) or usage
         for part in chunk.pop("choices", None) or ():
             index = part.get("index", 0)

@@ -12,10 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.cache.fingerprint import wording
-from router.types import Native
-
-NATIVE_FIELD = "underdog.native"
-"""The field that is added to the body. No protocol has a field of that name; one that had would only miss."""
+from router.types import NATIVE, Native
 
 _SAID_ELSEWHERE = frozenset({"model", "stream", "stream_options"})
 _TEXT = "underdog.text"
@@ -38,12 +35,12 @@ def with_native(body: Mapping[str, Any], native: Native | None) -> Mapping[str, 
             texts.setdefault(text, len(texts))
     rest = {name: _unworded(value, texts) for name, value in native.body.items() if name not in _SAID_ELSEWHERE}
     beyond = {"dialect": native.dialect, "headers": native.headers, "needs": native.needs, "body": rest}
-    return {**body, NATIVE_FIELD: beyond}
+    return {**body, NATIVE: beyond}
 
 
 def needs_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     """What a request needs that its chat form says nothing of; see ``Native.needs``."""
-    beyond = body.get(NATIVE_FIELD)
+    beyond = body.get(NATIVE)
     needs = beyond.get("needs") if isinstance(beyond, dict) else None
     return needs if isinstance(needs, tuple) else ()
 

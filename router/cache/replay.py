@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from router.types import NATIVE
+
 PIECE_CHARS = 24
 """Characters of text in one replayed chunk, about what a few tokens of a live stream carry."""
 
@@ -36,6 +38,7 @@ def replay(body: bytes | msgspec.Raw, *, include_usage: bool, pieces: Sequence[i
     """
     whole = msgspec.json.decode(body, type=dict[str, Any])
     usage = whole.pop("usage", None)
+    whole.pop(NATIVE, None)  # whole as well, and no part of a stream
     choices: list[dict[str, Any]] = whole.pop("choices")
     envelope = {**whole, "object": "chat.completion.chunk"}
     silence = {"usage": None} if include_usage else {}

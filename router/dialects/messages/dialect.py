@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from router.dialects.base import Asked, Dialect, EventStream
 from router.dialects.messages.answer import message_of
 from router.dialects.messages.events import MessageEvents
 from router.dialects.messages.request import PROTOCOL_HEADERS, parse_messages
 from router.dialects.messages.wording import error_of
-from router.errors import ApiError
-from router.types import Endpoint
+from router.errors import UNREADABLE_JSON, ApiError
+from router.types import NATIVE, Endpoint
 
 _THINKING = frozenset({"enabled", "adaptive", "between_tools"})
 
@@ -31,7 +32,9 @@ class MessagesDialect:
         return parse_messages(body, headers=kept, max_messages=max_messages)
 
     def whole(self, answer: bytes, asked: Asked) -> bytes:
-        """A message object."""
+        """A message object: the upstream's own, where it speaks the protocol."""
+        if NATIVE.encode() in answer and (told := _carried(answer)) is not None:
+            return told
         return _encode(message_of(answer, **_wishes(asked)))
 
     def stream(self, asked: Asked) -> EventStream:
@@ -45,6 +48,19 @@ class MessagesDialect:
     def headers(self, request_id: str) -> dict[str, str]:
         """The name under which Anthropic's clients look for the request's id."""
         return {"request-id": request_id}
+
+
+class _Carrying(Struct):
+    told: Raw | UnsetType = field(default=UNSET, name=NATIVE)
+
+
+def _carried(answer: bytes) -> bytes | None:
+    """What an answer in chat form carries of the upstream's own; None where it carries nothing."""
+    try:
+        told = msgspec.json.decode(answer, type=_Carrying).told
+    except UNREADABLE_JSON:
+        return None
+    return None if told is UNSET else bytes(told)
 
 
 def _wishes(asked: Asked) -> dict[str, Any]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from router.dialects.base import untellable
-from router.dialects.messages.answer import reasoning_of, text_of
+from router.dialects.messages.answer import NOT_AS_IT_SHOULD, reasoning_of, text_of
 from router.dialects.messages.queue import BlockQueue
 from router.dialects.messages.wording import error_of, message_id, stop_of, tool_use_id, usage_of
-from router.errors import UNREADABLE_JSON, ApiError
+from router.errors import ApiError
+from router.types import NATIVE
 
 Json = dict[str, Any]
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
+
+_EVENT_TYPE = re.compile(r"[a-z_]+")
 
 TEXT: Json = {"type": "text", "text": ""}
 THINKING: Json = {"type": "thinking", "thinking": "", "signature": ""}
@@ -42,16 +46,23 @@ class MessageEvents:
         self._begun = False
         self._ending: Json = {}  # the choice that said why it ended
         self._usage: Any = None
+        self._told = False  # the upstream's own events are passed on, its last one as well
 
     def feed(self, payload: bytes) -> bytes:
         """The events for the next chunk."""
         try:
-            return b"".join(map(event, self._chunk(_decode(payload))))
-        except (*UNREADABLE_JSON, LookupError, TypeError, AttributeError, ValueError):
+            chunk = _decode(payload)
+            told = chunk.get(NATIVE)
+            if told is not None:
+                return self._as_told(told)
+            return b"".join(map(event, self._chunk(chunk)))
+        except NOT_AS_IT_SHOULD:
             raise untellable("a part of it is no chat chunk") from None
 
     def end(self) -> bytes:
         """What closes the message: its last block, why it ended, what it took."""
+        if self._told:
+            return b""
         reason, sequence = stop_of(
             self._ending, calls_tools=self._blocks.calls_tools, stop_sequences=self._stop_sequences
         )
@@ -69,6 +80,12 @@ class MessageEvents:
     def error(self, error: ApiError, request_id: str) -> bytes:
         """The error event, after which nothing comes."""
         return event(error_of(error, request_id))
+
+    def _as_told(self, told: Json) -> bytes:
+        self._told = True
+        if not _EVENT_TYPE.fullmatch(told["type"]):
+            raise ValueError("no type of an event")
+        return event(told)
 
     def _chunk(self, chunk: Json) -> Iterator[Json]:
         if not self._begun:
@@ -100,7 +117,7 @@ class MessageEvents:
 
     def _delta(self, delta: Json) -> None:
         self._think(delta)
-        for text in (text_of(delta.get("content")), delta.get("refusal")):
+        for text in (text_of(delta.get("content")), text_of(delta.get("refusal"))):
             if text:
                 self._blocks.prose("text", TEXT).grow(text)
         for position, piece in enumerate(delta.get("tool_calls") or ()):

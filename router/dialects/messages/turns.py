@@ -160,7 +160,14 @@ def _image(block: Block, field: str, needs: Needs) -> list[Json]:
     return [{"type": "image_url", "image_url": {"url": url}}]
 
 
+def _cites(block: Block, needs: Needs) -> None:
+    citations = block.get("citations")
+    if isinstance(citations, dict) and citations.get("enabled"):
+        needs.add("citations")
+
+
 def _document(block: Block, field: str, needs: Needs) -> list[Json]:
+    _cites(block, needs)
     source, place = required_object(block, "source", field), f"{field}.source"
     title = optional_text(block, "title", field)
     about = optional_text(block, "context", field)
@@ -190,6 +197,7 @@ def _file(data: str, title: str | None) -> Json:
 
 
 def _search_result(block: Block, field: str, needs: Needs) -> list[Json]:
+    _cites(block, needs)
     title, source = required_text(block, "title", field), required_text(block, "source", field)
     content = f"{field}.content"
     text = joined_text(blocks_of(block.get("content"), content), content, by="\n")

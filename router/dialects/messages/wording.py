@@ -56,7 +56,7 @@ def stop_of(choice: Json, *, calls_tools: bool, stop_sequences: list[str]) -> tu
     finish = choice.get("finish_reason")
     if calls_tools and finish in ("stop", None):
         return "tool_use", None
-    return _STOP_REASONS.get(finish or "", "end_turn"), None
+    return _STOP_REASONS.get(finish, "end_turn") if isinstance(finish, str) else "end_turn", None
 
 
 def usage_of(usage: Any) -> Json:
@@ -97,8 +97,15 @@ def _fit(name: str) -> str:
 
 def error_of(error: ApiError, request_id: str) -> Json:
     """The body of an error."""
-    kind = _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
-    said = error.body.get("type") if isinstance(error, UpstreamRefused) and error.body else None
-    if isinstance(said, str) and said in _ERROR_TYPES.values():
-        kind = said
-    return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}
+    told = {"type": _error_type(error), "message": error.message}
+    return {"type": "error", "error": told, "request_id": request_id}
+
+
+def _error_type(error: ApiError) -> str:
+    status = error.status
+    if isinstance(error, UpstreamRefused):
+        said = error.body.get("type") if error.body else None
+        if isinstance(said, str) and said in _ERROR_TYPES.values():
+            return said
+        status = error.upstream_status
+    return _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")

@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
-from router.types import Served
+from router.types import NATIVE, Served
 from router.upstream.anthropic import reply
 from router.upstream.anthropic.wire import Ending, Event, Message, read_event
 from router.upstream.refusals import MAX_DETAIL_CHARS, error_in_answer, error_message
@@ -71,10 +71,12 @@ class ChunkStream:
 
     Args:
         events: the open stream, which this one owns from here on.
+        carries_events: whether chunks carry the events themselves, for a caller who speaks the same protocol.
     """
 
-    def __init__(self, events: MessageEvents) -> None:
+    def __init__(self, events: MessageEvents, *, carries_events: bool = False) -> None:
         self.served: Served = events.served
+        self._carries_events = carries_events
         self._events = events
         self._translation = Translation()
         self._chunks: deque[bytes] = deque()
@@ -84,9 +86,13 @@ class ChunkStream:
 
     async def __anext__(self) -> bytes:
         while not self._chunks:
-            await anext(self._events)  # ends when they do
+            payload = await anext(self._events)  # ends when they do
             try:
-                self._chunks.extend(map(_encode, self._translation.take(self._events.event)))
+                chunks = list(self._translation.take(self._events.event))
+                if self._carries_events:
+                    first = chunks.pop(0) if chunks else self._translation.silence()
+                    chunks.insert(0, first | {NATIVE: msgspec.Raw(payload)})
+                self._chunks.extend(map(_encode, chunks))
             except msgspec.ValidationError as error:
                 await self.aclose()
                 message = f"The {self.served.deployment} upstream sent an event that is no part of a message."
@@ -132,6 +138,10 @@ class Translation:
                 yield from self._finish(msgspec.convert(event.delta or {}, Ending))
             case "message_stop":
                 yield self._envelope() | {"choices": [], "usage": reply.usage(self._usage)}
+
+    def silence(self) -> Json:
+        """A chunk that says nothing."""
+        return self._envelope() | {"choices": []}
 
     def _begin(self, index: int, block: Json) -> Iterator[Json]:
         self._blocks[index] = block

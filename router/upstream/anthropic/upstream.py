@@ -12,7 +12,7 @@ import msgspec
 
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, InvalidRequest, UpstreamBroken
-from router.types import Endpoint, Native
+from router.types import NATIVE, Endpoint, Native
 from router.upstream.anthropic.fit import fit
 from router.upstream.anthropic.models import claude
 from router.upstream.anthropic.reply import completion
@@ -108,6 +108,8 @@ class AnthropicUpstream(HttpUpstream):
             await self._require_ok(response)
             answer = await self._read(response, self._max_answer_bytes)
         made = completion(self._message(answer), created=int(time.time()))
+        if _is_shared(native):
+            made[NATIVE] = msgspec.Raw(answer)
         return WholeReply(body=msgspec.json.encode(made), served=self.served, headers=_reply_headers(response))
 
     async def stream(
@@ -135,13 +137,13 @@ class AnthropicUpstream(HttpUpstream):
             max_event_bytes=self._max_event_bytes,
             key=self._key,
         )
-        return ChunkStream(events)
+        return ChunkStream(events, carries_events=_is_shared(native))
 
     def _payload(self, body: Mapping[str, Any], endpoint: Endpoint, native: Native | None, *, stream: bool) -> bytes:
         if endpoint != "chat/completions":
             raise InvalidRequest(f"The model '{self.model}' answers chat requests only.", param="model")
         model = claude(self.model)
-        asked = native.body if native and native.dialect == "messages" else messages_request(body, model)
+        asked = native.body if native is not None and _is_shared(native) else messages_request(body, model)
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})
 
     def _headers_for(self, native: Native | None) -> httpx.Headers:
@@ -173,6 +175,11 @@ class AnthropicUpstream(HttpUpstream):
             sentence = f"The {self.name} upstream answered without `content`; check that its URL ends in /v1."
             raise UpstreamBroken(sentence, upstream=self.name)
         return message
+
+
+def _is_shared(native: Native | None) -> bool:
+    """Whether the caller speaks the same protocol, and may be told everything as it was said."""
+    return native is not None and native.dialect == "messages"
 
 
 def _reply_headers(response: httpx.Response) -> dict[str, str]:
