@@ -11,7 +11,7 @@ from msgspec import Struct
 from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
-from router.errors import UpstreamBroken, UpstreamError
+from router.errors import InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
 from router.settlement import Settlement
 from router.types import Decision, Reason, Route
@@ -70,8 +70,8 @@ class Asker:
         self._metrics = metrics
         self._fallbacks = fallbacks
         self._window = window
-        self._endpoints = Endpoints()
         self._may_answer = may_answer
+        self._endpoints = Endpoints()
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
         """Ask the route that was decided for, or others where that fails.
@@ -100,7 +100,7 @@ class Asker:
             settlement.decided(other)
             try:
                 answer = await self._ask(call, other, settlement)
-            except UpstreamError:
+            except (UpstreamError, InvalidRequest):
                 continue
             self._metrics.fell_back(other)
             return self._given(answer, settlement)

@@ -125,7 +125,7 @@ class Decider:
             self._ways,
             self.models,
             explain=explain,
-            sticks=lambda: self._sticks(call, terms, scored),
+            sticks=lambda: self._sticks(call, in_use, terms, scored),
         )
         scorer, score = in_use.scorer, scored.score
         return decision, lambda asked: score.embedding if bound(asked) == scored.text else scorer.encode(asked)
@@ -201,7 +201,7 @@ class Decider:
         }
         return {route: lacks for route, lacks in found.items() if lacks is not None}
 
-    def _sticks(self, call: Call, terms: Terms, scored: Scored) -> bool:
+    def _sticks(self, call: Call, in_use: InUse, terms: Terms, scored: Scored) -> bool:
         """Whether a request for which the weak model is due stays on the strong one.
 
         A wish of the caller's for this one request, and any rule that had a say in it, come first.
@@ -209,13 +209,13 @@ class Decider:
         stickiness, weak, strong = self._ways.stickiness, self._upstreams.weak, self._upstreams.strong
         if stickiness is None or weak is None or strong is None or not _may_stick(call, terms):
             return False
+        curve = in_use.scorer.curve
         return stickiness.stays(
             _trail(call),
             call.request.messages,
             weak=ModelRef(weak.provider, weak.model),
             strong=ModelRef(strong.provider, strong.model),
-            win_rate=scored.score.win_rate,
-            threshold=terms.threshold,
+            between=lambda: curve.strong_share_at(scored.score.win_rate) - curve.strong_share_at(terms.threshold),
         )
 
     def _expected_cost(self, call: Call, decision: Decision) -> Cost:

@@ -9,8 +9,7 @@ from router.policy import AUTO
 from router.settlement import Settlement
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
-from router.upstream.embedded.upstream import EmbeddedUpstream
-from router.upstream.pool import Pool
+from router.upstream.embedded.upstream import ADDRESS as EMBEDDED
 
 WITHOUT_EMBEDDINGS = frozenset({"anthropic", "cerebras", "deepseek", "groq"})
 """Providers that are known to have none."""
@@ -51,7 +50,7 @@ class Embeddings:
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")
             except UpstreamRefused as error:
-                if error.status not in NO_SUCH_ENDPOINT:
+                if error.upstream_status not in NO_SUCH_ENDPOINT:
                     raise
                 first = first or error
                 continue
@@ -72,6 +71,4 @@ class Embeddings:
 
 def _may_have_them(upstream: Upstream) -> bool:
     # The embedded LLM is started without them: its vectors would be poor.
-    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
-    embedded = any(isinstance(member, EmbeddedUpstream) for member in members)
-    return not embedded and upstream.provider not in WITHOUT_EMBEDDINGS
+    return upstream.address != EMBEDDED and upstream.provider not in WITHOUT_EMBEDDINGS

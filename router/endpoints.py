@@ -85,5 +85,5 @@ def _who(upstream: Upstream) -> tuple[str, str]:
 
 def _require_missing(error: UpstreamRefused, call: Call) -> None:
     """Let only that pass which may mean that the upstream has no completions."""
-    if call.endpoint != "completions" or error.status not in NO_SUCH_ENDPOINT:
+    if call.endpoint != "completions" or error.upstream_status not in NO_SUCH_ENDPOINT:
         raise error

@@ -45,9 +45,9 @@ class Gateway:
         ways: Ways,
         single_flight: bool = True,
         keep_pairs: bool = False,
+        max_concurrent: int = 1024,
         embeddings: Upstream | None = None,
         embeddings_model: str | None = None,
-        max_concurrent: int = 1024,
     ) -> None:
         self.room = Room(max_concurrent)
         self.embeddings = embeddings
@@ -71,7 +71,6 @@ class Gateway:
     def connect(self, upstreams: Upstreams) -> None:
         """Let these upstreams answer the requests that come from now on."""
         self.upstreams = upstreams
-        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
         self.decider = decider = Decider(upstreams=upstreams, ways=self._ways)
         self._asker = Asker(
             upstreams=upstreams,
@@ -80,6 +79,7 @@ class Gateway:
             window=lambda upstream: decider.abilities(upstream).context,
             may_answer=decider.may_answer,
         )
+        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""

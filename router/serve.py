@@ -40,6 +40,8 @@ def run(settings: Settings) -> None:
     )
     # That another artifact decides from now on is worth a line, though nothing is wrong.
     logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
+    # So is that a deployment answers again: that it did not is a warning.
+    logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
     logging.getLogger("underdog.cache").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)

@@ -21,6 +21,10 @@ PARSES_FILES = frozenset({"openrouter"})
 """Providers that turn documents into text themselves, for any model (openrouter.ai/docs: PDF inputs)."""
 
 
+MOST_KEPT = 4_096
+"""Models whose abilities are kept at hand."""
+
+
 class Catalogue:
     """What models can take. Not known is assumed.
 
@@ -47,6 +51,9 @@ class Catalogue:
         """
         known = self._known.get((provider, model))
         if known is None:
+            if len(self._known) >= MOST_KEPT:
+                # Callers may name models without end.
+                self._known.clear()
             known = self._known[provider, model] = self._look_up(provider, model)
         return known
 

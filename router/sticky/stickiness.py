@@ -46,8 +46,9 @@ LEAST_TOKENS = 1_024
 WARM_S = 600.0
 """Seconds for which the strong provider is taken to hold a conversation: Anthropic says 5 minutes, OpenAI 5 to 10."""
 
-MARGIN = 0.05
-"""How far below the threshold a win rate must be where prices do not tell."""
+MARGIN = 0.1
+"""How far below the threshold a win rate must be where prices do not tell: so much of the traffic lies between, by the
+artifact's curve. Win rates themselves lie too close to one another to be subtracted."""
 
 _CHARS_PER_TOKEN = 4
 
@@ -76,8 +77,7 @@ class Stickiness:
         *,
         weak: ModelRef,
         strong: ModelRef,
-        win_rate: float,
-        threshold: float,
+        between: Callable[[], float],
     ) -> bool:
         """Whether a request for which the weak model is due stays on the strong one. The module docstring has the rule.
 
@@ -86,8 +86,7 @@ class Stickiness:
             messages: its messages.
             weak: the weak model, by which it would be answered.
             strong: the strong model.
-            win_rate: the request's own.
-            threshold: what that is below.
+            between: share of the traffic whose win rates lie between the request's own and the threshold.
         """
         last, covered = self._last(way)
         if last is None or last.route != "strong" or last.model != strong.model:
@@ -96,7 +95,7 @@ class Stickiness:
         new = sum(len(text_of(message.content)) for message in messages[covered + 1 :]) // _CHARS_PER_TOKEN
         warm = self._clock() - last.at <= WARM_S
         pays = worth_leaving(weak, strong, held=last.tokens if warm else 0, new=new)
-        return win_rate >= threshold - MARGIN if pays is None else not pays
+        return between() < MARGIN if pays is None else not pays
 
     def _last(self, way: Trail) -> tuple[Stay | None, int]:
         """The stay of the longest part of the conversation that is known."""

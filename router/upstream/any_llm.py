@@ -20,7 +20,6 @@ import msgspec
 from router.configured.secret import Secret
 from router.errors import (
     KEY_REJECTED,
-    InvalidRequest,
     SettingsError,
     UpstreamBroken,
     UpstreamError,
@@ -32,7 +31,7 @@ from router.types import Endpoint, Native, Served
 from router.upstream.base import State, WholeReply
 from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.providers import provider_called
-from router.upstream.refusals import MAX_DETAIL_CHARS
+from router.upstream.refusals import MAX_DETAIL_CHARS, require_chat
 
 PREFIX = "any-llm:"
 """What stands before the library's name of a provider in the settings."""
@@ -124,7 +123,7 @@ class AnyLLMUpstream:
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`."""
-        _require_chat(endpoint, self.model)
+        require_chat(endpoint, upstream=self.name, model=self.model)
         try:
             async with asyncio.timeout(self._timeouts.total_s):
                 client = await self._client()
@@ -141,7 +140,7 @@ class AnyLLMUpstream:
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> LibraryStream:
         """See `router.upstream.base.Upstream.stream`."""
-        _require_chat(endpoint, self.model)
+        require_chat(endpoint, upstream=self.name, model=self.model)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         now = asyncio.get_running_loop().time()
         try:
@@ -286,11 +285,6 @@ class LibraryStream:
         plain = _plain(chunk)
         self._finished |= any(choice.get("finish_reason") for choice in plain.get("choices", ()))
         return msgspec.json.encode(plain)
-
-
-def _require_chat(endpoint: Endpoint, model: str) -> None:
-    if endpoint != "chat/completions":
-        raise InvalidRequest(f"The model '{model}' answers chat requests only.", param="model")
 
 
 def _others(body: Mapping[str, Any]) -> dict[str, Any]:

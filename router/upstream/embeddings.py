@@ -8,8 +8,10 @@ from router.configured.deployments import Deployment
 from router.errors import SettingsError
 from router.settings import Settings
 from router.upstream.base import Upstream
-from router.upstream.connect import connect
-from router.upstream.http_upstream import Timeouts
+from router.upstream.build import resilience_of, share_of
+from router.upstream.pool import pool_of
+
+NAME = "embeddings"
 
 
 def embeddings_upstream(settings: Settings, environ: Mapping[str, str]) -> Upstream | None:
@@ -22,16 +24,11 @@ def embeddings_upstream(settings: Settings, environ: Mapping[str, str]) -> Upstr
         if settings.embeddings_api_key is not None:
             raise SettingsError("UNDERDOG_EMBEDDINGS_API_KEY is set without UNDERDOG_EMBEDDINGS_URL; set the URL too.")
         return None
-    # What is asked for is always named, so that no model needs to be looked up.
     deployment = Deployment(
         route="named",
         url=settings.embeddings_url,
-        model=settings.embeddings_model or "embeddings",
+        model=settings.embeddings_model or NAME,  # a request always says which: none needs to be looked up
         api_key=settings.embeddings_api_key,
     )
-    timeouts = Timeouts(
-        connect_s=settings.connect_timeout_s,
-        first_token_s=settings.first_token_timeout_s,
-        total_s=settings.total_timeout_s,
-    )
-    return connect(deployment, name="embeddings", timeouts=timeouts, environ=environ)[0]
+    share = share_of(deployment, name=NAME, settings=settings, environ=environ)
+    return pool_of(NAME, [share], resilience_of(settings))

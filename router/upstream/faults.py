@@ -150,8 +150,8 @@ def _refusal(error: UpstreamRefused) -> Fault:
         return FILTERED
     if status in {503, 529}:
         return OVERLOADED
-    # A timeout, a lock and "too early" of the upstream's own are no judgement on the request.
-    return SERVER_ERROR if status >= 500 or status in {408, 409, 425} else REFUSED
+    # A timeout, a lock and "too early" of the upstream's own are no judgement on the request; "not implemented" is one.
+    return SERVER_ERROR if (status >= 500 and status != 501) or status in {408, 409, 425} else REFUSED
 
 
 def _codes(body: dict[str, Any] | None) -> frozenset[str]:

@@ -29,6 +29,7 @@ from router.upstream.http_upstream import (
 )
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
+from router.upstream.translated import fit_translated
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
@@ -130,8 +131,9 @@ class OpenAICompatibleUpstream(HttpUpstream):
     async def complete(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None
     ) -> WholeReply:
-        """See `router.upstream.base.Upstream.complete`; another protocol's form of the request is not looked at."""
+        """See `router.upstream.base.Upstream.complete`; of another protocol's form only that there is one."""
         served = await self._served_at(endpoint, body)
+        body = fit_translated(body, native, self.provider)
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
         payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
@@ -147,6 +149,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
         now = asyncio.get_running_loop().time()
+        body = fit_translated(body, native, self.provider)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):

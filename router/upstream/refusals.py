@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from router.errors import KEY_REJECTED, UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
+from router.types import Endpoint
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -47,6 +48,16 @@ def refusal(response: httpx.Response, body: bytes, *, upstream: str, key: str, k
         what = "a redirect; set its URL to the final address" if 300 <= status < 400 else "no chat answer"
         return UpstreamBroken(f"The {upstream} upstream answered with status {status}: {what}.", upstream=upstream)
     return refused
+
+
+def require_chat(endpoint: Endpoint, *, upstream: str, model: str) -> None:
+    """For upstreams that have no other endpoint: refuse as a server does that has no such path.
+
+    Raises:
+        UpstreamRefused: 404.
+    """
+    if endpoint != "chat/completions":
+        raise UpstreamRefused(f"The model '{model}' answers chat requests only.", upstream=upstream, status=404)
 
 
 def error_in_answer(error: Any, upstream: str, key: str) -> UpstreamError:

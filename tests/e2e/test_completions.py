@@ -182,4 +182,4 @@ async def test_a_refusal_that_says_nothing_of_the_endpoint_is_passed_on(tmp_path
     ):
         with pytest.raises(openai.RateLimitError, match="Slow down"):
             await server.client().completions.create(model="auto", prompt=PROMPT)
-        assert {request.path for request in weak.requests} == {"/v1/completions"}
+    assert {request.path for request in weak.requests} == {"/v1/completions"}

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import LiveServer, routed
 
-EXAMPLES, EXAMPLES_IN_FULL = 15, 1_000
+EXAMPLES, EXAMPLES_IN_FULL = 15, 400
 
 ASKED = {
     "type": "object",

@@ -13,7 +13,7 @@ import pytest_asyncio
 from pydantic import BaseModel
 
 from router.upstream.scripted import ScriptedServer, Turn
-from tests.live import EASY, HARD, LiveServer, routed
+from tests.live import EASY, HARD, LiveServer, live_server, routed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -226,3 +226,26 @@ async def test_nothing_is_stored_and_asking_for_it_says_so(server: LiveServer) -
     for ask in (client.responses.retrieve, client.responses.delete, client.responses.cancel):
         with pytest.raises(openai.NotFoundError, match="none are stored here"):
             await ask("resp_1")
+
+
+async def test_claude_gets_back_what_it_thought_with_its_signature(tmp_path: Path) -> None:
+    turns = [Turn(call_tool=True, thinking="Rain or shine?"), Turn(reply="Rain.")]
+    async with ScriptedServer(model="claude-sonnet-4-5", turns=turns) as claude:
+        deployment = {"route": "weak", "protocol": "anthropic", "url": claude.base_url, "model": "claude-sonnet-4-5"}
+        async with live_server(tmp_path, environ={"UNDERDOG_DEPLOYMENTS": json.dumps([deployment])}) as server:
+            client = server.client()
+            asked: Any = {"model": "weak", "tools": [WEATHER], "reasoning": {"effort": "low"}}
+            history: Any = [{"role": "user", "content": "Weather in Paris?"}]
+            stream = await client.responses.create(
+                **asked, input=history, stream=True, include=["reasoning.encrypted_content"]
+            )
+            first: Any = [event async for event in stream][-1].response  # type: ignore[union-attr]
+            history += [item.to_dict() for item in first.output]
+            history += [{"type": "function_call_output", "call_id": first.output[1].call_id, "output": "rain"}]
+            second = await client.responses.create(**asked, input=history)
+            told = await client.completions.create(model="weak", prompt="Once")
+    assert [item.type for item in first.output] == ["reasoning", "function_call"]
+    assert second.output_text == told.choices[0].text == "Rain."
+    sent = claude.chats[1].body["messages"][1]["content"]
+    assert [block["type"] for block in sent] == ["thinking", "tool_use"]
+    assert (sent[0]["thinking"], bool(sent[0]["signature"])) == ("Rain or shine?", True)

@@ -20,6 +20,7 @@ from router.scoring.manifest import MANIFEST_FILE, file_sha256, read_manifest, w
 from router.scoring.scorer import Scorer
 from training.cli import main
 from training.promise import Rows, read_promise_rows
+from training.promise.rows import NOT_BY_THRESHOLD
 from training.tuning import promised
 
 Write = Callable[[str, Iterable[dict[str, Any]]], Path]
@@ -197,14 +198,14 @@ def test_an_export_of_the_ledger_promises_a_share_of_the_routed_requests(write: 
         for number, rate in enumerate(rng.uniform(0.6, 0.9, 400).round(4).tolist())
     ]
     aside = [
-        {"win_rate": 0.99, "artifact": "default/1", "reason": "pinned"},
+        *({"win_rate": 0.99, "artifact": "default/1", "reason": reason} for reason in sorted(NOT_BY_THRESHOLD)),
         {"win_rate": 0.99, "artifact": "default/1", "cache": "exact"},
         {"win_rate": None, "artifact": "default/1"},
     ]
     done = tune("--strong-share", "0.3", "--on", write("ledger.jsonl", rows + aside), "--json")
     assert json.loads(done.stdout)["n"] == 400
     said = tune("--strong-share", "0.3", "--on", write("ledger.jsonl", rows + aside)).stdout
-    assert "1 left out (pinned)" in said
+    assert all(f"1 left out ({reason})" in said for reason in NOT_BY_THRESHOLD)
     assert "1 left out (answered from the cache)" in said
     refused = tune("--quality", "0.8", "--on", write("ledger.jsonl", rows))
     assert refused.exit_code == 1

@@ -45,7 +45,7 @@ def stickiness(clock: Clock | None = None) -> Stickiness:
 
 
 def stays(sticky: Stickiness, turns: list[Message] = TURNS, *, tenant: str = "t", **more: Any) -> bool:
-    given_: dict[str, Any] = {"weak": LOCAL, "strong": OPUS, "win_rate": 0.1, "threshold": 0.5, **more}
+    given_: dict[str, Any] = {"weak": LOCAL, "strong": OPUS, "between": lambda: 0.5, **more}
     return sticky.stays(trail(tenant, turns), turns, **given_)
 
 
@@ -116,8 +116,8 @@ def test_without_prices_a_conversation_stays_unless_its_win_rate_is_clearly_lowe
     sticky = stickiness()
     answered(sticky, model=NOBODY.model)
     assert worth_leaving(LOCAL, NOBODY, held=20_000, new=50) is None
-    assert stays(sticky, strong=NOBODY, win_rate=0.5 - MARGIN / 2)
-    assert not stays(sticky, strong=NOBODY, win_rate=0.5 - 2 * MARGIN)
+    assert stays(sticky, strong=NOBODY, between=lambda: MARGIN / 2)
+    assert not stays(sticky, strong=NOBODY, between=lambda: 2 * MARGIN)
 
 
 def test_where_nobody_is_billed_prices_do_not_tell() -> None:

@@ -63,6 +63,7 @@ REFUSED: list[tuple[str, int, str]] = [
     ("a wrong field", 400, '{"error":{"message":"Unsupported parameter: temperature","code":"unsupported_parameter"}}'),
     ("no such model", 404, '{"error":{"message":"The model does not exist","code":"model_not_found"}}'),
     ("too short", 400, '{"error":{"message":"max_tokens must be at least 1"}}'),
+    ("not implemented", 501, '{"error":{"message":"no completions here"}}'),
     ("unprocessable", 422, '{"detail":[{"loc":["body"],"msg":"field required"}]}'),
 ]
 
@@ -92,7 +93,7 @@ def test_a_providers_refusal_is_known_by_its_words(status: int, body: str, kind:
 @pytest.mark.parametrize(
     ("status", "kind", "passed_on"),
     [(429, "rate-limited", 429), (500, "server-error", 502), (502, "server-error", 502), (503, "overloaded", 503),
-     (504, "server-error", 504), (529, "overloaded", 503), (501, "server-error", 502), (599, "server-error", 502),
+     (504, "server-error", 504), (529, "overloaded", 503), (599, "server-error", 502),
      (402, "out-of-quota", 402), (408, "server-error", 408), (425, "server-error", 425)],
 )  # fmt: skip
 def test_a_status_says_who_may_be_asked_next_and_is_never_passed_on_as_our_own_fault(

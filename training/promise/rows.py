@@ -28,6 +28,8 @@ Form = Literal["pairs", "weak-only", "prompts", "ledger"]
 
 LEDGER_COLUMN = "win_rate"
 UNFAMILIARITY_COLUMN = "unfamiliarity"
+NOT_BY_THRESHOLD = frozenset({"pinned", "rule", "hook", "capability", "context", "sticky"})
+"""Reasons of requests that went where they did whatever their win rate."""
 
 
 class Rows(Struct, frozen=True, kw_only=True, eq=False):
@@ -131,7 +133,7 @@ def _of_prompts(path: Path, scorer: Scorer, when_unfamiliar: WhenUnfamiliar) -> 
 
 
 def routed_requests(path: Path, drops: Drops, artifact: str) -> Iterator[Row]:
-    """Requests of an export that a threshold decided about: neither pinned nor answered from the cache.
+    """Requests of an export that a threshold decided about: not pinned, ruled, moved or answered from the cache.
 
     Raises:
         DataError: one was scored by another artifact, or has no proper win rate.
@@ -140,8 +142,8 @@ def routed_requests(path: Path, drops: Drops, artifact: str) -> Iterator[Row]:
         values = row.values
         if values.get(LEDGER_COLUMN) in (None, ""):
             drops.add(path.name, "no win rate", example=row.place)
-        elif values.get("reason") == "pinned":
-            drops.add(path.name, "pinned", example=row.place)
+        elif (reason := values.get("reason")) in NOT_BY_THRESHOLD:
+            drops.add(path.name, str(reason), example=row.place)
         elif values.get("cache") in ("exact", "semantic"):
             drops.add(path.name, "answered from the cache", example=row.place)
         elif values.get("artifact") != artifact:

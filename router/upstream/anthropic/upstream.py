@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from router.configured.secret import Secret
-from router.errors import UNREADABLE_JSON, InvalidRequest, UpstreamBroken
+from router.errors import UNREADABLE_JSON, UpstreamBroken
 from router.types import NATIVE, Endpoint, Native
 from router.upstream.anthropic.fit import fit
 from router.upstream.anthropic.models import claude
@@ -31,6 +31,7 @@ from router.upstream.http_upstream import (
     request_headers,
     sendable,
 )
+from router.upstream.refusals import require_chat
 
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that is spoken where the caller's own request names none."""
@@ -140,8 +141,7 @@ class AnthropicUpstream(HttpUpstream):
         return ChunkStream(events, carries_events=_is_shared(native))
 
     def _payload(self, body: Mapping[str, Any], endpoint: Endpoint, native: Native | None, *, stream: bool) -> bytes:
-        if endpoint != "chat/completions":
-            raise InvalidRequest(f"The model '{self.model}' answers chat requests only.", param="model")
+        require_chat(endpoint, upstream=self.name, model=self.model)
         model = claude(self.model)
         asked = native.body if native is not None and _is_shared(native) else messages_request(body, model)
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})

@@ -22,6 +22,9 @@ from router.upstream.providers import LOCAL
 
 MODEL = "smollm2-135m-instruct"
 
+ADDRESS = "embedded"
+"""Stands where other upstreams have a URL."""
+
 SLOTS = 2
 """Requests computed at once, in one shared context. More would only slow one another down on a few cores."""
 
@@ -66,7 +69,7 @@ class EmbeddedUpstream:
         self.name = name
         self.model = MODEL
         self.provider: str | None = LOCAL
-        self.address = "embedded"
+        self.address = ADDRESS
         self._home = home
         self._threads = threads
         self._context = context

@@ -189,6 +189,7 @@ class Attempt:
         if self._probe:
             self.member.breaker.succeeded(now, probe=True)
             self._probe = False
+            logger.info("deployment %s: it answers again", self.member.label)
 
     def succeeded(self, now: float) -> None:
         """The answer is complete."""

@@ -105,7 +105,7 @@ class Pool:
         """Whether any member may be asked now, and is there. Looked up at most once in a few seconds."""
         now = self._clock()
         if self._looked_up is None or now - self._looked_up[0] > LOOK_UP_S:
-            self._looked_up = now, any([await member.reachable(now) for member in self.members])
+            self._looked_up = now, any(await asyncio.gather(*(member.reachable(now) for member in self.members)))
         return self._looked_up[1]
 
     async def complete(

@@ -8,7 +8,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from router.configured.secret import Secret
 from router.errors import (
-    InvalidRequest,
     UpstreamBroken,
     UpstreamError,
     UpstreamRefused,
@@ -204,6 +203,6 @@ async def test_a_stream_that_is_let_go_of_ends_at_the_upstream(serve: Serve, cla
 
 async def test_only_chats_are_answered(serve: Serve, claude_at: ConnectClaude) -> None:
     server = await serve()
-    with pytest.raises(InvalidRequest, match="chat requests only"):
+    with pytest.raises(UpstreamRefused, match="chat requests only"):
         await claude_at(server).complete({"input": "x"}, endpoint="embeddings")
     assert not server.requests

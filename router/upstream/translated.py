@@ -1,0 +1,54 @@
+"""Requests that were translated into chat, in the words of chat that their provider knows.
+
+A caller who speaks chat chose their words for their model: those pass as they are. A translator has to choose without
+knowing the model. Of the limit on an answer's length, OpenAI's newest models take only the new name; Mistral refuses
+it, Ollama does not heed it (its issue 7125). Of what was thought in earlier turns, DeepSeek, Moonshot and servers of
+open models read ``reasoning_content``, some insist on it; strict providers refuse a message with a field that they do
+not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.types import Native
+
+STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
+"""Providers that refuse unknown fields of messages, by id."""
+
+NEW_LIMIT = frozenset({"openai", "azure", "openrouter", "groq", "cerebras", "x-ai"})
+"""Providers that take ``max_completion_tokens``; it is ``max_tokens`` for all others."""
+
+
+def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str | None) -> Mapping[str, Any]:
+    """The chat request as its receiver takes it.
+
+    Args:
+        body: the chat request.
+        native: the request as it came; None where it came as chat.
+        provider: who receives it.
+    """
+    if native is None:
+        return body
+    return _with_fit_limit(_with_fit_thoughts(body, provider), provider)
+
+
+def _with_fit_limit(body: Mapping[str, Any], provider: str | None) -> Mapping[str, Any]:
+    name, other = "max_tokens", "max_completion_tokens"
+    if provider in NEW_LIMIT:
+        name, other = other, name
+    if other not in body:
+        return body
+    rest = {field: value for field, value in body.items() if field != other}
+    return {name: body[other], **rest}
+
+
+def _with_fit_thoughts(body: Mapping[str, Any], provider: str | None) -> Mapping[str, Any]:
+    # Signed blocks are Anthropic's alone.
+    refused = {"thinking_blocks"} | ({"reasoning_content"} if provider in STRICT else set())
+    messages = body.get("messages") or ()
+    if not any(field in message for message in messages for field in refused):
+        return body
+    kept = [{name: value for name, value in message.items() if name not in refused} for message in messages]
+    return {**body, "messages": kept}

@@ -1,0 +1,36 @@
+"""A request that was translated into chat has the words that its provider knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.types import Native
+from router.upstream.translated import fit_translated
+
+TRANSLATED = Native(dialect="responses", body={})
+ANSWER: dict[str, Any] = {"role": "assistant", "content": "Hi."}
+BODY = {"messages": [{"role": "user", "content": "Hi?"}, {**ANSWER, "reasoning_content": "Hm.", "thinking_blocks": []}]}
+
+
+def test_what_a_caller_said_in_chat_passes_as_it_is() -> None:
+    assert fit_translated(BODY, None, "openai") is BODY
+
+
+@pytest.mark.parametrize(("provider", "left"), [("openai", {}), (None, {"reasoning_content": "Hm."})])
+def test_thoughts_go_back_to_providers_that_take_them(provider: str | None, left: dict[str, str]) -> None:
+    assert fit_translated(BODY, TRANSLATED, provider)["messages"][1] == {**ANSWER, **left}
+
+
+@pytest.mark.parametrize("given", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(
+    ("provider", "name"), [("openai", "max_completion_tokens"), ("mistral", "max_tokens"), ("local", "max_tokens")]
+)
+def test_the_limit_has_the_name_that_its_provider_knows(given: str, provider: str, name: str) -> None:
+    assert fit_translated({given: 5, "messages": []}, TRANSLATED, provider) == {name: 5, "messages": []}
+
+
+def test_a_request_that_fits_is_not_copied() -> None:
+    plain = {"messages": [ANSWER], "max_tokens": 5}
+    assert fit_translated(plain, TRANSLATED, "mistral") is plain
