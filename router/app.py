@@ -35,7 +35,7 @@ from router.http.feedback import feedback
 from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
-from router.http.responses import responses, stored_response
+from router.http.responses import cancel_response, count_input_tokens, delete_response, get_response, responses
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
@@ -96,7 +96,10 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             completions,
             embeddings,
             responses,
-            stored_response,
+            count_input_tokens,
+            get_response,
+            delete_response,
+            cancel_response,
             messages,
             count_tokens,
             route,

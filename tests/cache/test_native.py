@@ -106,7 +106,7 @@ def test_what_needs_the_live_web_or_a_container_is_not_cached() -> None:
     assert rule_of(asked(container="c")) == "live-search"
 
 
-def test_a_native_form_in_any_protocol_counts() -> None:
+def test_a_responses_request_is_all_in_its_chat_form() -> None:
     raw = body()
-    one, other = (with_native(raw, Native(dialect="responses", body={"truncation": said})) for said in ("a", "b"))
-    assert one != other
+    sent = (Native(dialect="responses", body={"input": "Hi.", "metadata": {"try": said}}) for said in ("1", "2"))
+    assert [with_native(raw, native) for native in sent] == [raw, raw]

@@ -221,9 +221,20 @@ async def test_what_cannot_be_answered_is_refused_by_the_name_of_the_field(
     assert answer.json()["error"]["param"] == param
 
 
+async def test_the_tokens_of_an_input_are_estimated_and_nobody_is_asked(
+    server: LiveServer, weak: ScriptedServer
+) -> None:
+    before = len(weak.requests)
+    raw = await server.client().responses.input_tokens.with_raw_response.count(model="auto", input=HARD)
+    assert raw.headers["x-router-estimated"] == "true"
+    assert raw.parse().input_tokens > len(HARD.split())
+    assert len(weak.requests) == before
+
+
 async def test_nothing_is_stored_and_asking_for_it_says_so(server: LiveServer) -> None:
     client = server.client()
-    for ask in (client.responses.retrieve, client.responses.delete, client.responses.cancel):
+    listed = client.responses.input_items.list
+    for ask in (client.responses.retrieve, client.responses.delete, client.responses.cancel, listed):
         with pytest.raises(openai.NotFoundError, match="none are stored here"):
             await ask("resp_1")
 
