@@ -70,7 +70,6 @@ async def listening(home: Path, *servers: ScriptedServer | str) -> AsyncIterator
         "OPENAI_API_KEY": PROVIDER_KEY,
         "UNDERDOG_STRONG_URL": "http://127.0.0.1:9/v1",
         "UNDERDOG_STRONG_API_KEY": PROVIDER_KEY,
-        "UNDERDOG_LOG": "debug",
     }
     log = home / "log.txt"
     async with live_server(home, environ=environ, stderr=log) as server:

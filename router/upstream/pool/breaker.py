@@ -9,6 +9,7 @@ it be asked?" without asking, which is the question of a balancer that chooses a
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Literal
 
@@ -29,14 +30,16 @@ class Breaker:
     Not for several threads. Times are seconds of one monotonic clock, handed in by the caller.
 
     Args:
-        failures: so many in a row open it.
+        failures: so many in a row open it. Calls that began before the last success do not count for this: of many that
+            hang and end together, most may have been overtaken by good answers.
         failure_rate: so does this share of the calls in the window, above 0 and up to 1.
         open_s: seconds until the first probe; doubled with every probe that fails, up to a minute, and spread by a
             tenth so that servers do not probe in step.
         chance: where the spread comes from.
     """
 
-    __slots__ = ("_chance", "_failure_rate", "_failures", "_in_a_row", "_open_s", "_opened", "_probing", "_until",
+    __slots__ = ("_chance", "_failure_rate", "_failures", "_in_a_row", "_open_s", "_opened", "_probing", "_succeeded",
+                 "_until",
                  "_window_ends", "_windows")  # fmt: skip
 
     def __init__(self, *, failures: int, failure_rate: float, open_s: float, chance: random.Random) -> None:
@@ -48,6 +51,7 @@ class Breaker:
         self._opened = 0  # times in a row without a success between; 0 is closed
         self._until = 0.0
         self._probing = False
+        self._succeeded = -math.inf
         self._window_ends = 0.0
         self._windows = [0, 0, 0, 0]  # calls and failures: of this window, of the one before
 
@@ -75,17 +79,18 @@ class Breaker:
         if self._opened and not probe:
             return
         self._in_a_row = 0
+        self._succeeded = now
         self._count(now, failed=False)
         if probe:
             self._opened, self._probing = 0, False
             self._windows = [0, 0, 0, 0]
 
-    def failed(self, now: float, *, probe: bool) -> bool:
-        """A call failed; returns whether that opened it."""
+    def failed(self, now: float, *, began: float, probe: bool) -> bool:
+        """A call that had begun at that time failed; returns whether this opened it."""
         if self._opened and not probe:
             return False
         self._probing = False
-        self._in_a_row += 1
+        self._in_a_row += began >= self._succeeded
         self._count(now, failed=True)
         if not (probe or self._in_a_row >= self._failures or self._rate_reached()):
             return False

@@ -128,13 +128,13 @@ class Member:
         self._strikes = 0
         self.health.observe(ok=True)
 
-    def failed(self, error: UpstreamError, now: float, *, probe: bool) -> None:
+    def failed(self, error: UpstreamError, now: float, *, began: float, probe: bool) -> None:
         """It did not answer: note why, and what follows."""
         fault = fault_of(error)
         self.failures[fault.kind] += 1
         if fault.sick:
             self.health.observe(ok=False)
-            if self.breaker.failed(now, probe=probe):
+            if self.breaker.failed(now, began=began, probe=probe):
                 wait = self.breaker.wait_s(now)
                 logger.warning("deployment %s: %s; it is asked again in %.1f s", self.label, fault.kind, wait)
         elif fault.kind in {"not-ready", "unavailable"}:
@@ -200,14 +200,14 @@ class Attempt:
     def failed(self, error: UpstreamError, now: float) -> None:
         """There is no answer, or only a part of one."""
         if self._end():
-            self.member.failed(error, now, probe=self._probe)
+            self.member.failed(error, now, began=self._began, probe=self._probe)
 
-    def abandoned(self, now: float, *, heard: bool = False) -> None:
-        """Nobody waits for the answer any more. That it took longer than others until then is known all the same."""
+    def abandoned(self, now: float) -> None:
+        """Nobody waits for the first piece any more. That it took longer than others is known all the same."""
         if self._end():
             self.member.breaker.abandoned(probe=self._probe)
             latency, waited = self.member.latency[self._shape], now - self._began
-            if not heard and latency.value is not None and waited > latency.value:
+            if latency.value is not None and waited > latency.value:
                 latency.observe(waited, now)
 
     def _end(self) -> bool:

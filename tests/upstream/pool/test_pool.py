@@ -302,6 +302,23 @@ async def test_a_caller_who_leaves_cancels_the_call_at_once(serve: Serve, pool: 
     assert idle(one)
 
 
+async def test_a_caller_who_leaves_midway_frees_the_slot_and_speaks_for_the_deployment(
+    serve: Serve, pool: MakePool
+) -> None:
+    server = await serve(turns=[Turn(reply="word " * 200, piece_delay_ms=20)])
+    one = await pool(server)
+    one.members[0].health.observe(ok=False)
+    stream = await one.stream(ASK)
+    await anext(aiter(stream))
+    await stream.aclose()
+    await stream.aclose()
+    async with asyncio.timeout(1):
+        await server.wait_until_a_client_left()
+    assert idle(one)
+    assert not one.members[0].failures
+    assert one.members[0].health.value > 0.9
+
+
 async def test_a_caller_who_leaves_between_two_attempts_is_not_asked_for_again(serve: Serve, pool: MakePool) -> None:
     server = await serve(turns=[Turn(status=429, headers={"retry-after": "2"}), Turn()])
     one = await pool(server)
