@@ -17,7 +17,7 @@ def test_matrix_products_of_a_command_use_one_thread_unless_the_operator_says_ot
     pytest.importorskip("threadpoolctl")
     plain = {name: value for name, value in os.environ.items() if name not in ONE_BLAS_THREAD}
     for given, expected in ({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2"):
-        found = subprocess.run(  # noqa: S603 - our own interpreter
+        found = subprocess.run(
             [sys.executable, "-c", asks], env=plain | given, capture_output=True, text=True, check=True
         )
         assert f"[{expected}" in found.stdout.splitlines()[-1]
