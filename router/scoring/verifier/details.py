@@ -110,11 +110,16 @@ def _unmatched(left_a: Mapping[str, int], left_b: Mapping[str, int]) -> tuple[in
     one, other = ([LONG.get(word, word) for word in left if word not in FILLERS] for left in (left_a, left_b))
     one, other = ([SPELLED.get(word, word) for word in words] for words in (one, other))
     rest_a, rest_b = [word for word in one if word not in other], [word for word in other if word not in one]
-    misspelt = min(
-        sum(any(_alike(word, near) for near in rest_b) for word in rest_a),
-        sum(any(_alike(word, near) for near in rest_a) for word in rest_b),
-    )
+    misspelt = min(_alike_among(rest_a, rest_b), _alike_among(rest_b, rest_a))
     return len(rest_a) - misspelt, len(rest_b) - misspelt, misspelt
+
+
+def _alike_among(words: list[str], others: list[str]) -> int:
+    """How many of ``words`` are like any of ``others``; only those that begin alike can be, which spares most looks."""
+    by_start: dict[str, list[str]] = {}
+    for other in others:
+        by_start.setdefault(other[:1], []).append(other)
+    return sum(any(_alike(word, near) for near in by_start.get(word[:1], ())) for word in words)
 
 
 def _alike(one: str, other: str) -> bool:
