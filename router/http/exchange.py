@@ -97,7 +97,7 @@ class ChatExchange:
     async def _stream(self, answer: StreamedAnswer, settlement: Settlement, wire: _Wire) -> None:
         await wire.start_stream(settlement.headers())
         async for payload in answer:
-            await wire.send_event(payload)
+            await wire.send_event(payload, hold=answer.at_hand)
         await settlement.close()
         await wire.end_stream()
 
@@ -225,6 +225,7 @@ class _Wire:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._held: list[bytes] = []
         self.started = False
         self.complete = False
 
@@ -237,8 +238,11 @@ class _Wire:
         fixed = {"content-type": EVENT_STREAM, "cache-control": "no-cache", "x-accel-buffering": "no"}
         await self._start(200, {**fixed, **headers})
 
-    async def send_event(self, payload: bytes) -> None:
-        await self._body(b"data: %b\n\n" % payload, more=True)
+    async def send_event(self, payload: bytes, *, hold: bool = False) -> None:
+        """Send an event, or hold it to go with the next one, which is there already."""
+        self._held.append(b"data: %b\n\n" % payload)
+        if not hold:
+            await self._body(b"", more=True)
 
     async def end_stream(self) -> None:
         await self._body(b"data: [DONE]\n\n", more=False)
@@ -252,6 +256,9 @@ class _Wire:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def _body(self, body: bytes, *, more: bool) -> None:
+        if self._held:
+            body = b"".join([*self._held, body])
+            self._held.clear()
         self.complete = not more
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 

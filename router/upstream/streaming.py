@@ -19,6 +19,8 @@ from router.upstream.transport import FOREIGN_ERRORS, pieces, translate
 
 DONE = b"[DONE]"
 
+_NO_PAYLOAD = (DONE, b"")
+
 DRAIN_S = 0.02
 """How long to wait for the end of the body after ``[DONE]``: a connection that is read to its end can be used again."""
 
@@ -84,6 +86,11 @@ class EventStream:
             # Ended, broken or cancelled: whatever it is, the upstream need not go on generating.
             await self.aclose()
             raise
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next payload has come already, so that nobody need wait for it."""
+        return bool(self._payloads) and self._payloads[0] not in _NO_PAYLOAD
 
     async def aclose(self) -> None:
         """Let go of the connection; a body that was not read to its end closes it. May be called twice."""
