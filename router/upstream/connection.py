@@ -81,6 +81,11 @@ class Exchange(httpx.AsyncByteStream):
                 raise self._error
             await self._wait()
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next piece, or the end, is there already, so that nobody need wait for it."""
+        return self._complete or bool(self._pieces)
+
     def __aiter__(self) -> Exchange:
         return self
 

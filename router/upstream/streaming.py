@@ -123,8 +123,7 @@ class EventStream:
     async def _receive(self) -> None:
         """Wait for the next piece of the body and decode it."""
         try:
-            async with asyncio.timeout_at(self._patience()):
-                piece = await anext(self._pieces, None)
+            piece = await self._next_piece()
         except TimeoutError as error:
             message = f"The {self._upstream} upstream fell silent before its answer was complete."
             raise UpstreamTimeout(message, upstream=self._upstream) from error
@@ -144,6 +143,13 @@ class EventStream:
             ) from error
         if self._payloads:
             self._first_event_by = None
+
+    async def _next_piece(self) -> bytes | None:
+        until = self._patience()
+        if getattr(self._pieces, "at_hand", False) and asyncio.get_running_loop().time() < until:
+            return await anext(self._pieces, None)  # a watch would cost more than the piece
+        async with asyncio.timeout_at(until):
+            return await anext(self._pieces, None)
 
     def _patience(self) -> float:
         """Event loop time until which to wait for the next piece."""
