@@ -429,7 +429,7 @@ class SemanticCache:
             return None
         if ticket.vector is None:
             ticket.vector = np.ascontiguousarray(embed(ticket.question), dtype=np.float32)
-        return ticket.vector if ticket.vector.any() else None
+        return ticket.vector if np.count_nonzero(ticket.vector) else None
 
     def _prepared(self, ticket: Ticket) -> Any:
         if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:

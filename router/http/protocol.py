@@ -30,7 +30,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected."""
-        super().connection_made(cast("asyncio.Transport", Corked(transport)))
+        self._corked = Corked(transport)
+        super().connection_made(cast("asyncio.Transport", self._corked))
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless a request's headers have grown too large."""
@@ -54,6 +55,11 @@ class Protocol(HttpToolsProtocol):
         """The headers are complete, the body begins."""
         self._in_headers = False
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """A response is written to its end: nothing more belongs to it, and the loop may be about to stop."""
+        self._corked.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""

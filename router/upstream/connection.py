@@ -81,6 +81,11 @@ class Exchange(httpx.AsyncByteStream):
                 raise self._error
             await self._wait()
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next piece, or the end, is there already, so that nobody need wait for it."""
+        return self._complete or bool(self._pieces)
+
     def __aiter__(self) -> Exchange:
         return self
 
@@ -137,6 +142,7 @@ class Connection(asyncio.Protocol):
         self._moved = False  # some body came within this piece
         self._beside = 0  # bytes since the last of the body
         self._head_bytes = 0
+        self._paused = False
 
     @property
     def usable(self) -> bool:
@@ -154,7 +160,8 @@ class Connection(asyncio.Protocol):
 
     def go_on(self) -> None:
         """Read further: what was held has been taken."""
-        if self._transport is not None:
+        if self._paused and self._transport is not None:
+            self._paused = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -184,8 +191,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(httpx.RemoteProtocolError("the response is no HTTP"))
-            return
+            if not self._whole:
+                self._fail(httpx.RemoteProtocolError("the response is no HTTP"))
+                return
+            self._lasts = False  # what came after the response is not for us
         self._beside = 0 if self._moved else self._beside + len(data)
         if self._whole:
             self._finish()
@@ -230,8 +239,10 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Some of the body."""
         self._moved = True
-        if self._exchange is not None and not self._exchange.take(body) and self._transport is not None:
-            self._transport.pause_reading()
+        if self._exchange is None or self._exchange.take(body) or self._paused or self._transport is None:
+            return
+        self._paused = True
+        self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         """A response is complete."""
@@ -250,7 +261,7 @@ class Connection(asyncio.Protocol):
             return
         exchange.end()
         if self._lasts and not transport.get_write_buffer_size():
-            transport.resume_reading()
+            self.go_on()
             self._on_free(self)
         else:
             transport.close()

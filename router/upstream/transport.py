@@ -2,8 +2,10 @@
 
 We use a transport and not `httpx.AsyncClient` on purpose. The layer above the transport is the one that follows
 redirects, keeps cookies and reads proxies from the environment: a gateway that carries keys and prompts wants none of
-these, and they cost CPU. ``python -m tests.bench.forwarding`` compares the clients: httpcore, httpx's own transport,
-costs ten times as much as `router.upstream.connection_pool`, aiohttp three times.
+these, and they cost CPU. ``python -m tests.bench.forwarding`` compares the clients. Against a server that answers at
+once, one exchange costs 0.05 ms of CPU over `router.upstream.connection_pool` (streamed in 20 events 0.11), 0.14 (0.24)
+over aiohttp behind the same interface, 0.85 (1.2) by `httpx.AsyncClient`. Clients in Rust, without that interface and
+with threads of their own, come to the same as the pool: pyreqwest 0.074 (0.128), wreq 0.045 (0.18).
 """
 
 from __future__ import annotations
