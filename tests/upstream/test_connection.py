@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from router.upstream.connection import HELD_BYTES, MAX_HEAD_BYTES, ConnectionLost
-from router.upstream.pool import PooledTransport
+from router.upstream.connection_pool import PooledTransport
 from router.upstream.transport import pieces
 
 OK = b"HTTP/1.1 200 OK\r\n"
