@@ -32,6 +32,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_DISTILL := $(VENV)/.installed-distill
 VENV_CLIENTS := .venv-clients
 INSTALLED_CLIENTS := $(VENV_CLIENTS)/.installed
+VENV_ALL := .venv-all-providers
+INSTALLED_ALL := $(VENV_ALL)/.installed
 # Holds the path of the fetched LLM, as `underdog fetch` printed it.
 LLM := $(VENV)/.llm
 
@@ -75,6 +77,10 @@ test-distill: distill-install ## run the tests of the distilling extra
 test-clients: clients-install ## run LangChain's and LlamaIndex's clients against a live server
 	@exec $(PY) -m pytest -m clients $(ARGS)
 
+.PHONY: test-all-providers
+test-all-providers: all-providers-install ## run the tests of the extra for all other providers
+	@exec $(VENV_ALL)/bin/python -m pytest tests/upstream/test_any_llm.py $(ARGS)
+
 .PHONY: check
 check: install-dev ## lint, formatting, types, import contracts
 	$(PY) -m ruff check .
@@ -100,6 +106,9 @@ distill-install: $(INSTALLED_DISTILL) ## the same, plus torch and sentence-trans
 
 .PHONY: clients-install
 clients-install: $(INSTALLED_CLIENTS) ## make .venv-clients with the clients that the tests run
+
+.PHONY: all-providers-install
+all-providers-install: $(INSTALLED_ALL) ## make .venv-all-providers with the extra of that name
 
 $(CREATED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -131,6 +140,12 @@ $(INSTALLED_CLIENTS): requirements/clients.txt | $(INSTALLED_DEV)
 	@$(VENV_CLIENTS)/bin/python -m pip --no-input --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/clients.txt
 	@touch $@
 
+$(INSTALLED_ALL): requirements/all-providers.txt | $(CREATED)
+	@echo "installing the extra for all other providers"
+	@$(PYTHON) -m venv $(VENV_ALL)
+	@$(VENV_ALL)/bin/python -m pip --no-input --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/all-providers.txt
+	@touch $@
+
 # --- keep ------------------------------------------------------------------------------------------------------------
 
 COMPILE := $(VENV)/bin/uv pip compile --quiet --no-emit-index-url --no-annotate --no-header \
@@ -142,6 +157,7 @@ lock: install-dev ## write requirements/*.txt again (LOCK_ARGS=--upgrade to move
 	$(COMPILE) --group build -c requirements/serve.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra train -c requirements/serve.txt -o requirements/train.txt
 	$(COMPILE) pyproject.toml --extra dev -c requirements/train.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra all-providers --group all-providers-tests -c requirements/serve.txt -o requirements/all-providers.txt
 	$(COMPILE) --group clients -o requirements/clients.txt
 	$(COMPILE) pyproject.toml --extra distill -c requirements/dev.txt --no-emit-package torch -o requirements/distill.txt
 
@@ -152,5 +168,5 @@ docs: install ## write the tables of docs/ again from the code
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output (keeps the ledger and the fetched LLM)
-	rm -rf $(VENV) $(VENV_CLIENTS) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIENTS) $(VENV_ALL) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find router training tests -type d -name __pycache__ -prune -exec rm -rf {} +

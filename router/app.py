@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
-        state=State({"gateway": gateway}),
+        state=State({"gateway": gateway, "services": services}),
         route_handlers=[
             chat_completions,
             completions,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -199,32 +198,11 @@ async def _relay(
     first: bytes, payloads: AsyncIterator[bytes], fold: StreamFold, *, keep_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
-    fold.add(first)
-    if keep_usage or not _is_usage_chunk(first):
+    if not fold.add(first) or keep_usage:
         yield first
     async for payload in payloads:
-        fold.add(payload)
-        if keep_usage or not _is_usage_chunk(payload):
+        if not fold.add(payload) or keep_usage:
             yield payload
-
-
-class _Choices(msgspec.Struct):
-    choices: list[Any] | None = None
-    usage: dict[str, Any] | None = None
-
-
-_choices = msgspec.json.Decoder(_Choices)
-
-
-def _is_usage_chunk(payload: bytes) -> bool:
-    """Whether a chunk carries usage and no choice: the form that ``include_usage`` adds at the end."""
-    if b'"usage"' not in payload:
-        return False
-    try:
-        chunk = _choices.decode(payload)
-    except msgspec.DecodeError:
-        return False
-    return chunk.choices == [] and chunk.usage is not None
 
 
 class _FilteredChoice(msgspec.Struct):

@@ -57,6 +57,11 @@ class StreamedAnswer:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._payloads
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next payload is there already; a reply that cannot tell gives one at a time."""
+        return getattr(self._reply, "at_hand", False)
+
     async def aclose(self) -> None:
         """Let go of the upstream, however far the stream has come."""
         await self._payloads.aclose()

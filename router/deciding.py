@@ -16,7 +16,7 @@ from router.needs import Needs, shortfall
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
 from router.sticky import Stickiness, Trail, trail
-from router.terms import Scored, Terms, Ways, decision_on, require_known, score_of, terms_of
+from router.terms import Scored, Terms, Ways, admitted, decision_on, require_known, score_of, terms_of
 from router.types import Cost, Decision, Evidence, Reason, Route, Shortfall, Tuning, Usage
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
@@ -87,6 +87,14 @@ class Decider:
     def baseline(self) -> ModelRef | None:
         """The strong model, by whose price savings are told; None where there is none."""
         return _reference(self._upstreams.strong)
+
+    def admit(self, call: Call) -> str | None:
+        """The name of the rule that a request for embeddings falls under, which no route is chosen for.
+
+        Raises:
+            RefusedByRule: the rule turns it away.
+        """
+        return admitted(call, self._ways).name
 
     def terms(self, call: Call, in_use: InUse) -> Terms:
         """The terms of a request: what the operator leaves of its wishes, and what models lack for it.

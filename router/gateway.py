@@ -102,6 +102,7 @@ class Gateway:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
         if call.endpoint == "embeddings":
+            settlement.ruled(self.decider.admit(call))
             return await self._embeddings.answer(call, settlement)
         call = self._read(call)
         in_use = self.in_use

@@ -103,6 +103,17 @@ def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models
     return _under(ruling, call, in_use, threshold, models, scored)
 
 
+def admitted(call: Call, ways: Ways) -> Ruling:
+    """The operator's ruling on a request that no route is chosen for: whether it may be asked is all that counts.
+
+    Raises:
+        RefusedByRule: it may not.
+    """
+    ruling = ways.rules.ruling(Facts(call, Needs(call.request, call.body))) if ways.rules else NO_RULING
+    _require_admitted(ruling)
+    return ruling
+
+
 def score_of(call: Call, in_use: InUse) -> Scored:
     """The score of a request's conversation."""
     text = prompt_text(call.request.messages)
@@ -162,10 +173,14 @@ def require_known(ruling: Ruling, models: Models) -> None:
 def _under(
     ruling: Ruling, call: Call, in_use: InUse, threshold: float, models: Models, scored: Scored | None = None
 ) -> Terms:
-    if ruling.refuse is not None:
-        raise RefusedByRule(ruling.refuse, rule=ruling.name or "")
+    _require_admitted(ruling)
     tuning, threshold = under(call.tuning, threshold, ruling, models)
     promise = in_use.dial.promise(call.tuning)
     if promise is not None and tuning.source == RULED:
         promise = NO_PROMISE
     return Terms(tuning, threshold, promise, ruling, scored=scored)
+
+
+def _require_admitted(ruling: Ruling) -> None:
+    if ruling.refuse is not None:
+        raise RefusedByRule(ruling.refuse, rule=ruling.name or "")

@@ -139,13 +139,17 @@ class StreamFold:
         """Whether every choice seen has its finish reason, and no error came."""
         return bool(self._seen) and not self._open and self.error is None
 
-    def add(self, payload: bytes) -> None:
-        """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None."""
+    def add(self, payload: bytes) -> bool:
+        """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None.
+
+        Returns:
+            whether it carries usage and no choice: the form that ``include_usage`` adds at the end.
+        """
         try:
             chunk = _decode_chunk(payload)
         except UNREADABLE_JSON:
             self._whole = False
-            return
+            return False
         self._keep(payload)
         if chunk.usage is not None:
             self.usage = read_usage(chunk.usage) or self.usage
@@ -154,6 +158,7 @@ class StreamFold:
             self._whole = False
         for choice in chunk.choices or ():
             self._follow(choice)
+        return chunk.choices == [] and chunk.usage is not None
 
     @property
     def pieces(self) -> tuple[int, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ def command(config: Path | None, **flags: Any) -> None:
 
     Keys have no flags: set UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or use the TOML file.
     """
+    # One decision is too small for two threads: waking the second costs more than it saves. Before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from router.serve import run
 
     run(load_settings(flags=flags, config=config))

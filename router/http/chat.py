@@ -15,8 +15,10 @@ from router.http.body import ClientLeft
 from router.http.exchange import Exchange, call_of, read_asked
 from router.http.services import Services
 
+CHAT_PATH = "/v1/chat/completions"
 
-@post("/v1/chat/completions", summary="Answer a chat request with the model that suffices", tags=["chat"])
+
+@post(CHAT_PATH, summary="Answer a chat request with the model that suffices", tags=["chat"])
 async def chat_completions(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """OpenAI's chat completions, streamed or not; the answer's headers say which model answered and why."""
     principal = services.doorman.admit(request.headers)

@@ -104,7 +104,7 @@ class Exchange:
     async def _stream(self, answer: StreamedAnswer, events: EventStream, settlement: Settlement, wire: _Wire) -> None:
         await wire.start_stream(self._headers(settlement), events)
         async for payload in answer:
-            await wire.send_events(events.feed(payload))
+            await wire.send_events(events.feed(payload), hold=answer.at_hand)
         closing = events.end()
         await settlement.close()
         await wire.end_stream(closing)
@@ -198,6 +198,7 @@ class _Wire:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.events: EventStream | None = None  # what began, where a stream began
+        self._held: list[bytes] = []
         self.started = False
         self.complete = False
 
@@ -211,9 +212,12 @@ class _Wire:
         self.events = events
         await self._start(200, {**fixed, **headers})
 
-    async def send_events(self, events: bytes) -> None:
+    async def send_events(self, events: bytes, *, hold: bool = False) -> None:
+        """Send events, or hold them to go with the next ones, which are there already."""
         if events:
-            await self._body(events, more=True)
+            self._held.append(events)
+        if self._held and not hold:
+            await self._body(b"", more=True)
 
     async def end_stream(self, closing: bytes) -> None:
         await self._body(closing, more=False)
@@ -227,6 +231,9 @@ class _Wire:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def _body(self, body: bytes, *, more: bool) -> None:
+        if self._held:
+            body = b"".join([*self._held, body])
+            self._held.clear()
         self.complete = not more
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from router.dialects import CHAT
 from router.errors import ApiError, HeadersTooLarge, InvalidRequest
+from router.http.corked import Corked
 from router.http.errors import JSON
 from router.http.exchange import ABORT
 from router.http.request_id import HEADER, new_request_id
@@ -24,6 +27,11 @@ class Protocol(HttpToolsProtocol):
 
     _in_headers = False
     _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller has connected."""
+        self._corked = Corked(transport)
+        super().connection_made(cast("asyncio.Transport", self._corked))
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless a request's headers have grown too large."""
@@ -47,6 +55,11 @@ class Protocol(HttpToolsProtocol):
         """The headers are complete, the body begins."""
         self._in_headers = False
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """A response is written to its end: nothing more belongs to it, and the loop may be about to stop."""
+        self._corked.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""

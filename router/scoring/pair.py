@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from router.scoring.bags import dice
 from router.scoring.wording import Form, normal_form
 
 SERVED_FROM = 0.5
@@ -73,7 +74,7 @@ def pair_score(first: str, second: str) -> float:
 
 
 def _numbers(words: list[str]) -> list[str]:
-    return sorted(word for word in words if any(char.isdigit() for char in word))
+    return sorted(word for word in words if not word.isalpha() and any(map(str.isdigit, word)))
 
 
 def _negations(form: Form) -> list[str]:
@@ -81,5 +82,4 @@ def _negations(form: Form) -> list[str]:
 
 
 def _dice(first: Sequence[str], second: Sequence[str]) -> float:
-    total = len(first) + len(second)
-    return 2 * (Counter(first) & Counter(second)).total() / total if total else 1.0
+    return dice(Counter(first), Counter(second))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from router.errors import ArtifactError
 from router.scoring.arrays import REMEDY, read_array, save_array
+from router.scoring.tree_masks import TreeMasks
 
 NODE_DTYPE = np.dtype(
     [("tree", "<i4"), ("feature", "<i4"), ("threshold", "<f8"), ("left", "<i4"), ("right", "<i4"), ("value", "<f8")]
@@ -52,6 +53,7 @@ class TreesHead:
         self._children = np.stack([nodes["left"], nodes["right"]], axis=1).astype(np.intp).ravel()
         self._roots = np.flatnonzero(np.diff(nodes["tree"], prepend=-1)).astype(np.intp)
         self._depth = _depth(self._children, self._roots)
+        self._masks = TreeMasks.of(nodes, self._roots)
 
     @classmethod
     def load(cls, path: Path, width: int) -> TreesHead:
@@ -64,6 +66,8 @@ class TreesHead:
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum of the leaves that each row falls into, float64 [N], for rows float32 [N, D]."""
+        if len(rows) == 1 and self._masks is not None:
+            return np.array([self._masks.predict(rows[0])])
         start = np.arange(len(rows))[:, None] * self.width
         flat = np.ascontiguousarray(rows).ravel()
         node = np.repeat(self._roots[None, :], len(rows), axis=0)

@@ -16,9 +16,11 @@ from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
 from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
 from router.upstream.refusals import error_in_answer
-from router.upstream.transport import FOREIGN_ERRORS, translate
+from router.upstream.transport import FOREIGN_ERRORS, pieces, translate
 
 DONE = b"[DONE]"
+
+_NO_PAYLOAD = (DONE, b"")
 
 DRAIN_S = 0.02
 """How long to wait for the end of the body after ``[DONE]``: a connection that is read to its end can be used again."""
@@ -66,7 +68,7 @@ class EventStream:
     ) -> None:
         self.served = served
         self._response = response
-        self._pieces = response.aiter_bytes()
+        self._pieces = pieces(response)
         self._upstream = upstream
         self._first_event_by: float | None = first_event_by
         self._silence_s = silence_s
@@ -88,6 +90,11 @@ class EventStream:
             # Ended, broken or cancelled: whatever it is, the upstream need not go on generating.
             await self.aclose()
             raise
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next payload has come already, so that nobody need wait for it."""
+        return bool(self._payloads) and self._payloads[0] not in _NO_PAYLOAD
 
     async def aclose(self) -> None:
         """Let go of the connection; a body that was not read to its end closes it. May be called twice."""
@@ -120,8 +127,7 @@ class EventStream:
     async def _receive(self) -> None:
         """Wait for the next piece of the body and decode it."""
         try:
-            async with asyncio.timeout_at(self._patience()):
-                piece = await anext(self._pieces, None)
+            piece = await self._next_piece()
         except TimeoutError as error:
             message = f"The {self._upstream} upstream fell silent before its answer was complete."
             raise UpstreamTimeout(message, upstream=self._upstream) from error
@@ -141,6 +147,13 @@ class EventStream:
             ) from error
         if self._payloads:
             self._first_event_by = None
+
+    async def _next_piece(self) -> bytes | None:
+        until = self._patience()
+        if getattr(self._pieces, "at_hand", False) and asyncio.get_running_loop().time() < until:
+            return await anext(self._pieces, None)  # a watch would cost more than the piece
+        async with asyncio.timeout_at(until):
+            return await anext(self._pieces, None)
 
     def _patience(self) -> float:
         """Event loop time until which to wait for the next piece."""

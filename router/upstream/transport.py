@@ -1,20 +1,24 @@
-"""One HTTP exchange with an upstream: httpx's transport interface over aiohttp's connections.
+"""One HTTP exchange with an upstream: httpx's requests and responses over connections of our own.
 
-We use the transport and not `httpx.AsyncClient` on purpose. The layer above the transport is the one that follows
+We use a transport and not `httpx.AsyncClient` on purpose. The layer above the transport is the one that follows
 redirects, keeps cookies and reads proxies from the environment: a gateway that carries keys and prompts wants none of
-these, and they cost CPU. ``python -m tests.bench.forwarding`` compares the clients.
+these, and they cost CPU. ``python -m tests.bench.forwarding`` compares the clients. Against a server that answers at
+once, one exchange costs 0.05 ms of CPU over `router.upstream.connection_pool` (streamed in 20 events 0.11), 0.14 (0.24)
+over aiohttp behind the same interface, 0.85 (1.2) by `httpx.AsyncClient`. Clients in Rust, without that interface and
+with threads of their own, come to the same as the pool: pyreqwest 0.074 (0.128), wreq 0.045 (0.18).
 """
 
 from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import AsyncIterator
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from router.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable
+from router.upstream.connection import ConnectionLost
+from router.upstream.connection_pool import PooledTransport
 
 KEEPALIVE_TLS_S = 30.0
 """Idle seconds before we close a connection over TLS; cloud providers keep theirs longer."""
@@ -23,7 +27,7 @@ KEEPALIVE_PLAIN_S = 4.0
 """The same for plain HTTP: uvicorn and llama.cpp close theirs after 5, and whoever closes first must be us."""
 
 
-FOREIGN_ERRORS = (httpx.HTTPError, aiohttp.ClientError, ConnectionError)
+FOREIGN_ERRORS = (httpx.HTTPError, ConnectionError)
 """What an exchange over this transport may raise."""
 
 
@@ -37,38 +41,35 @@ def open_transport(url: str) -> httpx.AsyncBaseTransport:
         url: base URL of the upstream; only its scheme matters here.
     """
     keepalive_s = KEEPALIVE_TLS_S if url.startswith("https:") else KEEPALIVE_PLAIN_S
+    return PooledTransport(certificates=_certificates(), keepalive_s=keepalive_s)
 
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s, ssl=_certificates())
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
-    # A function and not a session: sessions belong to the event loop, which need not run yet.
-    return AiohttpTransport(verify=_certificates(), trust_env=False, client=session)
+def pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes, decoded where it is encoded."""
+    if "content-encoding" in response.headers or not isinstance(response.stream, httpx.AsyncByteStream):
+        return response.aiter_bytes()
+    return aiter(response.stream)
 
 
 def translate(error: Exception, upstream: str) -> UpstreamError:
-    """Our error for what went wrong in an exchange with ``upstream``, given an error of httpx or aiohttp."""
-    # httpx-aiohttp calls refused connections and lost ones alike a `ConnectTimeout`; aiohttp's own error tells more.
-    cause = error.__cause__ or error
+    """Our error for what went wrong in an exchange with ``upstream``, given an error of ``FOREIGN_ERRORS``."""
     name = f"The {upstream} upstream"
-    match cause:
-        case aiohttp.ClientConnectorCertificateError():
+    match error:
+        case httpx.ConnectError(__cause__=ssl.SSLCertVerificationError()):
             remedy = "set SSL_CERT_FILE to the certificates that vouch for it"
             return UpstreamUnreachable(f"{name} shows a certificate that is not trusted; {remedy}.", upstream=upstream)
-        case aiohttp.ConnectionTimeoutError():
+        case httpx.ConnectTimeout():
             return UpstreamUnreachable(f"{name} did not accept a connection in time.", upstream=upstream)
-        case aiohttp.ClientConnectorError():
+        case httpx.ConnectError():
             return UpstreamUnreachable(f"{name} accepts no connections; is it running?", upstream=upstream)
-        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+        case ConnectionLost() | ConnectionError():
             return UpstreamBroken(f"{name} closed the connection before its answer was complete.", upstream=upstream)
     return UpstreamBroken(f"{name} sent something that is not HTTP.", upstream=upstream)
 
 
 def lost_before_an_answer(error: Exception) -> bool:
     """Whether a connection ended before the first byte of a response; most often a kept one that had gone stale."""
-    cause = error.__cause__ or error
-    dropped = isinstance(cause, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
-    return dropped and not isinstance(cause, aiohttp.ClientConnectorError)
+    return isinstance(error, ConnectionLost) and not error.answered
 
 
 @functools.cache

@@ -3,8 +3,8 @@
 
 Two servers in one run, one with the cache, one without. The first request of every pair is asked and kept, then the
 second; ``user`` differs from pair to pair, so that each stands alone and a trap can only get the one wrong answer. What
-a miss costs is the CPU time of the server beside that of the other: of first requests, which find no candidate, and of
-traps, which nearly all find one. The weak model is a scripted server in this process.
+a miss costs is the CPU of the server beside that of the other (`tests.bench.misses`): of first requests, which find
+no candidate, and of traps, which nearly all find one. The weak model is a scripted server in this process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any
 
 import httpx
 
+from router.cache.cache import MIN_SIMILARITY
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.bench.machine import machine
-from tests.bench.server import CONCURRENCY, PATH, cpu_s
+from tests.bench.misses import Added, asked_in_turns
+from tests.bench.server import CONCURRENCY, PATH
 from tests.live import LiveServer, routed
 
 HELD_OUT = Path(__file__).resolve().parents[1] / "cache" / "held_out"
@@ -36,8 +38,8 @@ def body_of(pair: int, asked: Any) -> dict[str, Any]:
     return {"model": "auto", "user": f"pair-{pair}", "messages": messages}
 
 
-async def ask(server: LiveServer, bodies: Bodies) -> tuple[list[str], float]:
-    """``x-router-cache`` of each answer, in order, and CPU milliseconds of the server per request."""
+async def outcomes_of(server: LiveServer, bodies: Bodies) -> list[str]:
+    """``x-router-cache`` of each answer, in order."""
     outcomes = [""] * len(bodies)
     waiting = iter(enumerate(bodies))
 
@@ -46,10 +48,9 @@ async def ask(server: LiveServer, bodies: Bodies) -> tuple[list[str], float]:
             response = await http.post(PATH, json=body)
             outcomes[place] = response.raise_for_status().headers.get("x-router-cache", "")
 
-    used = cpu_s(server.process.pid)
     async with server.http() as http:
         await asyncio.gather(*(caller(http) for _ in range(CONCURRENCY)))
-    return outcomes, (cpu_s(server.process.pid) - used) / len(bodies) * 1000
+    return outcomes
 
 
 async def ready(server: LiveServer) -> str:
@@ -65,18 +66,16 @@ async def compare(on: LiveServer, off: LiveServer, rows: list[dict[str, Any]]) -
     kept = [body_of(number, row["a"]) for number, row in enumerate(rows)]
     hits = [body_of(number, row["b"]) for number, row in enumerate(rows) if row["same_answer"]]
     traps = [body_of(number, row["b"]) for number, row in enumerate(rows) if not row["same_answer"]]
-    _, first_off = await ask(off, kept)
-    _, first_on = await ask(on, kept)
-    served, _ = await ask(on, hits)
-    _, trap_off = await ask(off, traps)
-    wrong, trap_on = await ask(on, traps)
+    first = await asked_in_turns(on, off, kept)
+    served = await outcomes_of(on, hits)
+    second = await asked_in_turns(on, off, traps)
     return {
         "should_hits": len(hits),
         "served": len(hits) - served.count("miss"),
         "traps": len(traps),
-        "wrong": len(traps) - wrong.count("miss"),
-        "miss_without_candidate_ms": first_on - first_off,
-        "miss_with_candidate_ms": trap_on - trap_off,
+        "wrong": len(traps) - sum(each.outcome == "miss" for each in second),
+        "miss_without_candidate": Added.to(first),
+        "miss_with_candidate": Added.to([each for each in second if each.similarity >= MIN_SIMILARITY]),
     }
 
 
@@ -90,8 +89,10 @@ async def measure(files: list[Path]) -> dict[str, Any]:
         ):
             figures: dict[str, Any] = {"verifier": await ready(on)}
             warm = [body_of(-number, f"Warm up {number}, please.") for number in range(1, 200)]
-            await ask(off, warm)
-            await ask(on, warm)
+            # The second half finds the first: the verifier is warm, too.
+            warm += [body_of(-number, f"Warm up number {number}, please!") for number in range(1, 200)]
+            await outcomes_of(off, warm)
+            await outcomes_of(on, warm)
             for path in files:
                 rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
                 figures[f"{path.parent.name}/{path.stem}"] = await compare(on, off, rows)
@@ -109,13 +110,14 @@ def main() -> None:
         print(json.dumps({"machine": machine(), **figures}))
         return
     print(machine())
-    print(f"{figures.pop('verifier')}, through a live server; added CPU per miss with no candidate, and with one")
+    print(f"{figures.pop('verifier')}, through a live server; CPU that the cache adds to a miss")
     for name, row in figures.items():
         served, wrong = row["served"] / row["should_hits"], row["wrong"] / row["traps"]
         print(
             f"  {name:<24} {row['served']:4} of {row['should_hits']:4} should-hits ({served:.1%}),"
-            f" {row['wrong']:2} of {row['traps']:4} traps ({wrong:.2%}),"
-            f" {row['miss_without_candidate_ms']:+.2f} ms, {row['miss_with_candidate_ms']:+.2f} ms"
+            f" {row['wrong']:2} of {row['traps']:4} traps ({wrong:.2%})\n"
+            f"    without a candidate {row['miss_without_candidate']}\n"
+            f"    with a candidate    {row['miss_with_candidate']}"
         )
 
 

@@ -23,6 +23,7 @@ import uvloop
 from httpx_aiohttp import AiohttpTransport
 
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
+from router.upstream.transport import open_transport
 
 CONCURRENT = 8
 WORDS = 64
@@ -56,8 +57,19 @@ async def httpx_over_aiohttp(base_url: str) -> AsyncIterator[Forward]:
 
 
 @asynccontextmanager
-async def transport_only(base_url: str) -> AsyncIterator[Forward]:
-    transport = AiohttpTransport()
+async def httpx_transport_over_aiohttp(base_url: str) -> AsyncIterator[Forward]:
+    async with transport_only(AiohttpTransport(), base_url) as forward:
+        yield forward
+
+
+@asynccontextmanager
+async def our_transport(base_url: str) -> AsyncIterator[Forward]:
+    async with transport_only(open_transport(base_url), base_url) as forward:
+        yield forward
+
+
+@asynccontextmanager
+async def transport_only(transport: httpx.AsyncBaseTransport, base_url: str) -> AsyncIterator[Forward]:
     url = httpx.URL(f"{base_url}/chat/completions")
 
     async def forward(stream: bool) -> None:
@@ -103,8 +115,9 @@ async def our_upstream(base_url: str) -> AsyncIterator[Forward]:
 CLIENTS = {
     "httpx client": httpx_client,
     "httpx client over aiohttp": httpx_over_aiohttp,
-    "httpx transport over aiohttp": transport_only,
+    "httpx transport over aiohttp": httpx_transport_over_aiohttp,
     "aiohttp": bare_aiohttp,
+    "httpx transport of our own": our_transport,
     "our upstream (checks and decodes)": our_upstream,
 }
 

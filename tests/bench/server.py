@@ -6,7 +6,6 @@ The weak model is a scripted server in this process, so the figures are the rout
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import tempfile
 import time
@@ -24,9 +23,8 @@ PATH = "/v1/chat/completions"
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds, user and system, that a process of Linux has used, all its threads, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | 2)  # what clock_getcpuclockid(3) gives
 
 
 def resident_mb(pid: int) -> float:

@@ -140,7 +140,7 @@ async def test_a_parent_that_is_killed_takes_its_child_along(embedded_home: Path
         "from router.upstream.embedded.upstream import EmbeddedUpstream\n"
         "async def main():\n"
         "    upstream = EmbeddedUpstream(name='weak', home=pathlib.Path(sys.argv[1]))\n"
-        "    await upstream._ready_endpoint()\n"
+        "    await upstream._ready_child()\n"
         "    print(upstream.pid, flush=True)\n"
         "    await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"

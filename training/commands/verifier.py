@@ -47,6 +47,11 @@ OWN_PAIRS = Path(__file__).resolve().parents[2] / "data" / "cache"
     type=click.Path(file_okay=False, path_type=Path),
     help="Fit the verifier that is served and write it into this folder, such as models/verifier/1; needs --teacher.",
 )
+@folder_option(
+    "--clamp",
+    help="Write how much of the pair encoder's logit counts into this verifier's manifest, after a table of what that "
+    "costs and spares.",
+)
 @click.option(
     "--folds", "count", type=click.IntRange(2), default=4, show_default=True, help="Parts to hold out in turn."
 )
@@ -62,6 +67,7 @@ def command(
     teacher: Path | None,
     keep: Path | None,
     out: Path | None,
+    clamp: Path | None,
     count: int,
     quora: int,
     seed: int,
@@ -72,6 +78,8 @@ def command(
 
     Each is fitted once for every fold, without the fold's groups of pairs and without its families of traps.
     """
+    if clamp is not None and (teacher is not None or out is not None):
+        raise click.UsageError("--clamp changes a verifier that is there; it goes with neither --teacher nor --export")
     if teacher is None and out is not None:
         raise click.UsageError("--export needs --teacher: the pair encoder starts from a sentence encoder")
     if teacher is None:
@@ -84,6 +92,9 @@ def command(
     shared = {"own": own, "data": data, "encoder": encoder_folder(encoder), "keep": keep, "folds": count}
     shared |= {"quora": quora, "seed": seed}
     say = speaker(wanted=not (quiet or as_json))
+    if clamp is not None:
+        _clamped(clamp, shared, say, as_json=as_json)
+        return
     rows = _compared(shared, teacher, say) if out is None or teacher is None else _fitted(shared, teacher, out, say)
     if as_json:
         print_json(rows)
@@ -105,3 +116,15 @@ def _fitted(shared: dict[str, Any], teacher: Path, out: Path, say: Say) -> list[
     plan = FitPlan(**shared, teacher=teacher, out=out, version=out.name, command=command)
     _, rows = fit_verifier(plan, say)
     return rows
+
+
+def _clamped(folder: Path, shared: dict[str, Any], say: Say, *, as_json: bool) -> None:
+    from training.pairs.clamp import clamp_table, measure_clamps, set_clamps
+
+    wanted = {name: shared[name] for name in ("own", "data", "encoder", "folds", "quora", "seed")}
+    rows = measure_clamps(folder, **wanted, say=say)
+    set_clamps(folder)
+    if as_json:
+        print_json(rows)
+    else:
+        click.echo("\n".join(clamp_table(rows)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.evidence import MAX_WRONG, common_threshold, most_wrong, upper_limit
 from router.scoring.verifier.manifest import VerifierManifest
 from training.pairs.figures import Figures
 from training.pairs.measure import Served
+from training.pairs.records import SOURCES
 
 CARD_FILE = "MODEL_CARD.md"
 
@@ -53,6 +55,7 @@ def write_card(folder: Path, manifest: VerifierManifest, rows: Sequence[Figures]
         "",
         *_evidence(manifest),
         "",
+        *_clamps(manifest.combination),
         "## Measured on pairs that the fits did not know",
         "",
         f"{settings['folds_measured']} of {settings['folds']} folds over groups and families of traps.",
@@ -77,7 +80,7 @@ def _data(manifest: VerifierManifest) -> list[str]:
 
 def _evidence(manifest: VerifierManifest) -> list[str]:
     rows = []
-    for kind, evidence in manifest.evidence.items():
+    for kind, evidence in sorted(manifest.evidence.items()):
         allowed = most_wrong(evidence.traps, MAX_WRONG)
         threshold = common_threshold({kind: evidence}, MAX_WRONG)
         limit = upper_limit(allowed, evidence.traps) if allowed >= 0 else 1.0
@@ -85,9 +88,20 @@ def _evidence(manifest: VerifierManifest) -> list[str]:
     return ["| traps | seen | may be answered | upper limit | threshold |", "|---|---|---|---|---|", *rows]
 
 
+def _clamps(rule: Combination) -> list[str]:
+    if rule.most_logit is None or rule.most_logit_of_turn is None:
+        return []
+    own, turn = f"{rule.most_logit:g}", f"{rule.most_logit_of_turn:g}"
+    return [
+        f"The pair encoder's logit counts up to {own}, of turns of conversations up to {turn}, so that it reads",
+        "nothing that it could not lift over the threshold. That only lowers scores; those above are from before it.",
+        "",
+    ]
+
+
 def _figures(rows: Sequence[Figures]) -> list[str]:
     head = ["| pairs | AUC | best at 1 % | best at 5 % | new kinds, 1 % | bounded: served | wrong |", "|" + "---|" * 7]
-    return [*head, *(_row(row) for row in rows)]
+    return [*head, *(_row(row) for row in sorted(rows, key=lambda row: SOURCES.index(row.source)))]
 
 
 def _row(row: Figures) -> str:

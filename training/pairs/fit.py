@@ -7,7 +7,7 @@ on, and once on all pairs, which is what is served. A quarter of Quora's pairs i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,37 +19,29 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from router.scoring.encoder import StaticEncoder
 from router.scoring.verifier.artifact import Fitted, write_verifier
-from router.scoring.verifier.combination import Combination
-from router.scoring.verifier.features import PairReader, ordered
+from router.scoring.verifier.features import PairReader
 from router.scoring.verifier.gate import REFUSED, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from training.encoders import load_encoder
 from training.pairs import recipe
 from training.pairs.card import write_card
 from training.pairs.contenders import WEIGHTS, Scores, pair_encoder_logits, trees, weights
-from training.pairs.edits import edited_traps
 from training.pairs.encoder_fits import EncoderFits
 from training.pairs.evidence import evidence_of
 from training.pairs.figures import Figures, figures
 from training.pairs.folds import Fold, folds, only_measured
-from training.pairs.harmless import harmless_rewordings
-from training.pairs.near_words import near_words
+from training.pairs.made import made_by_rule, pair_rows
 from training.pairs.network_export import export_network
 from training.pairs.read import read_own_pairs, read_qqp
 from training.pairs.records import WRITTEN, RequestPair
+from training.pairs.rule import COMBINATION, summed
 from training.pairs.run import out_of_fold
 from training.pairs.static_table import CutTable, cut_table
 from training.pairs.trees import COPIES, ROUNDS, SETTINGS, Forest, fit_trees
 from training.pairs.turns import Units
-from training.progress import progress
 
 Say = Callable[[str], None]
-
-TREE_TRAPS, TREE_HARMLESS = 6000, 3000
-QUORA_TRAPS, QUORA_HARMLESS = 4000, 2000
-"""Pairs by rule that the trees learn from, beside those that the pair encoder's recipe makes for itself."""
 
 DESCRIPTION = "trees on words and static token alignment, and a MiniLM-L6 that reads both sides, in one sum"
 LIBRARIES = ("torch", "transformers", "lightgbm", "onnxruntime", "numpy", "tokenizers")
@@ -131,29 +123,6 @@ def read_material(plan: FitPlan, say: Say) -> Material:
     return Material(pairs, units, dealt, [units.fold(fold) for fold in dealt], table, rows, forward)
 
 
-def made_by_rule(pairs: Sequence[RequestPair], encoder: StaticEncoder, *, seed: int) -> list[RequestPair]:
-    """Traps and rewordings by rule for the trees; those made from Quora's pairs only where these may be fitted on."""
-    ours = [pair for pair in pairs if pair.source == "questions"]
-    quora = [pair for pair in pairs if pair.source == "qqp" and not only_measured(pair)]
-    near = near_words([text for pair in (*ours, *quora) for text in (pair.a, pair.b)], encoder)
-    made: list[RequestPair] = []
-    for sources, traps, rewordings in ((ours, TREE_TRAPS, TREE_HARMLESS), (quora, QUORA_TRAPS, QUORA_HARMLESS)):
-        made += edited_traps(sources, most=traps, seed=seed, near=near)
-        made += harmless_rewordings(sources, most=rewordings, seed=seed)
-    return made
-
-
-def pair_rows(pairs: Sequence[RequestPair], reader: PairReader) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Features float32 [N, D] of N pairs, and whether ``a`` comes first where serving puts them in order, bool [N]."""
-    rows: list[NDArray[np.float32]] = []
-    forward = np.empty(len(pairs), bool)
-    for place, pair in enumerate(progress(pairs, label="features", unit="pairs")):
-        a, b = (reader.side(reader.prepare(text)) for text in (pair.a, pair.b))
-        rows.append(reader.features(a, b))
-        forward[place] = ordered(a, b)[0] is a
-    return np.array(rows, np.float32), forward
-
-
 def assemble(
     plan: FitPlan, material: Material, logits: Scores, network: Path, say: Say
 ) -> tuple[VerifierManifest, list[Figures]]:
@@ -169,9 +138,9 @@ def assemble(
     units, pairs = material.units, material.pairs
     say(f"trees: {plan.folds} folds")
     log_odds = out_of_fold(trees(units.pairs, material.rows, seed=plan.seed), material.unit_folds, len(units.pairs))
-    summed = _summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1]))
-    refused = rules_decide(material.rows) & ~np.isnan(summed)
-    scores = units.gathered(np.where(refused, REFUSED, summed))
+    joined = summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1]), units.pairs)
+    refused = rules_decide(material.rows) & ~np.isnan(joined)
+    scores = units.gathered(np.where(refused, REFUSED, joined))
     found = figures(NAME, scores, pairs, material.dealt)
     say("trees: all pairs")
     about = VerifierManifest(
@@ -181,7 +150,7 @@ def assemble(
         files={},
         feature_names=[],
         trees="",
-        combination=recipe.COMBINATION,
+        combination=COMBINATION,
         evidence=evidence_of(scores, pairs, material.dealt),
         settings=_settings(plan) | {"folds_measured": _measured(material, scores)},
         training_data=_training_data(material),
@@ -199,13 +168,6 @@ def assemble(
     manifest = write_verifier(plan.out, fitted, about)
     write_card(plan.out, manifest, found)
     return manifest, found
-
-
-def _summed(log_odds: Scores, logits: Scores) -> Scores:
-    """Scores float64 [M] as serving adds them up, the spared pair encoder included; NaN where it was never asked."""
-    rule: Combination = recipe.COMBINATION
-    asked = np.array([rule.leaves_a_chance(value) for value in log_odds]) | np.isnan(logits)
-    return rule.trees * log_odds + rule.encoder * np.where(asked, logits, rule.skipped_logit) + rule.bias
 
 
 def _forest(material: Material, seed: int) -> Forest:

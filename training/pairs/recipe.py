@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from router.scoring.verifier.combination import Combination
 from training.pairs.cross_encoder import CrossEncoder
 from training.pairs.derived import derived_pairs
 from training.pairs.edits import edited_traps
@@ -29,10 +28,6 @@ OWN_TRAPS = 1500
 OWN_HARMLESS = 800
 REPLAYED = 1000
 """Quora's pairs that are shown again beside ours in each pass, so that what they taught is not lost."""
-
-COMBINATION = Combination(kind="sum", trees=1.0, encoder=0.4, encoder_from=-1.5)
-"""How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve. Logits stay below
-10, so that what is not asked about could not reach 2.5 either, and thresholds are higher."""
 
 Near = Mapping[str, Sequence[str]]
 """For a word those that stand near it and mean something else (``training.pairs.near_words``)."""

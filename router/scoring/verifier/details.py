@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from router.scoring.bags import left_over, size
 from router.scoring.verifier.detail_words import (
     CALENDAR,
     ENDINGS,
@@ -76,17 +78,17 @@ class Details(NamedTuple):
 
 def detail_features(a: Details, b: Details) -> list[float]:
     """The figures of ``NAMES`` for two texts."""
-    left_a, left_b = a.words - b.words, b.words - a.words
+    left_a, left_b = left_over(a.words, b.words), left_over(b.words, a.words)
     names_a, names_b = a.names - b.words.keys(), b.names - a.words.keys()
     shared = a.roles.keys() & b.roles.keys()
     same = sum(a.roles[word] == b.roles[word] for word in shared)
     unmatched_a, unmatched_b, misspelt = _unmatched(left_a, left_b)
     return [
-        _replaced((a.numbers - b.numbers).total(), (b.numbers - a.numbers).total()),
+        _replaced(size(left_over(a.numbers, b.numbers)), size(left_over(b.numbers, a.numbers))),
         float(len(names_a) + len(names_b)),
         _replaced(len(names_a), len(names_b)),
         float(len(a.shouted ^ b.shouted)),
-        float(((a.signs - b.signs) | (b.signs - a.signs)).total()),
+        float(size(left_over(a.signs, b.signs)) + size(left_over(b.signs, a.signs))),
         float(len(a.quoted ^ b.quoted)),
         float(len(a.quoted & b.quoted)),
         _replaced(len(a.calendar - b.calendar), len(b.calendar - a.calendar)),
@@ -95,7 +97,7 @@ def detail_features(a: Details, b: Details) -> list[float]:
         float(sum(not OPPOSED.get(word, frozenset()).isdisjoint(left_b) for word in left_a)),
         float(same),
         float(len(shared) - same),
-        _replaced(left_a.total(), left_b.total()),
+        _replaced(size(left_a), size(left_b)),
         float(sum(one != other for one, other in zip(a.marks, b.marks, strict=True))),
         float(min(unmatched_a, unmatched_b)),
         float(max(unmatched_a, unmatched_b)),
@@ -103,27 +105,34 @@ def detail_features(a: Details, b: Details) -> list[float]:
     ]
 
 
-def _unmatched(left_a: Counter[str], left_b: Counter[str]) -> tuple[int, int, int]:
+def _unmatched(left_a: Mapping[str, int], left_b: Mapping[str, int]) -> tuple[int, int, int]:
     """Words that say something and have no match, on either side, and how many match but for letters or an ending."""
     one, other = ([LONG.get(word, word) for word in left if word not in FILLERS] for left in (left_a, left_b))
     one, other = ([SPELLED.get(word, word) for word in words] for words in (one, other))
     rest_a, rest_b = [word for word in one if word not in other], [word for word in other if word not in one]
-    misspelt = min(
-        sum(any(_alike(word, near) for near in rest_b) for word in rest_a),
-        sum(any(_alike(word, near) for near in rest_a) for word in rest_b),
-    )
+    misspelt = min(_alike_among(rest_a, rest_b), _alike_among(rest_b, rest_a))
     return len(rest_a) - misspelt, len(rest_b) - misspelt, misspelt
+
+
+def _alike_among(words: list[str], others: list[str]) -> int:
+    """How many of ``words`` are like any of ``others``; only those that begin alike can be, which spares most looks."""
+    by_start: dict[str, list[str]] = {}
+    for other in others:
+        by_start.setdefault(other[:1], []).append(other)
+    return sum(any(_alike(word, near) for near in by_start.get(word[:1], ())) for word in words)
 
 
 def _alike(one: str, other: str) -> bool:
     """Whether two words differ in an ending, or in one letter that is missing, doubled or exchanged with the next."""
-    short, long = sorted((one, other), key=len)
+    if one[:1] != other[:1]:
+        return False
+    short, long = (one, other) if len(one) <= len(other) else (other, one)
     if len(short) < 3 or not short.isalpha():
         return False
     if long.startswith(short) and long[len(short) :] in ENDINGS:
         return True
     start = next((place for place, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
-    if len(short) < 5 or start == 0:
+    if len(short) < 5:
         return False
     if len(long) == len(short):
         return short[start + 1 : start + 2] + short[start : start + 1] + short[start + 2 :] == long[start:]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from router.scoring.bags import dice, left_over, size
 from router.scoring.pair import Wording, pair_features
 from router.scoring.verifier.words import KINDS, OPPOSITES, SMALL, SPELLED
 from router.scoring.wording import Form
@@ -66,7 +67,7 @@ class Words(NamedTuple):
 def lexical_features(a: Words, b: Words) -> list[float]:
     """The figures of ``NAMES`` for two texts."""
     seen = pair_features(a.wording, b.wording)
-    left_a, left_b = a.bag - b.bag, b.bag - a.bag
+    left_a, left_b = left_over(a.bag, b.bag), left_over(b.bag, a.bag)
     shared = len(a.content & b.content)
     sizes = len(a.content), len(b.content)
     short, long = sorted((max(1, len(a.plain)), max(1, len(b.plain))))
@@ -76,13 +77,13 @@ def lexical_features(a: Words, b: Words) -> list[float]:
         seen.form_overlap,
         seen.same_numbers,
         seen.same_order,
-        _dice(a.threes, b.threes),
+        dice(a.threes, b.threes),
         2 * shared / sum(sizes) if sum(sizes) else 1.0,
         shared / max(1, min(sizes)),
         float(min(sizes) - shared),
         float(max(sizes) - shared),
-        _dice(a.numbers, b.numbers),
-        float(((a.numbers - b.numbers) | (b.numbers - a.numbers)).total()),
+        dice(a.numbers, b.numbers),
+        float(size(left_over(a.numbers, b.numbers)) + size(left_over(b.numbers, a.numbers))),
         float(len(a.capitals ^ b.capitals)),
         float(max(_opposites(left_a, left_b), _opposites(left_b, left_a))),
         float(a.plain[:1] == b.plain[:1]),
@@ -100,17 +101,12 @@ def _plain(word: str) -> str:
     return SPELLED.get(lower, lower)
 
 
-def _dice(first: Counter[str], second: Counter[str]) -> float:
-    total = first.total() + second.total()
-    return 2 * (first & second).total() / total if total else 1.0
-
-
-def _opposites(left_a: Counter[str], left_b: Counter[str]) -> int:
+def _opposites(left_a: Mapping[str, int], left_b: Mapping[str, int]) -> int:
     # Some words have two opposites, and the table names one: each side is asked for those of the other.
     return sum(OPPOSITES.get(word) in left_b for word in left_a)
 
 
-def _kinds_left(*left: Counter[str]) -> list[float]:
+def _kinds_left(*left: Mapping[str, int]) -> list[float]:
     """How many words of each of ``KINDS`` are on one side only."""
     counts = [0.0] * len(KINDS)
     for bag in left:

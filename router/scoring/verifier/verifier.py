@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router.scoring.trees import TreesHead
 from router.scoring.verifier.artifact import Parts, load_parts
@@ -14,6 +16,23 @@ from router.scoring.verifier.features import PairReader, Prepared, Side, ordered
 from router.scoring.verifier.gate import REFUSED, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from router.scoring.verifier.pair_encoder import PairEncoder
+
+
+class Unread(NamedTuple):
+    """A pair that the pair encoder has not read: its sides in order, its row of features and what the trees say."""
+
+    a: Side
+    b: Side
+    row: NDArray[np.float32]
+    trees: float
+    turn: bool
+
+
+class Glance(NamedTuple):
+    """What is known of a pair without the pair encoder: the most that its score can be; its score if none is unread."""
+
+    most: float
+    unread: Unread | None = None
 
 
 class PairVerifier:
@@ -64,46 +83,66 @@ class PairVerifier:
         """How surely one answer serves both texts: log odds, higher is safer; the same both ways round.
 
         ``ALWAYS`` for texts of one normal form (:mod:`router.scoring.wording`): no trap that we wrote ever was one,
-        and what was fitted is less sure of a contraction than a rule is. The cheap figures come next: the pair encoder
-        reads only pairs that it can lift.
+        and what was fitted is less sure of a contraction than a rule is.
 
         Raises:
             ArtifactError: the pair encoder was due and cannot be loaded.
         """
-        if cached.form == new.form:
-            return ALWAYS
-        a, b = ordered(self.reader.side(cached), self._side(new))
-        row = self.reader.features(a, b)
-        if rules_decide(row[None])[0]:
-            return REFUSED
-        trees = float(self._trees.predict(row[None])[0])
-        logit = self._logit(a, b, trees)
-        if self._stacked is None:
-            return self._rule.summed(trees, logit)
-        both = np.append(row, np.float32(logit))
-        return self._rule.stacked(float(self._stacked.predict(both[None])[0]))
+        return self._settled(self._glance(cached, new, turn=False))
 
     def conversation_score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
         """The score of the turns that are least alike; see :func:`~router.scoring.verifier.conversation.least_score`.
 
+        Every turn that differs is glanced at before the pair encoder, the dearest part, reads any: it runs only where
+        it could lift all of them to ``at_least``.
+
         Raises:
             ArtifactError: the pair encoder was due and cannot be loaded.
         """
+        turn = len(new.texts) > 1
+        glances: dict[int, Glance] = {}
 
-        def score(place: int) -> float:
-            return self.score(cached.prepared(place, self.prepare), new.prepared(place, self.prepare))
+        def most(place: int) -> float:
+            sides = cached.prepared(place, self.prepare), new.prepared(place, self.prepare)
+            glances[place] = self._glance(*sides, turn=turn)
+            return glances[place].most
 
-        return least_score(cached, new, score, at_least=at_least)
+        bound = least_score(cached, new, most, at_least=at_least)
+        if bound < at_least or not glances:
+            return bound
+        return least_score(cached, new, lambda place: self._settled(glances[place]), at_least=at_least)
 
     def threshold(self, max_wrong: float = MAX_WRONG) -> float:
         """The score from which at most ``max_wrong`` of traps are surely answered; infinite where none can show it."""
         return common_threshold(self.manifest.evidence, max_wrong)
 
-    def _logit(self, a: Side, b: Side, trees: float) -> float:
+    def _glance(self, cached: Prepared, new: Prepared, *, turn: bool) -> Glance:
+        if cached.form == new.form:
+            return Glance(ALWAYS)
+        a, b = ordered(self.reader.side(cached), self._side(new))
+        row = self.reader.features(a, b)
+        if rules_decide(row[None])[0]:
+            return Glance(REFUSED)
+        trees = float(self._trees.predict(row[None])[0])
+        most = self._rule.most(trees, turn=turn)
+        return Glance(most, Unread(a, b, row, trees, turn))
+
+    def _settled(self, glance: Glance) -> float:
+        """The score, with the pair encoder where that has a say."""
+        pair = glance.unread
+        if pair is None:
+            return glance.most
+        logit = self._logit(pair)
+        if self._stacked is None:
+            return self._rule.summed(pair.trees, logit, turn=pair.turn)
+        both = np.append(pair.row, np.float32(logit))
+        return self._rule.stacked(float(self._stacked.predict(both[None])[0]))
+
+    def _logit(self, pair: Unread) -> float:
         rule = self._rule
-        if self._encoder is None or not rule.leaves_a_chance(trees):
+        if self._encoder is None or not rule.leaves_a_chance(pair.trees):
             return rule.skipped_logit
-        pairs = [(a.ids, b.ids), (b.ids, a.ids)][: rule.ways]
+        pairs = [(pair.a.ids, pair.b.ids), (pair.b.ids, pair.a.ids)][: rule.ways]
         return float(self._encoder.logits(pairs).mean())
 
     def _side(self, new: Prepared) -> Side:

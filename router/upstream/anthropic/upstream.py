@@ -146,12 +146,12 @@ class AnthropicUpstream(HttpUpstream):
         asked = native.body if native is not None and _is_shared(native) else messages_request(body, model)
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})
 
-    def _headers_for(self, native: Native | None) -> Mapping[str, str]:
+    def _headers_for(self, native: Native | None) -> httpx.Headers:
         """Ours, and what the caller said of the protocol: its version, and what is tried beyond it."""
         if native is None:
             return self._headers
-        own = {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
-        return {**self._headers, **own}
+        theirs = {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
+        return httpx.Headers({**self._headers, **theirs})
 
     async def _require_events(self, response: httpx.Response) -> None:
         kind = content_type(response)

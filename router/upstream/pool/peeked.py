@@ -52,6 +52,11 @@ class PeekedStream:
             raise
         return cls(reply, payloads, first, attempt, clock)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the next piece is there already; a reply that cannot tell gives one at a time."""
+        return self._first is None and getattr(self._reply, "at_hand", False)
+
     def answered_at(self, attempts: int) -> PeekedStream:
         """The same stream, which says that it was this attempt's."""
         self.served = msgspec.structs.replace(self.served, attempts=attempts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from threading import Thread
@@ -115,6 +116,65 @@ def test_stacked_trees_see_the_logit_as_their_last_column(tmp_path: Path) -> Non
     verifier = with_network(tmp_path, Combination(kind="stacked", trees=2.0, bias=1.0), stacked=trees)
     low, high = score(verifier, "turn", "port"), score(verifier, OTHER, f"{OTHER} {OTHER}")
     assert (low, high) == (2.0 * -3.0 + 1.0, 2.0 * 4.0 + 1.0)
+
+
+# The trees say 1.5 of A and B, which have a logit far above 10.
+CLAMPED = Combination(encoder=1.0, most_logit=2.0, most_logit_of_turn=6.0)
+
+
+def test_a_logit_counts_for_no_more_than_the_rule_says(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, CLAMPED)
+    assert score(verifier, A, B) == 1.5 + 2.0
+    assert verifier.conversation_score(Turns(A), Turns(B)) == 1.5 + 2.0
+    assert verifier.conversation_score(conversation(A, "Done."), conversation(B, "Done.")) == 1.5 + 6.0
+
+
+def test_the_pair_encoder_reads_nothing_that_it_could_not_lift_to_what_is_asked_for(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, CLAMPED)
+    assert verifier.conversation_score(Turns(A), Turns(B), at_least=3.6) < 3.6
+    assert not verifier.ready, "it was not even loaded"
+    assert verifier.conversation_score(Turns(A), Turns(B), at_least=3.5) == 3.5
+    assert verifier.ready
+
+
+def test_the_pair_encoder_reads_no_turn_where_another_is_lost_already(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, CLAMPED)
+    # The last turn could be lifted, the first could not.
+    cached, new = conversation(A, "Done.", A), conversation(OTHER, "Done.", B)
+    assert verifier.conversation_score(cached, new, at_least=5.0) < 5.0
+    assert not verifier.ready
+    assert verifier.conversation_score(cached, new) == -1.5 + 6.0
+
+
+@settings(deadline=None, max_examples=40)
+@given(WORDS, WORDS, st.floats(-8, 8))
+def test_what_a_glance_refuses_the_pair_encoder_would_not_have_saved(
+    clamped: PairVerifier, one: list[str], other: list[str], at_least: float
+) -> None:
+    cached, new = Turns(" ".join(one)), Turns(" ".join(other))
+    whole = clamped.conversation_score(cached, new)
+    found = clamped.conversation_score(cached, new, at_least=at_least)
+    assert (found >= at_least) == (whole >= at_least)
+    assert found == whole or found < at_least
+
+
+@pytest.fixture(scope="module")
+def clamped(tmp_path_factory: pytest.TempPathFactory) -> PairVerifier:
+    return with_network(tmp_path_factory.mktemp("clamped"), CLAMPED)
+
+
+def test_a_logit_is_not_clamped_where_trees_read_it() -> None:
+    with pytest.raises(ValueError, match="in a sum alone"):
+        Combination(kind="stacked", most_logit=3.0)
+
+
+def test_a_manifest_that_knows_no_clamp_is_read_as_before(tmp_path: Path) -> None:
+    folder = make_verifier(tmp_path / "1", rule=Combination(encoder=1.0), network=True)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["combination"]["most_logit"], manifest["combination"]["most_logit_of_turn"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    verifier = PairVerifier.load(folder)
+    assert verifier.conversation_score(Turns(A), Turns(B), at_least=20.0) > 20.0
 
 
 def conversation(*texts: str) -> Turns:
