@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from router.calls import Call, WholeAnswer
 from router.endpoints import NO_SUCH_ENDPOINT
-from router.errors import InvalidRequest, NoUpstream, UpstreamRefused
+from router.errors import InvalidRequest, NoUpstream, UpstreamError, UpstreamRefused
 from router.policy import AUTO
 from router.settlement import Settlement
 from router.upstream.base import Upstream
@@ -49,11 +49,13 @@ class Embeddings:
         for upstream in self._candidates:
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")
-            except UpstreamRefused as error:
-                if error.upstream_status not in NO_SUCH_ENDPOINT:
+            except UpstreamError as error:
+                settlement.attempted(error.attempts)
+                if not isinstance(error, UpstreamRefused) or error.upstream_status not in NO_SUCH_ENDPOINT:
                     raise
                 first = first or error
                 continue
+            settlement.attempted(reply.served.attempts)
             settlement.served_by(reply.served)
             settlement.answered(reply.body)
             return WholeAnswer(reply.body)

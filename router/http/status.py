@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from router import __version__
 from router.cache import CacheStats
+from router.gateway import Gateway
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.services import Services
@@ -53,7 +54,7 @@ async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
     gateway = services.gateway
     upstreams: dict[str, UpstreamHealth | None] = {"weak": None, "strong": None}
-    upstreams |= {upstream.name: _health(upstream) for upstream in gateway.upstreams.configured}
+    upstreams |= {upstream.name: _health(upstream) for upstream in _all(gateway)}
     return Health(
         status="ok",
         version=__version__,
@@ -62,6 +63,11 @@ async def health(services: NamedDependency[Services]) -> Health:
         artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
     )
+
+
+def _all(gateway: Gateway) -> list[Upstream]:
+    """The upstreams behind the routes, of named models and of embeddings."""
+    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
 
 
 def _health(upstream: Upstream) -> UpstreamHealth:
@@ -117,7 +123,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     gateway = services.gateway
     families = itertools.chain(
         gateway.metrics.families(),
-        upstream_families(gateway.upstreams.configured),
+        upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
         process_families(),
     )

@@ -31,9 +31,8 @@ class Seen:
         return sum(count for ending, count in self.endings.items() if not ending.startswith("ok"))
 
 
-async def ask_many(server: LiveServer, count: int, *, at_once: int, first: int = 0) -> Seen:
-    """Ask so many different questions, every other one streamed."""
-    seen = Seen()
+async def ask_many(server: LiveServer, count: int, *, at_once: int, seen: Seen, first: int = 0) -> None:
+    """Ask so many different questions, every other one streamed, and note what is seen."""
     numbers = iter(range(first, first + count))
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=120)
@@ -44,7 +43,6 @@ async def ask_many(server: LiveServer, count: int, *, at_once: int, first: int =
                 await _ask(session, number, seen)
 
         await asyncio.gather(*(caller() for _ in range(at_once)))
-    return seen
 
 
 async def _ask(session: aiohttp.ClientSession, number: int, seen: Seen) -> None:
