@@ -15,6 +15,9 @@ Json = dict[str, Any]
 INVALID_INPUT = "INVALID_JSON"
 """The field under which Anthropic wants to see a tool's input that is no JSON object."""
 
+NOT_AS_IT_SHOULD = (*UNREADABLE_JSON, LookupError, TypeError, AttributeError, ValueError)
+"""What reading an answer may raise that is none, or has other types in it than it should."""
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -36,7 +39,7 @@ def message_of(answer: bytes, *, shows_reasoning: bool, stop_sequences: list[str
         blocks = _blocks(message, shows_reasoning=shows_reasoning)
         calls_tools = any(block["type"] == "tool_use" for block in blocks)
         reason, sequence = stop_of(choice, calls_tools=calls_tools, stop_sequences=stop_sequences)
-    except (*UNREADABLE_JSON, LookupError, TypeError, AttributeError):
+    except NOT_AS_IT_SHOULD:
         raise untellable("it is no chat completion") from None
     return {
         "id": message_id(completion.get("id")),
@@ -52,7 +55,7 @@ def message_of(answer: bytes, *, shows_reasoning: bool, stop_sequences: list[str
 
 def _blocks(message: Json, *, shows_reasoning: bool) -> list[Json]:
     blocks = thinking_blocks(message, shows_reasoning=shows_reasoning)
-    for text in (text_of(message.get("content")), message.get("refusal")):
+    for text in (text_of(message.get("content")), text_of(message.get("refusal"))):
         if text:
             blocks.append({"type": "text", "text": text})
     return blocks + [_tool_use(call) for call in message.get("tool_calls") or ()]
@@ -67,10 +70,16 @@ def reasoning_of(message: Json) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text of a content that is a text or a list of parts."""
+    """The text of a content that is a text or a list of parts; nothing of null.
+
+    Raises:
+        TypeError: it is anything else.
+    """
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part.get("type") == "text")
-    return content or ""
+    if isinstance(content, str | None):
+        return content or ""
+    raise TypeError("neither a text nor a list of parts")
 
 
 def thinking_blocks(message: Json, *, shows_reasoning: bool) -> list[Json]:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from router.dialects.base import untellable
-from router.dialects.messages.answer import reasoning_of, text_of
+from router.dialects.messages.answer import NOT_AS_IT_SHOULD, reasoning_of, text_of
 from router.dialects.messages.queue import BlockQueue
 from router.dialects.messages.wording import error_of, message_id, stop_of, tool_use_id, usage_of
-from router.errors import UNREADABLE_JSON, ApiError
+from router.errors import ApiError
 from router.types import NATIVE
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ class MessageEvents:
             if told is not None:
                 return self._as_told(told)
             return b"".join(map(event, self._chunk(chunk)))
-        except (*UNREADABLE_JSON, LookupError, TypeError, AttributeError, ValueError):
+        except NOT_AS_IT_SHOULD:
             raise untellable("a part of it is no chat chunk") from None
 
     def end(self) -> bytes:
@@ -117,7 +117,7 @@ class MessageEvents:
 
     def _delta(self, delta: Json) -> None:
         self._think(delta)
-        for text in (text_of(delta.get("content")), delta.get("refusal")):
+        for text in (text_of(delta.get("content")), text_of(delta.get("refusal"))):
             if text:
                 self._blocks.prose("text", TEXT).grow(text)
         for position, piece in enumerate(delta.get("tool_calls") or ()):

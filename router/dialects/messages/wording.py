@@ -56,7 +56,7 @@ def stop_of(choice: Json, *, calls_tools: bool, stop_sequences: list[str]) -> tu
     finish = choice.get("finish_reason")
     if calls_tools and finish in ("stop", None):
         return "tool_use", None
-    return _STOP_REASONS.get(finish or "", "end_turn"), None
+    return _STOP_REASONS.get(finish, "end_turn") if isinstance(finish, str) else "end_turn", None
 
 
 def usage_of(usage: Any) -> Json:
