@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from router.calls import Call
 from router.dialects import completions
 from router.errors import UpstreamRefused
-from router.types import Served
+from router.types import Native, Served
 from router.upstream.base import StreamReply, Upstream, WholeReply
 
 NO_SUCH_ENDPOINT = frozenset({404, 405, 501})
@@ -35,7 +35,7 @@ class Endpoints:
                 return await upstream.complete(call.body, endpoint=call.endpoint, native=call.native)
             except UpstreamRefused as error:
                 _require_missing(error, call)
-        reply = await upstream.complete(completions.to_chat(call.body))
+        reply = await upstream.complete(completions.to_chat(call.body), native=_native(call))
         self._only_chat.add(_who(upstream))
         return WholeReply(completions.of_chat(reply.body), reply.served, reply.headers)
 
@@ -46,7 +46,7 @@ class Endpoints:
                 return await upstream.stream(call.body, endpoint=call.endpoint, native=call.native)
             except UpstreamRefused as error:
                 _require_missing(error, call)
-        reply = await upstream.stream(completions.to_chat(call.body))
+        reply = await upstream.stream(completions.to_chat(call.body), native=_native(call))
         self._only_chat.add(_who(upstream))
         return _Completing(reply)
 
@@ -77,6 +77,10 @@ class _Completing:
     async def aclose(self) -> None:
         """Let go of the chat stream."""
         await self._reply.aclose()
+
+
+def _native(call: Call) -> Native:
+    return Native(dialect="completions", body=dict(call.body))
 
 
 def _who(upstream: Upstream) -> tuple[str, str]:

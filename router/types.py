@@ -89,7 +89,7 @@ class Native(Struct, frozen=True, kw_only=True):
     form of the request says nothing of them.
     """
 
-    dialect: Literal["messages", "responses"]
+    dialect: Literal["messages", "responses", "completions"]
     body: dict[str, Any]
     headers: dict[str, str] = {}
     needs: tuple[str, ...] = ()

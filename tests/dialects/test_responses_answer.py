@@ -76,13 +76,17 @@ def call(arguments: str = "{}", name: str = "f", call_id: str = "c1") -> dict[st
 
 
 def test_text_usage_and_what_was_asked_for() -> None:
-    asked = ask(temperature=0.5, store=True, truncation="auto", instructions="Be kind.", metadata={"a": "b"})
+    tools = [{"type": "function", "name": "f"}]
+    asked = ask(
+        temperature=0.5, store=True, truncation="auto", instructions="Be kind.", metadata={"a": "b"}, tools=tools
+    )
     answer = whole({"content": "Hi."}, asked=asked)
     message = answer["output"][0]
     assert (answer["object"], answer["status"], answer["model"]) == ("response", "completed", "m")
     assert message["content"] == [{"type": "output_text", "text": "Hi.", "annotations": [], "logprobs": []}]
     assert (answer["temperature"], answer["store"], answer["truncation"]) == (0.5, False, "disabled")
     assert (answer["instructions"], answer["metadata"]) == ("Be kind.", {"a": "b"})
+    assert answer["tools"] == [{"type": "function", "name": "f", "parameters": None, "strict": False}]
     assert answer["usage"] == {
         "input_tokens": 9,
         "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1},

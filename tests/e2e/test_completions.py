@@ -99,13 +99,14 @@ async def test_a_model_that_only_chats_is_asked_by_chat_and_remembered(
     client = server.client()
     whole = await client.completions.create(model="strong", prompt=PROMPT, temperature=0, n=1, echo=False)
     before = len(chatting.requests)
-    stream = await client.completions.create(model="strong", prompt=[PROMPT], stream=True)
+    stream = await client.completions.create(model="strong", prompt=[PROMPT], max_tokens=9, stream=True)
     pieces = [chunk.choices[0].text async for chunk in stream]
     assert whole.object == "text_completion"
     assert whole.choices[0].text == "".join(pieces) == "from chat"
     assert [request.path for request in chatting.requests[before:]] == ["/v1/chat/completions"]
     assert chatting.chats[-1].body["messages"] == [{"role": "user", "content": PROMPT}]
     assert "prompt" not in chatting.chats[-1].body
+    assert chatting.chats[-1].body["max_tokens"] == 9
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ One rule for streams and whole answers: a whole answer is a stream of one piece,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,30 +18,25 @@ Json = dict[str, Any]
 Status = Literal["in_progress", "completed", "incomplete"]
 
 
-class Item(Protocol):
-    """One item of ``output`` that still grows. Events lack their ``sequence_number``, which the stream counts."""
+class Item(ABC):
+    """One item of ``output`` that still grows. Its events lack their ``sequence_number``, which the stream counts.
 
-    index: int
-    id: str
-
-    def item(self, status: Status) -> Json:
-        """The item as it stands."""
-        ...
-
-    def close(self, status: Status) -> Iterator[Json]:
-        """The events that end its parts and the item itself."""
-        ...
-
-
-class _Growing:
-    """What all items have: a place, an id, and events that name both."""
+    Args:
+        index: its place in ``output``.
+        item_id: its id.
+    """
 
     def __init__(self, index: int, item_id: str) -> None:
         self.index = index
         self.id = item_id
 
+    @abstractmethod
     def item(self, status: Status) -> Json:
-        raise NotImplementedError
+        """The item as it stands."""
+
+    @abstractmethod
+    def close(self, status: Status) -> Iterator[Json]:
+        """The events that end its parts and the item itself."""
 
     def added(self) -> Json:
         """The event that the item is there, still empty."""
@@ -59,7 +55,7 @@ class _Growing:
         return {"type": f"response.{kind}", "item_id": self.id, "output_index": self.index, **fields}
 
 
-class MessageItem(_Growing):
+class MessageItem(Item):
     """A message: text, and a refusal where there is one. Parts follow each other; only the last one grows."""
 
     def __init__(self, index: int, item_id: str) -> None:
@@ -137,7 +133,7 @@ class MessageItem(_Growing):
         return {**part, **lists, field: "".join(self._pieces)}
 
 
-class ReasoningItem(_Growing):
+class ReasoningItem(Item):
     """What the model thought: as the summary that was asked for, else as text of its own.
 
     Args:
@@ -200,7 +196,7 @@ class ReasoningItem(_Growing):
         ]
 
 
-class CallItem(_Growing):
+class CallItem(Item):
     """A call of a function, or of a custom tool, whose input is any text.
 
     Args:

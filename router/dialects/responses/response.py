@@ -52,13 +52,18 @@ def frame_of(request: ResponsesRequest, sent: Json, *, response_id: str, created
         "temperature": request.temperature,
         "text": {**text, "format": text.get("format") or {"type": "text"}},
         "tool_choice": request.tool_choice or "auto",
-        "tools": request.tools or [],
+        "tools": [_told(tool) for tool in request.tools or ()],
         "top_logprobs": request.top_logprobs or 0,
         "top_p": request.top_p,
         "truncation": "disabled",
         "usage": None,
         "user": request.user,
     }
+
+
+def _told(tool: Json) -> Json:
+    """A tool as it was used: a function that says nothing of strictness is none that is strict."""
+    return {"parameters": None, "strict": False, **tool} if tool.get("type") == "function" else tool
 
 
 def usage_of(usage: Any) -> Json | None:
