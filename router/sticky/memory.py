@@ -18,12 +18,16 @@ MOST = 20_000
 
 
 class Stay(Struct, frozen=True):
-    """The last answer in a conversation: by which route and model, how many tokens prompt and answer had, and when."""
+    """The last answer in a conversation: by which route and model, how many tokens prompt and answer had, and when.
+
+    ``cached``: whether the provider said that its prompt cache was read or written.
+    """
 
     route: Route
     model: str
     tokens: int
     at: float
+    cached: bool = False
 
 
 class Memory(Protocol):

@@ -16,8 +16,9 @@ strong model's full price beyond its cached one. What follows:
   quarter of the full price or more; where they cost a tenth, up to a history of some 7,000 to 11,000 tokens.
 - A weak model that is billed stays out of long conversations, where reading everything anew costs more than the strong
   one's cached price.
-- Where the strong provider has no cheaper price for cached tokens, the history is short (``LEAST_TOKENS``) or the last
-  answer is long ago (``WARM_S``), nothing is lost, and the win rate decides as ever.
+- Where the strong provider has no cheaper price for cached tokens, caches only what it is asked to (``ON_REQUEST``) and
+  was not, the history is short (``LEAST_TOKENS``) or the last answer is long ago (``WARM_S``), nothing is lost, and the
+  win rate decides as ever.
 - Where a price is not known, or the strong model is not billed either, money cannot tell: the conversation stays
   unless its win rate is clearly (``MARGIN``) below the threshold, so that it does not go to and fro.
 """
@@ -42,6 +43,9 @@ ANSWER_TOKENS = 264
 
 LEAST_TOKENS = 1_024
 """The shortest prompt that providers cache (OpenAI's and Anthropic's documentation of prompt caching)."""
+
+ON_REQUEST = frozenset({"anthropic", "aws"})
+"""Providers that keep a prompt only where the request says ``cache_control`` or a cache point; their usage tells."""
 
 WARM_S = 600.0
 """Seconds for which the strong provider is taken to hold a conversation: Anthropic says 5 minutes, OpenAI 5 to 10."""
@@ -68,7 +72,8 @@ class Stickiness:
     def answered(self, way: Trail, *, route: Route, model: str, usage: Usage | None) -> None:
         """A request was answered."""
         tokens = 0 if usage is None else usage.prompt_tokens + usage.completion_tokens
-        self._memory.put(way.own, Stay(route, model, tokens, self._clock()))
+        cached = usage is not None and usage.cached_tokens + usage.cache_written_tokens > 0
+        self._memory.put(way.own, Stay(route, model, tokens, self._clock(), cached))
 
     def stays(
         self,
@@ -93,7 +98,7 @@ class Stickiness:
             return False
         # Behind what was asked then come the answer, which the cache holds too, and what is new.
         new = sum(len(text_of(message.content)) for message in messages[covered + 1 :]) // _CHARS_PER_TOKEN
-        warm = self._clock() - last.at <= WARM_S
+        warm = self._clock() - last.at <= WARM_S and (last.cached or strong.provider not in ON_REQUEST)
         pays = worth_leaving(weak, strong, held=last.tokens if warm else 0, new=new)
         return between() < MARGIN if pays is None else not pays
 

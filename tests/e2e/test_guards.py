@@ -176,3 +176,35 @@ async def test_a_conversation_stays_on_the_model_that_answered_it_and_may_leave_
     async with live_server(tmp_path_factory.mktemp("home"), *arguments, "--no-sticky") as running:
         assert await answered(running, begun, model="strong") == "strong pinned"
         assert await answered(running, goes_on) == "weak win-rate"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": EASY}], "tools": [TOOL]}),
+        (
+            "/v1/messages",
+            {
+                "messages": [{"role": "user", "content": EASY}],
+                "max_tokens": 50,
+                "tools": [{"name": "look", "input_schema": {"type": "object", "properties": {}}}],
+            },
+        ),
+        (
+            "/v1/responses",
+            {"input": EASY, "tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}}]},
+        ),
+    ],
+)
+async def test_every_protocol_is_guarded(
+    server: LiveServer, weak: ScriptedServer, path: str, body: dict[str, Any], stream: bool
+) -> None:
+    before = len(weak.chats)
+    async with server.http() as http:
+        moved = await http.post(path, json={**body, "model": "auto", "stream": stream})
+        refused = await http.post(path, json={**body, "model": "weak", "stream": stream})
+    assert said(moved) == (200, "strong", "capability")
+    assert refused.status_code == 400
+    assert "tools: weak model llama3:8b takes none" in refused.json()["error"]["message"]
+    assert len(weak.chats) == before

@@ -180,3 +180,18 @@ async def test_a_rule_that_leads_nowhere_stops_the_start(
                 tmp_path_factory.mktemp("home"), "--weak-url", weak.base_url, "--weak-model", "w", environ=environ
             ):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages", {"messages": [{"role": "user", "content": "password: x"}], "max_tokens": 9, "stream": True}),
+        ("/v1/responses", {"input": "password: x"}),
+        ("/v1/completions", {"prompt": "password: x"}),
+    ],
+)
+async def test_rules_hold_for_every_protocol(server: LiveServer, path: str, body: dict[str, Any]) -> None:
+    async with server.http() as http:
+        answer = await http.post(path, json={"model": "auto", **body})
+    assert (answer.status_code, answer.headers["x-router-rule"]) == (403, "no passwords")
+    assert answer.json()["error"]["message"] == "Passwords do not belong here."

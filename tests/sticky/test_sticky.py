@@ -50,7 +50,7 @@ def stays(sticky: Stickiness, turns: list[Message] = TURNS, *, tenant: str = "t"
 
 
 def answered(sticky: Stickiness, turns: int = 6, *, tokens: int = 50_000, model: str = OPUS.model, **more: Any) -> None:
-    usage = Usage(prompt_tokens=tokens, completion_tokens=100)
+    usage = Usage(prompt_tokens=tokens, completion_tokens=100, cache_written_tokens=more.pop("written", tokens))
     sticky.answered(trail("t", TURNS[:turns]), **{"route": "strong", "model": model, "usage": usage, **more})
 
 
@@ -101,6 +101,14 @@ def test_a_conversation_whose_cache_has_gone_cold_is_free_to_move() -> None:
     answered(sticky)
     clock.now += WARM_S + 1
     assert not stays(sticky)
+
+
+def test_a_provider_that_was_not_asked_to_keep_the_prompt_holds_nothing() -> None:
+    sticky = stickiness()
+    answered(sticky, written=0)
+    assert not stays(sticky)
+    answered(sticky, written=0, model="gpt-5")
+    assert stays(sticky, strong=ModelRef("openai", "gpt-5"))
 
 
 def test_moving_pays_where_history_is_short_or_the_discount_small() -> None:
