@@ -12,7 +12,7 @@ from router.calls import Call
 from router.catalogue import Abilities, narrowest
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
-from router.needs import Needs, shortfall
+from router.needs import Needs, shortfall, unspoken
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
 from router.sticky import Stickiness, Trail, trail
@@ -105,7 +105,7 @@ class Decider:
         needs = Needs(call.request, call.body)
         terms = terms_of(call, needs, in_use, self._ways, self.models)
         promise = NO_PROMISE if terms.promise is not None and not self.routes else terms.promise
-        shortfalls = self._shortfalls(needs, terms.tuning)
+        shortfalls = self._shortfalls(call, needs, terms.tuning)
         return dataclasses.replace(terms, promise=promise, shortfalls=shortfalls)
 
     def decide(self, call: Call, in_use: InUse, terms: Terms, *, explain: bool = False) -> tuple[Decision, Embed]:
@@ -187,17 +187,18 @@ class Decider:
             return route in decision.eligible
         if decision.reason in ("pinned", "rule", "hook"):
             return False
-        lacks = shortfall(Needs(call.request, call.body), self.abilities(upstream))
+        lacks = self._lacks(call, Needs(call.request, call.body), upstream)
         return lacks is None or not lacks.certain
 
-    def _shortfalls(self, needs: Needs, tuning: Tuning) -> dict[Route, Shortfall]:
+    def _lacks(self, call: Call, needs: Needs, upstream: Upstream) -> Shortfall | None:
+        return unspoken(call.native, upstream.dialect) or shortfall(needs, self.abilities(upstream))
+
+    def _shortfalls(self, call: Call, needs: Needs, tuning: Tuning) -> dict[Route, Shortfall]:
         upstreams: dict[Route, Upstream | None] = {"weak": self._upstreams.weak, "strong": self._upstreams.strong}
         if pinned_route(tuning, self.models) == "named":
             upstreams["named"] = self._upstreams.named.find(tuning.pinned_model or "")
         found = {
-            route: shortfall(needs, self.abilities(upstream))
-            for route, upstream in upstreams.items()
-            if upstream is not None
+            route: self._lacks(call, needs, upstream) for route, upstream in upstreams.items() if upstream is not None
         }
         return {route: lacks for route, lacks in found.items() if lacks is not None}
 

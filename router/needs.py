@@ -10,7 +10,7 @@ import msgspec
 
 from router.catalogue import Abilities, Ability
 from router.ledger.tokens import PER_ATTACHMENT, PER_MESSAGE, estimate_tokens
-from router.types import ChatRequest, Message, Shortfall
+from router.types import ChatRequest, Message, Native, Shortfall
 
 PART_ABILITIES: Mapping[str, Ability] = {
     "image_url": "images",
@@ -33,6 +33,10 @@ WHOLE_CHARS = 16_384
 """A longer prompt is not read whole to estimate its tokens: sixteen slices, evenly spread, stand for the rest."""
 
 _SLICES, _SLICE_CHARS = 16, 512
+
+
+WISHES = frozenset({"citations"})
+"""Needs of another protocol without which an answer is still one: better met, but no reason to refuse a request."""
 
 
 class Span(NamedTuple):
@@ -84,6 +88,20 @@ def shortfall(needs: Needs, abilities: Abilities) -> Shortfall | None:
             reason="capability", field="max_tokens", what=f"an answer of {needs.output} tokens", takes=most
         )
     return _too_long(needs, abilities.context)
+
+
+def unspoken(native: Native | None, dialect: str | None) -> Shortfall | None:
+    """What of a request in another protocol is lost on an upstream that does not speak it; None where nothing is.
+
+    Args:
+        native: the request as it came.
+        dialect: what the upstream speaks beside chat completions.
+    """
+    if native is None or not native.needs or native.dialect == dialect:
+        return None
+    need = next((need for need in native.needs if need not in WISHES), native.needs[0])
+    words = need.replace("_", " ")
+    return Shortfall(reason="capability", field=need, what=words, takes="none", certain=need not in WISHES)
 
 
 def _too_long(needs: Needs, window: int | None) -> Shortfall | None:

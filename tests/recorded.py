@@ -31,8 +31,8 @@ class Asked:
 class RecordedServer:
     """Answers every POST with ``answer``, or with ``events`` where a stream is asked for.
 
-    ``answer`` is the text of a JSON body; ``events`` are the payloads of a stream in OpenAI's manner, ``[DONE]``
-    follows them; ``stream`` is the text of one in any other. All may be exchanged at any time. ``asked`` has all
+    ``answer`` is the text of a JSON body; ``events`` are the payloads of a stream in OpenAI's manner, to which
+    ``[DONE]`` is added; ``stream`` is the text of one in any other. All may be exchanged at any time. ``asked`` has all
     requests in order.
     """
 

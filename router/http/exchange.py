@@ -33,6 +33,9 @@ ABORT = "underdog_abort"
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
+LAST_WORDS_S = 5.0
+"""How long a caller may take to read of an error within a stream."""
+
 _UNFIT_FOR_HEADERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -96,7 +99,7 @@ class Exchange:
                 await self._stream(answer, self._dialect.stream(asked), settlement, wire)
         except TimeoutError:
             # The upstream has the same patience and began earlier: it is the caller who takes nothing more.
-            self._request.scope["state"].get(ABORT, _nothing)()
+            self._drop_connection()
             raise ClientLeft from None
         finally:
             await answer.aclose()
@@ -116,11 +119,20 @@ class Exchange:
             return
         if wire.started:
             # The status is out already: an error event says it, and nothing pretends that the answer is whole.
-            await wire.send_events(wire.events.error(error, settlement.request_id) if wire.events else b"")
-            await wire.close()
+            said = wire.events.error(error, settlement.request_id) if wire.events else b""
+            try:
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await wire.send_events(said)
+                    await wire.close()
+            except TimeoutError:
+                self._drop_connection()
         else:
             body = self._dialect.error(error, settlement.request_id)
             await wire.send_whole(error.status, self._headers(settlement) | error.headers, body)
+
+    def _drop_connection(self) -> None:
+        """Let go of a caller who takes nothing more."""
+        self._request.scope["state"].get(ABORT, _nothing)()
 
     def _headers(self, settlement: Settlement) -> dict[str, str]:
         return settlement.headers() | self._dialect.headers(settlement.request_id)

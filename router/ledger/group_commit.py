@@ -1,7 +1,7 @@
 """Group commit: callers on event loops hand in rows; one thread writes all that are waiting in one transaction.
 
-There is no timer. Rows of one turn of the event loop go together, and while one batch is being committed the next one
-gathers: a lone row is written at once, and a crowd shares the cost of a commit.
+There is no timer. While one batch is being committed the next one gathers, so a lone row is written at once and a crowd
+shares the cost of a commit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
 from typing import NamedTuple
 
 from router.errors import LedgerError
@@ -34,11 +33,9 @@ class GroupCommit:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
-        self._lock = threading.Lock()
-        self._gathered: list[_Waiting] = []
-        self._hands_over: asyncio.AbstractEventLoop | None = None
-        self._batches: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._waiting: list[_Waiting] = []
         self._closing = False
+        self._wake = threading.Condition()
         # A daemon: a server that dies without closing must not hang in its exit. Rows not yet written were not
         # acknowledged either.
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -54,50 +51,31 @@ class GroupCommit:
         Raises:
             LedgerError: after ``close``.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        with self._lock:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._wake:
             if self._closing:
                 raise LedgerError("the ledger is closed; this request came after the server began to stop.")
-            self._gathered.append(_Waiting(row, done))
-            if self._hands_over is not loop:
-                # To wake the writer takes longer than to make a row: once for all that come in one turn of the loop.
-                self._hands_over = loop
-                loop.call_soon(self._hand_over)
+            self._waiting.append(_Waiting(row, done))
+            self._wake.notify()
         return done
 
     def close(self) -> None:
         """Refuse new rows, write those that wait, and end the thread. Blocks until then; may be called twice."""
-        with self._lock:
+        with self._wake:
             self._closing = True
-            self._batches.put(self._gathered)
-            self._batches.put(None)
-            self._gathered = []
+            self._wake.notify()
         self._thread.join()
 
-    def _hand_over(self) -> None:
-        with self._lock:
-            self._hands_over = None
-            gathered, self._gathered = self._gathered, []
-            if gathered:
-                self._batches.put(gathered)
-
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            batch, ended = self._next_batch()
-            if batch:
-                _announce(batch, self._write([waiting.row for waiting in batch]))
+        while batch := self._next_batch():
+            _announce(batch, self._write([waiting.row for waiting in batch]))
 
-    def _next_batch(self) -> tuple[list[_Waiting], bool]:
-        """All rows that wait, after waiting for at least one; and whether these are the last."""
-        batch: list[_Waiting] = []
-        while not batch or not self._batches.empty():
-            gathered = self._batches.get()
-            if gathered is None:
-                return batch, True
-            batch += gathered
-        return batch, False
+    def _next_batch(self) -> list[_Waiting]:
+        """All rows that wait, after waiting for at least one; empty when closed and drained."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._waiting or self._closing)
+            batch, self._waiting = self._waiting, []
+        return batch
 
     def _write(self, rows: list[LedgerRow]) -> Sequence[LedgerError | None]:
         try:

@@ -13,7 +13,7 @@ import contextlib
 import importlib
 import importlib.util
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -71,6 +71,8 @@ class AnyLLMUpstream:
     Raises:
         SettingsError: the library is not installed, or the key cannot be sent.
     """
+
+    dialect: Literal["messages"] | None = None
 
     def __init__(
         self,

@@ -70,6 +70,11 @@ class Upstream(Protocol):
         ...
 
     @property
+    def dialect(self) -> Literal["messages"] | None:
+        """The protocol whose requests it takes as they came, where that is not chat completions alone."""
+        ...
+
+    @property
     def state(self) -> State:
         """Whether it can be asked now."""
         ...

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import httpx
 
@@ -57,6 +58,7 @@ class HttpUpstream:
     """
 
     address: str
+    dialect: Literal["messages"] | None = None
 
     def __init__(
         self,

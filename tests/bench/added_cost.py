@@ -2,7 +2,7 @@
 
 One model that answers at once (``tests.bench.forwarded.instant``) is asked directly, through a forwarder of the same
 parts that does nothing else (``tests.bench.forwarded.plain``), and through Underdog with everything on: each prompt is
-new, of some 128 tokens and unlike the others, scored, looked up in the cache and kept there, and in the ledger before
+new, of 115 tokens and unlike the others, scored, looked up in the cache and kept there, and in the ledger before
 its answer ends. Every server has a process of its own; the caller has another. The three take turns, and of each
 figure the median over the rounds is shown. CPU is that of the process in between, all its threads, user and system.
 """

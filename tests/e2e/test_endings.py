@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -141,7 +142,7 @@ async def test_a_caller_who_stays_and_does_not_read_is_dropped(tmp_path: Path) -
     long = Turn(reply=("x" * 50_000 + " ") * 600)
     async with (
         ScriptedServer(model="weak-model", turns=[long]) as weak,
-        routed(tmp_path, weak, None, "--total-timeout-s", "1") as server,
+        routed(tmp_path, weak, None, "--total-timeout-s", "3") as server,
     ):
         _, writer = await open_connection(server)
         body = json.dumps({"messages": MESSAGES, "stream": True}).encode()
@@ -151,6 +152,24 @@ async def test_a_caller_who_stays_and_does_not_read_is_dropped(tmp_path: Path) -
         status = await asyncio.wait_for(server.process.wait(), timeout=10)
         writer.close()
     assert [row["outcome"] for row in rows] == ["cancelled"]
+    assert status == 0  # within a grace period of 25 seconds: the connection is not waited for
+
+
+async def test_a_caller_who_does_not_read_of_an_error_either_is_dropped(tmp_path: Path) -> None:
+    # One piece, larger than what the buffers on the way hold; then the upstream breaks off.
+    broken = Turn(reply="x" * 7_000_000 + " tail", fault="cut-midway")
+    async with ScriptedServer(model="weak-model", turns=[broken]) as weak, routed(tmp_path, weak, None) as server:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        with socket.socket() as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(caller, (host, int(port)))
+            body = json.dumps({"messages": MESSAGES, "stream": True}).encode()
+            await asyncio.get_running_loop().sock_sendall(caller, head(len(body)) + body)
+            rows = await rows_once_there(server, 1)
+            server.process.terminate()
+            status = await asyncio.wait_for(server.process.wait(), timeout=20)
+    assert [row["outcome"] for row in rows] == ["error"]
     assert status == 0  # within a grace period of 25 seconds: the connection is not waited for
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, LiveServer, live_server
 from tests.recorded import RecordedServer
 
@@ -196,3 +198,42 @@ async def test_a_chat_request_to_the_same_model_gets_nothing_but_its_own_protoco
             )
             assert answer.status_code == 200
             assert "underdog.native" not in answer.text
+
+
+async def test_what_the_protocol_alone_has_goes_to_the_model_that_speaks_it(
+    tmp_path: Path, upstream: RecordedServer
+) -> None:
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn(reply="Without a search.")]) as weak,
+        live_server(
+            tmp_path,
+            *("--weak-url", weak.base_url, "--weak-model", "weak-model"),
+            environ={
+                "UNDERDOG_DEPLOYMENTS": json.dumps(
+                    [
+                        {
+                            "route": "strong",
+                            "protocol": "anthropic",
+                            "url": upstream.base_url,
+                            "model": "claude-opus-4-5",
+                            "api_key": KEY,
+                        }
+                    ]
+                )
+            },
+        ) as server,
+        server.http() as http,
+    ):
+        plain = {"max_tokens": 100, "messages": [{"role": "user", "content": EASY}]}
+        searches = plain | {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+        moved = await http.post("/v1/messages", json=searches | {"model": "auto:cheap"})
+        assert (moved.status_code, moved.headers["x-router-route"]) == (200, "strong")
+        assert moved.headers["x-router-reason"] == "capability"
+        assert moved.headers["x-router-needs"] == "web search: weak model weak-model takes none"
+        refused = await http.post("/v1/messages", json=searches | {"model": "weak"})
+        assert refused.status_code == 400
+        assert "web search" in refused.json()["error"]["message"]
+        assert not weak.chats
+        cited = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Hi."}}
+        cites = plain | {"messages": [{"role": "user", "content": [cited | {"citations": {"enabled": True}}]}]}
+        assert (await http.post("/v1/messages", json=cites | {"model": "weak"})).status_code == 200

@@ -167,3 +167,13 @@ async def test_a_stream_read_to_its_end_leaves_the_connection_for_the_next(serve
             await collect(stream)
     assert server.connections_made == 1
     assert server.clients_gone == 0
+
+
+async def test_events_that_came_together_are_known_to_be_at_hand(serve: Serve, connect: Connect) -> None:
+    server = await serve(turns=[Turn(reply="One two three", piece_delay_ms=0)])
+    stream = await connect(server).stream(ASK)
+    await asyncio.sleep(0.2)  # all of it has come by now
+
+    at_hand = [stream.at_hand async for _ in stream]
+
+    assert at_hand == [True] * (len(at_hand) - 1) + [False]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -57,6 +57,8 @@ class AnthropicUpstream(HttpUpstream):
     Raises:
         SettingsError: the key cannot be sent in a header.
     """
+
+    dialect: Literal["messages"] | None = "messages"
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from router.errors import NOT_READY, EmbeddedModelError, UpstreamUnreachable
 from router.types import Endpoint, Native
@@ -70,6 +70,7 @@ class EmbeddedUpstream:
         self.model = MODEL
         self.provider: str | None = LOCAL
         self.address = ADDRESS
+        self.dialect: Literal["messages"] | None = None
         self._home = home
         self._threads = threads
         self._context = context

@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -80,6 +80,12 @@ class Pool:
     def provider(self) -> str | None:
         """The first member's."""
         return self._first.provider
+
+    @property
+    def dialect(self) -> Literal["messages"] | None:
+        """The protocol that every member takes as it came."""
+        dialects = {member.upstream.dialect for member in self.members}
+        return dialects.pop() if len(dialects) == 1 else None
 
     @property
     def address(self) -> str:

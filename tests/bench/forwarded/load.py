@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 
 VOCABULARY = REPOSITORY / "models" / "default" / "1" / "tokenizer.json"
 DISTINCT, TIMES = 6, 18
-"""Words of four letters in a prompt, and how often they are said: 108 tokens, some 128 with the chat's own around them,
+"""Words of four letters in a prompt, and how often they are said: 108 tokens, 115 with the system prompt,
 and short enough (600 characters) that the cache compares them with others."""
 
 PER_SYSTEM_PROMPT = 50
