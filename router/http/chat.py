@@ -12,20 +12,32 @@ from router.deciding import RoutePreview
 from router.dialects import CHAT
 from router.errors import InvalidRequest
 from router.http.body import ClientLeft
+from router.http.described import ChatOperation
 from router.http.exchange import Exchange, call_of, read_asked
 from router.http.services import Services
 
 CHAT_PATH = "/v1/chat/completions"
 
 
-@post(CHAT_PATH, summary="Answer a chat request with the model that suffices", tags=["chat"])
+@post(
+    CHAT_PATH,
+    summary="Answer a chat request with the model that suffices",
+    tags=["chat"],
+    operation_class=ChatOperation,
+)
 async def chat_completions(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """OpenAI's chat completions, streamed or not; the answer's headers say which model answered and why."""
     principal = services.doorman.admit(request.headers)
     return Exchange(CHAT, gateway=services.gateway, settings=services.settings, principal=principal, request=request)
 
 
-@post("/v1/route", status_code=200, summary="Say where a chat request would go, and ask nobody", tags=["chat"])
+@post(
+    "/v1/route",
+    status_code=200,
+    summary="Say where a chat request would go, and ask nobody",
+    tags=["chat"],
+    operation_class=ChatOperation,
+)
 async def route(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> RoutePreview:
     """Takes the body and the query of a chat request; calls no model and leaves no ledger row."""
     principal = services.doorman.admit(request.headers)

@@ -9,11 +9,17 @@ from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 
 from router.dialects import EMBEDDINGS
+from router.http.described import EmbeddingsOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
 
 
-@post("/v1/embeddings", summary="Turn texts into vectors", tags=["embeddings"])
+@post(
+    "/v1/embeddings",
+    summary="Turn texts into vectors",
+    tags=["embeddings"],
+    operation_class=EmbeddingsOperation,
+)
 async def embeddings(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """Forwarded as it is to what `embeddings_url` names, else to the strong or the weak upstream; never routed."""
     principal = services.doorman.admit(request.headers)

@@ -13,6 +13,7 @@ from router.dialects import MESSAGES
 from router.dialects.messages import parse_messages
 from router.errors import InvalidRequest
 from router.http.body import ClientLeft, read_request_body
+from router.http.described import CountOperation, MessagesOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
 from router.ledger.tokens import estimate_usage
@@ -24,7 +25,12 @@ class TokenCount(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
 
 
-@post("/v1/messages", summary="Answer a request in Anthropic's protocol with the model that suffices", tags=["chat"])
+@post(
+    "/v1/messages",
+    summary="Answer a request in Anthropic's protocol with the model that suffices",
+    tags=["chat"],
+    operation_class=MessagesOperation,
+)
 async def messages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """Anthropic's Messages, streamed or not; the answer's headers say which model answered and why."""
     principal = services.doorman.admit(request.headers)
@@ -33,7 +39,13 @@ async def messages(request: Request[Any, Any, Any], services: NamedDependency[Se
     )
 
 
-@post("/v1/messages/count_tokens", status_code=200, summary="Estimate the tokens of a request", tags=["chat"])
+@post(
+    "/v1/messages/count_tokens",
+    status_code=200,
+    summary="Estimate the tokens of a request",
+    tags=["chat"],
+    operation_class=CountOperation,
+)
 async def count_tokens(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[TokenCount]:
     """By our own estimate, since which model will answer is open; asks nobody and leaves no ledger row."""
     services.doorman.admit(request.headers)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from router.dialects import RESPONSES
 from router.errors import InvalidRequest, NotFound
 from router.http.body import ClientLeft, read_request_body
+from router.http.described import ResponsesOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
 from router.ledger.tokens import estimate_usage
@@ -24,7 +25,12 @@ class InputTokens(Struct, frozen=True, kw_only=True):
     object: str = "response.input_tokens"
 
 
-@post("/v1/responses", summary="Answer a request of OpenAI's Responses API", tags=["responses"])
+@post(
+    "/v1/responses",
+    summary="Answer a request of OpenAI's Responses API",
+    tags=["responses"],
+    operation_class=ResponsesOperation,
+)
 async def responses(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> ASGIApp:
     """Routed as a chat request is, streamed or not, whatever the upstream speaks. Nothing is stored."""
     principal = services.doorman.admit(request.headers)

@@ -15,11 +15,20 @@ WIDTH = 8
 """Numbers in a vector, where the request does not say."""
 
 
-def embeddings(request: Mapping[str, Any]) -> Json:
-    """The answer to ``POST /v1/embeddings``: one vector for each text, or for each list of tokens."""
+WIDEST = 4096
+"""Most numbers in a vector."""
+
+
+def embeddings(request: Mapping[str, Any]) -> Json | None:
+    """The answer to ``POST /v1/embeddings``: one vector for each text, or for each list of tokens.
+
+    None where the request asks for vectors that nobody makes.
+    """
     given = request["input"]
     several = isinstance(given, list) and not (given and isinstance(given[0], int))
-    width = request.get("dimensions") or WIDTH
+    width = request.get("dimensions", WIDTH)
+    if not isinstance(width, int) or not 1 <= width <= WIDEST:
+        return None
     vectors = [_vector(entry, width) for entry in (given if several else [given])]
     packed = request.get("encoding_format") == "base64"
     asked = words(given)

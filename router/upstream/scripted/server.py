@@ -228,7 +228,9 @@ class _Connection(asyncio.Protocol):
         elif request.method == "POST" and speech is not None:
             await self._chat(speech, self._server.turn_for(request), request.body)
         elif self._server.embeds and request.method == "POST" and request.resource.endswith("/embeddings"):
-            self._send(200, embeddings(request.body))
+            vectors = embeddings(request.body)
+            refused = answers.error("'dimensions' must be a whole number from 1 to 4096.")
+            self._send(*((400, refused) if vectors is None else (200, vectors)))
         else:
             missing = f"No such path: {request.method} {request.path}"
             self._send(404, speaks.error(missing, code="unknown_url", status=404))
