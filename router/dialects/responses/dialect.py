@@ -178,7 +178,8 @@ def _numbered(message: Json) -> Json:
     calls = message.get("tool_calls")
     if not isinstance(calls, list):
         return message
-    return {**message, "tool_calls": [{**call, "index": place} for place, call in enumerate(calls)]}
+    told = [call for call in calls if isinstance(call, dict)]
+    return {**message, "tool_calls": [{**call, "index": place} for place, call in enumerate(told)]}
 
 
 RESPONSES: Dialect = ResponsesDialect()
