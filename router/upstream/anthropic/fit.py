@@ -50,6 +50,8 @@ def _fit_thinking(body: Body, model: Claude) -> None:
             _ask_for_effort(body, thinking)
         case "adaptive" if not model.adaptive:
             _ask_for_budget(body)
+        case "enabled" if _continues_a_call_without_thoughts(body):
+            del body["thinking"]
         case "enabled":
             budget = _within(thinking.get("budget_tokens"), body["max_tokens"])
             body["thinking"] = {"type": "disabled"} if budget is None else thinking | {"budget_tokens": budget}
