@@ -52,8 +52,13 @@ def messages_request(chat: Mapping[str, Any], model: Claude) -> Body:
 
 
 def _limit(chat: Mapping[str, Any]) -> Body:
-    asked = chat.get("max_completion_tokens", chat.get("max_tokens"))
+    asked = _either(chat, "max_completion_tokens", "max_tokens")
     return {"max_tokens": asked} if isinstance(asked, int) and asked > 0 else {}
+
+
+def _either(chat: Mapping[str, Any], name: str, old_name: str) -> Any:
+    """A field by the name that it has, or the one that it had. Null is as good as absent."""
+    return chat.get(old_name) if chat.get(name) is None else chat[name]
 
 
 def _stops(chat: Mapping[str, Any]) -> Body:
@@ -69,7 +74,7 @@ def _tools(chat: Mapping[str, Any]) -> Body:
     offered += [_tool({"type": "function", "function": each}) for each in (old if isinstance(old, list) else ())]
     if not offered:
         return {}
-    choice = _choice(chat.get("tool_choice", chat.get("function_call")))
+    choice = _choice(_either(chat, "tool_choice", "function_call"))
     allowed = choice.pop("allowed", None)
     if allowed is not None:
         offered = [tool for tool in offered if tool.get("name") in allowed]

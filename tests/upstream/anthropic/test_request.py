@@ -151,6 +151,7 @@ def test_stops_limits_and_the_user_are_carried_over() -> None:
     assert body["metadata"] == {"user_id": "u-1"}
     assert set(body) == {"messages", "stop_sequences", "max_tokens", "metadata", "temperature", "top_p"}
     assert asked(max_tokens=7, max_completion_tokens=9)["max_tokens"] == 9
+    assert asked(max_tokens=7, max_completion_tokens=None)["max_tokens"] == 7
 
 
 def test_an_effort_makes_the_model_think_unless_it_must_call_a_tool() -> None:
