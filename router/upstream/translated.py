@@ -1,6 +1,7 @@
 """Requests that were translated into chat, in the words of chat that their provider knows.
 
-A caller who speaks chat chose their words for their model: those pass as they are. A translator has to choose without
+A caller who speaks chat chose their words for their model: those pass as they are, but for signed thoughts, which came
+from here. A translator has to choose without
 knowing the model. Of the limit on an answer's length, OpenAI's newest models take only the new name; Mistral refuses
 it, Ollama does not heed it (its issue 7125). Of what was thought in earlier turns, DeepSeek, Moonshot and servers of
 open models read ``reasoning_content``, some insist on it; strict providers refuse a message with a field that they do
@@ -30,8 +31,23 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
         provider: who receives it.
     """
     if native is None:
-        return body
+        return _without_signed_thoughts(body) if provider in STRICT else body
     return _with_fit_limit(_with_fit_thoughts(body, provider), provider)
+
+
+def _without_signed_thoughts(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Turns that Claude answered here come back with what it thought, in words of ours that no caller chose."""
+    messages = body.get("messages") or ()
+    if not any(message.get("thinking_blocks") for message in messages):
+        return body
+    ours = {"thinking_blocks", "reasoning_content"}
+    kept = [
+        {name: value for name, value in message.items() if name not in ours}
+        if message.get("thinking_blocks")
+        else message
+        for message in messages
+    ]
+    return {**body, "messages": kept}
 
 
 def _with_fit_limit(body: Mapping[str, Any], provider: str | None) -> Mapping[str, Any]:

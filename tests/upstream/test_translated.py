@@ -18,6 +18,17 @@ def test_what_a_caller_said_in_chat_passes_as_it_is() -> None:
     assert fit_translated(BODY, None, "openai") is BODY
 
 
+def test_thoughts_that_claude_signed_go_to_no_provider_that_would_refuse_them() -> None:
+    thought = {
+        "reasoning_content": "Hm.",
+        "thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}],
+    }
+    others = {"role": "assistant", "content": "Ho.", "reasoning_content": "Mine."}
+    body = {"messages": [{**ANSWER, **thought}, others]}
+    assert fit_translated(body, None, "openai") == {"messages": [ANSWER, others]}
+    assert fit_translated(body, None, "deepseek") is body
+
+
 @pytest.mark.parametrize(("provider", "left"), [("openai", {}), (None, {"reasoning_content": "Hm."})])
 def test_thoughts_go_back_to_providers_that_take_them(provider: str | None, left: dict[str, str]) -> None:
     assert fit_translated(BODY, TRANSLATED, provider)["messages"][1] == {**ANSWER, **left}
