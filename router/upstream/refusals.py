@@ -94,7 +94,11 @@ def error_object(body: bytes) -> dict[str, Any] | None:
         return None
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
         decoded = decoded[0]
-    error = decoded.get("error") if isinstance(decoded, dict) else None
+    if not isinstance(decoded, dict):
+        return None
+    error = decoded.get("error")
+    if error is None:  # vLLM before 0.10, Mistral, Cohere: the object itself
+        error = {field: decoded[field] for field in ("message", "type", "param", "code") if field in decoded}
     if isinstance(error, str):
         error = {"message": error}
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
