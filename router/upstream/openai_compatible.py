@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from router.configured.secret import Secret
-from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
 from router.types import Endpoint, Native, Served
 from router.upstream.base import WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
@@ -29,7 +29,7 @@ from router.upstream.http_upstream import (
 )
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
-from router.upstream.translated import fit_translated
+from router.upstream.translated import fit_translated, refuses_effort
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
@@ -116,6 +116,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         self._model_known = model is not None
         self._model_lock = asyncio.Lock()
         self._asking_model: asyncio.Task[None] | None = None
+        self._efforts_refused: set[str] = set()
 
     async def start(self) -> None:
         """Ask for the model id in the background where it is not known; a failure shows with the first request."""
@@ -133,7 +134,15 @@ class OpenAICompatibleUpstream(HttpUpstream):
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`; of another protocol's form only that there is one."""
         served = await self._served_at(endpoint, body)
-        body = fit_translated(body, native, self.provider)
+        body = self._fit(body, native)
+        try:
+            return await self._complete(body, endpoint, served)
+        except UpstreamRefused as error:
+            if not refuses_effort(error, body, native):
+                raise
+        return await self._complete(self._without_effort(body), endpoint, served)
+
+    async def _complete(self, body: Mapping[str, Any], endpoint: Endpoint, served: Served) -> WholeReply:
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
         payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
@@ -148,8 +157,16 @@ class OpenAICompatibleUpstream(HttpUpstream):
     ) -> EventStream:
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
+        body = self._fit(body, native)
+        try:
+            return await self._stream(body, endpoint)
+        except UpstreamRefused as error:
+            if not refuses_effort(error, body, native):
+                raise
+        return await self._stream(self._without_effort(body), endpoint)
+
+    async def _stream(self, body: Mapping[str, Any], endpoint: Endpoint) -> EventStream:
         now = asyncio.get_running_loop().time()
-        body = fit_translated(body, native, self.provider)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
@@ -170,6 +187,17 @@ class OpenAICompatibleUpstream(HttpUpstream):
             max_event_bytes=self._max_event_bytes,
             key=self._key,
         )
+
+    def _fit(self, body: Mapping[str, Any], native: Native | None) -> Mapping[str, Any]:
+        body = fit_translated(body, native, self.provider)
+        effort = body.get("reasoning_effort")
+        known = native is not None and isinstance(effort, str) and effort in self._efforts_refused
+        return self._without_effort(body) if known else body
+
+    def _without_effort(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request without an effort that the model refuses, from now on."""
+        self._efforts_refused.add(body["reasoning_effort"])
+        return {field: value for field, value in body.items() if field != "reasoning_effort"}
 
     async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
         """Who answers: our own model, but for embeddings the one that is asked for."""

@@ -10,13 +10,18 @@ not know.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from router.errors import UpstreamRefused
 from router.types import Native
 
 STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
 """Providers that refuse unknown fields of messages, by id."""
+
+_EFFORT_REFUSED = re.compile(r"reasoning.?effort|does not support thinking|think value", re.IGNORECASE)
+"""In the words of OpenAI, Groq and xAI, and of Ollama."""
 
 NEW_LIMIT = frozenset({"openai", "azure", "openrouter", "groq", "cerebras", "x-ai"})
 """Providers that take ``max_completion_tokens``; it is ``max_tokens`` for all others."""
@@ -33,6 +38,15 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
     if native is None:
         return _without_signed_thoughts(body) if provider in STRICT else body
     return _with_fit_limit(_with_fit_thoughts(body, provider), provider)
+
+
+def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
+    """Whether a translated request was refused for how hard the model is to think, which it may not know at all.
+
+    Claude's callers wish for thinking wherever they can, and their request may go to a model that does not think.
+    """
+    wished = native is not None and isinstance(body.get("reasoning_effort"), str)
+    return wished and error.upstream_status < 500 and _EFFORT_REFUSED.search(error.message) is not None
 
 
 def _without_signed_thoughts(body: Mapping[str, Any]) -> Mapping[str, Any]:
