@@ -94,3 +94,12 @@ def test_a_model_that_thinks_samples_as_it_likes() -> None:
 
 def test_a_model_that_cannot_think_is_not_asked_to() -> None:
     assert "thinking" not in fitted(claude("claude-3-5-haiku-latest"), thinking={"type": "adaptive"})
+
+
+def test_what_is_cleared_of_thinking_goes_with_it() -> None:
+    tools, thoughts = {"type": "clear_tool_uses_20250919"}, {"type": "clear_thinking_20251015", "keep": "all"}
+    asked: dict[str, Any] = {"thinking": {"type": "adaptive"}, "context_management": {"edits": [thoughts, tools]}}
+    assert fitted(OPUS_4_6, **asked)["context_management"] == asked["context_management"]
+    assert fitted(claude("claude-3-5-haiku-latest"), **asked)["context_management"] == {"edits": [tools]}
+    asked["context_management"] = {"edits": [thoughts]}
+    assert "context_management" not in fitted(claude("claude-3-5-haiku-latest"), **asked)
