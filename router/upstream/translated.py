@@ -37,7 +37,7 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
     """
     if native is None:
         return _without_signed_thoughts(body) if provider in STRICT else body
-    return _with_fit_limit(_with_fit_thoughts(body, provider), provider)
+    return _with_fit_limit(_with_fit_results(_with_fit_thoughts(body, provider)), provider)
 
 
 def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
@@ -47,6 +47,35 @@ def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Nati
     """
     wished = native is not None and isinstance(body.get("reasoning_effort"), str)
     return wished and error.upstream_status < 500 and _EFFORT_REFUSED.search(error.message) is not None
+
+
+def _with_fit_results(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Images and files that a tool gave, in a message after the results: chat takes nothing but text in these."""
+    messages = body.get("messages") or ()
+    if not any(message["role"] == "tool" and _media_of(message) for message in messages):
+        return body
+    kept: list[Mapping[str, Any]] = []
+    waiting: list[Any] = []
+    for message in messages:
+        if message["role"] != "tool" and waiting:
+            kept.append({"role": "user", "content": waiting})
+            waiting = []
+        media = _media_of(message) if message["role"] == "tool" else []
+        if not media:
+            kept.append(message)
+            continue
+        texts = [part["text"] for part in message["content"] if part.get("type") == "text"]
+        kept.append({**message, "content": "\n".join(texts)})
+        heading = f"The tool call {message.get('tool_call_id')} also returned:"
+        waiting += [{"type": "text", "text": heading}, *media]
+    if waiting:
+        kept.append({"role": "user", "content": waiting})
+    return {**body, "messages": kept}
+
+
+def _media_of(message: Mapping[str, Any]) -> list[Any]:
+    content = message.get("content")
+    return [part for part in content if part.get("type") != "text"] if isinstance(content, list) else []
 
 
 def _without_signed_thoughts(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -51,6 +51,18 @@ def test_a_request_that_fits_is_not_copied() -> None:
     assert fit_translated(plain, TRANSLATED, "mistral") is plain
 
 
+def test_images_that_tools_gave_follow_the_results() -> None:
+    text, image = {"type": "text", "text": "Here."}, {"type": "image_url", "image_url": {"url": "data:,"}}
+    user = {"role": "user", "content": "And?"}
+    results = [
+        {"role": "tool", "tool_call_id": f"c{n}", "content": said} for n, said in enumerate(([text, image], "1"))
+    ]
+    given = {"role": "user", "content": [{"type": "text", "text": "The tool call c0 also returned:"}, image]}
+    for after in ([], [user]):
+        told = fit_translated({"messages": [ANSWER, *results, *after]}, TRANSLATED, None)["messages"]
+        assert told == [ANSWER, {**results[0], "content": "Here."}, results[1], given, *after]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_model_that_does_not_think_is_asked_without_and_not_again_with(
     serve: Serve, connect: Connect, *, stream: bool
