@@ -190,6 +190,13 @@ def test_thinking_and_cache_marks_stay_in_the_native_body() -> None:
     assert asked.native.body["messages"][1] == turn
 
 
+def test_blank_text_is_another_models_and_goes_to_nobody() -> None:
+    call = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
+    asked = parsed(messages=[USER, {"role": "assistant", "content": [{"type": "text", "text": "\n\n"}, call]}, USER])
+    assert asked.native is not None
+    assert asked.native.body["messages"] == [USER, {"role": "assistant", "content": [call]}, USER]
+
+
 def test_thinking_without_a_signature_is_another_models_and_goes_to_nobody() -> None:
     unsigned = {"type": "thinking", "thinking": "Hm.", "signature": ""}
     asked = parsed(

@@ -76,9 +76,7 @@ def parse_messages(body: bytes, *, headers: dict[str, str], max_messages: int, a
         needs.add("mcp")
     if raw.get("container"):
         needs.add("container")
-    native = Native(
-        dialect="messages", body=_without_unsigned_thinking(raw), headers=headers, needs=tuple(sorted(needs))
-    )
+    native = Native(dialect="messages", body=_as_anthropics(raw), headers=headers, needs=tuple(sorted(needs)))
     return Asked(msgspec.convert(chat, ChatRequest), chat, native)
 
 
@@ -136,20 +134,24 @@ def _response_format(wanted: Any) -> Json | None:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _without_unsigned_thinking(raw: Json) -> Json:
-    """The body without thinking that carries no signature: another model's, which Anthropic would refuse."""
-    turns = raw["messages"]
-    if not any(_unsigned(block) for turn in turns if isinstance(turn["content"], list) for block in turn["content"]):
-        return raw
-    kept = []
-    for turn in turns:
-        content = turn["content"]
-        if isinstance(content, list):
-            content = [block for block in content if not _unsigned(block)]
-        if content:
-            kept.append({**turn, "content": content})
-    return {**raw, "messages": kept}
+def _as_anthropics(raw: Json) -> Json:
+    """The body without what another model said and Anthropic would refuse: unsigned thinking, and blank text."""
+    return {**raw, "messages": [own for turn in raw["messages"] if (own := _own(turn)) is not None]}
 
 
-def _unsigned(block: Json) -> bool:
-    return block.get("type") == "thinking" and not block.get("signature")
+def _own(turn: Json) -> Json | None:
+    """A turn without such blocks; None where it has no others."""
+    content = turn["content"]
+    if turn["role"] != "assistant" or not isinstance(content, list):
+        return turn
+    own = [block for block in content if not _is_foreign(block)]
+    if len(own) == len(content):
+        return turn
+    return {**turn, "content": own} if own else None
+
+
+def _is_foreign(block: Json) -> bool:
+    if block.get("type") == "thinking":
+        return not block.get("signature")
+    text = block.get("text")
+    return block.get("type") == "text" and isinstance(text, str) and not text.strip()

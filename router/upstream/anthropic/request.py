@@ -19,7 +19,8 @@ SAME_FIELDS = ("temperature", "top_p", "top_k", "thinking", "cache_control")
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 
-_NO_PARAMETERS = {"type": "object", "properties": {}}
+_SCHEMA = {"type": "object", "properties": {}}
+"""What the protocol wants to be said of a tool's parameters; OpenAI's takes it for granted."""
 
 
 def messages_request(chat: Mapping[str, Any], model: Claude) -> Body:
@@ -87,7 +88,7 @@ def _tool(tool: Mapping[str, Any]) -> Body:
     function = tool.get("function")
     if tool.get("type", "function") != "function" or not isinstance(function, dict):
         return dict(tool)  # one of Anthropic's own, or something for it to refuse
-    made: Body = {"name": function.get("name"), "input_schema": function.get("parameters") or _NO_PARAMETERS}
+    made: Body = {"name": function.get("name"), "input_schema": _SCHEMA | table(function.get("parameters"))}
     if function.get("description"):
         made["description"] = function["description"]
     if function.get("strict"):

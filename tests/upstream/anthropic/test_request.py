@@ -41,6 +41,17 @@ def test_images_travel_as_data_or_as_their_address() -> None:
     assert blocks[2]["source"] == {"type": "url", "url": "https://example.com/cat.jpg"}
 
 
+def test_what_openai_takes_for_granted_is_put_as_the_protocol_wants_it() -> None:
+    jpg = {"type": "image_url", "image_url": {"url": "data:image/jpg;base64,aGk="}}
+    (block,) = asked({"role": "user", "content": [jpg]})["messages"][0]["content"]
+    assert block["source"]["media_type"] == "image/jpeg"
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    blank = {"role": "assistant", "content": "\n\n", "tool_calls": [call]}
+    assert [block["type"] for block in asked(HELLO, blank)["messages"][1]["content"]] == ["tool_use"]
+    bare = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
+    assert asked(tools=[bare])["tools"][0]["input_schema"] == {"type": "object", "properties": {"a": {}}}
+
+
 def test_a_file_travels_as_a_document() -> None:
     file = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}}
     (block,) = asked({"role": "user", "content": [file]})["messages"][0]["content"]
