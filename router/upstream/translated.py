@@ -1,7 +1,7 @@
 """Requests that were translated into chat, in the words of chat that their provider knows.
 
-A caller who speaks chat chose their words for their model: those pass as they are, but for signed thoughts, which came
-from here. A translator has to choose without
+A caller who speaks chat chose their words for their model: those pass as they are, but for what other models than the
+one asked left in the conversation: signed thoughts, and ids of calls. A translator has to choose without
 knowing the model. Of the limit on an answer's length, OpenAI's newest models take only the new name; Mistral refuses
 it, Ollama does not heed it (its issue 7125). Of what was thought in earlier turns, DeepSeek, Moonshot and servers of
 open models read ``reasoning_content``, some insist on it; strict providers refuse a message with a field that they do
@@ -10,8 +10,9 @@ not know.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.errors import UpstreamRefused
@@ -19,6 +20,11 @@ from router.types import Native
 
 STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
 """Providers that refuse unknown fields of messages, by id."""
+
+SHORT_CALL_IDS = frozenset({"mistral"})
+"""Providers that want a tool call's id to be nine letters or digits, also where another model made the call."""
+
+_SHORT_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 _EFFORT_REFUSED = re.compile(r"reasoning.?effort|does not support thinking|think value", re.IGNORECASE)
 """In the words of OpenAI, Groq and xAI, and of Ollama."""
@@ -35,6 +41,8 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
         native: the request as it came; None where it came as chat.
         provider: who receives it.
     """
+    if provider in SHORT_CALL_IDS:
+        body = _with_short_call_ids(body)
     if native is None:
         return _without_signed_thoughts(body) if provider in STRICT else body
     return _with_fit_limit(_with_fit_results(_with_fit_thoughts(body, provider)), provider)
@@ -47,6 +55,34 @@ def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Nati
     """
     wished = native is not None and isinstance(body.get("reasoning_effort"), str)
     return wished and error.upstream_status < 500 and _EFFORT_REFUSED.search(error.message) is not None
+
+
+def _with_short_call_ids(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    messages = body.get("messages") or ()
+    if all(_SHORT_CALL_ID.fullmatch(call_id) for message in messages for call_id in _call_ids(message)):
+        return body
+    kept = []
+    for message in messages:
+        short = dict(message)
+        if isinstance(message.get("tool_call_id"), str):
+            short["tool_call_id"] = _short(message["tool_call_id"])
+        if message.get("tool_calls"):
+            short["tool_calls"] = [
+                {**call, "id": _short(call["id"])} if isinstance(call.get("id"), str) else call
+                for call in message["tool_calls"]
+            ]
+        kept.append(short)
+    return {**body, "messages": kept}
+
+
+def _call_ids(message: Mapping[str, Any]) -> Iterator[str]:
+    named = (message.get("tool_call_id"), *(call.get("id") for call in message.get("tool_calls") or ()))
+    return (call_id for call_id in named if isinstance(call_id, str))
+
+
+def _short(call_id: str) -> str:
+    """The same for the same id, so that a result still names its call."""
+    return call_id if _SHORT_CALL_ID.fullmatch(call_id) else hashlib.sha256(call_id.encode()).hexdigest()[:9]
 
 
 def _with_fit_results(body: Mapping[str, Any]) -> Mapping[str, Any]:

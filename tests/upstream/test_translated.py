@@ -51,6 +51,21 @@ def test_a_request_that_fits_is_not_copied() -> None:
     assert fit_translated(plain, TRANSLATED, "mistral") is plain
 
 
+@pytest.mark.parametrize("native", [None, TRANSLATED])
+def test_ids_of_calls_that_other_models_made_are_short_where_they_must_be(native: Native | None) -> None:
+    ids = ("toolu_01A09q90qw90lq917835lq9", "call_2", "abcDEF123")
+    calls = [{"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}} for call_id in ids]
+    results = [{"role": "tool", "tool_call_id": call_id, "content": "1"} for call_id in ids]
+    body = {"messages": [{"role": "assistant", "content": None, "tool_calls": calls}, *results]}
+    (turn, *told) = fit_translated(body, native, "mistral")["messages"]
+    short = [call["id"] for call in turn["tool_calls"]]
+    assert short == [result["tool_call_id"] for result in told]
+    assert len(set(short)) == 3
+    assert short[2] == ids[2]
+    assert all(len(call_id) == 9 and call_id.isalnum() for call_id in short)
+    assert fit_translated(body, native, "openai") == body
+
+
 def test_images_that_tools_gave_follow_the_results() -> None:
     text, image = {"type": "text", "text": "Here."}, {"type": "image_url", "image_url": {"url": "data:,"}}
     user = {"role": "user", "content": "And?"}

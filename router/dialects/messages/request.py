@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +19,9 @@ Json = dict[str, Any]
 
 PROTOCOL_HEADERS = ("anthropic-beta", "anthropic-version")
 """The caller's headers that an upstream of the same protocol may be sent."""
+
+MOST_USER_CHARS = 64
+"""How long OpenAI lets a ``user`` be; a SHA-256 in hex is just as long."""
 
 LOW_BUDGET, MEDIUM_BUDGET = 2048, 8192
 """Tokens of thinking up to which a budget counts as a low or a medium effort."""
@@ -115,8 +119,11 @@ def _chat_body(request: _Request, raw: Json, needs: Needs) -> Json:
 
 
 def _user_id(metadata: Json) -> str | None:
+    """Who asks; by its digest where OpenAI would refuse the name for its length, as it would Claude Code's."""
     user = metadata.get("user_id")
-    return user if isinstance(user, str) else None
+    if not isinstance(user, str):
+        return None
+    return user if len(user) <= MOST_USER_CHARS else hashlib.sha256(user.encode()).hexdigest()
 
 
 def _effort(thinking: Json, output: Json) -> str | None:
