@@ -29,7 +29,7 @@ from router.upstream.http_upstream import (
 )
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
-from router.upstream.translated import fit_translated, refuses_effort
+from router.upstream.translated import TELLS_USAGE, fit_translated, refuses_effort, refuses_usage
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
@@ -117,6 +117,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         self._model_lock = asyncio.Lock()
         self._asking_model: asyncio.Task[None] | None = None
         self._efforts_refused: set[str] = set()
+        self._asks_usage = provider not in TELLS_USAGE
 
     async def start(self) -> None:
         """Ask for the model id in the background where it is not known; a failure shows with the first request."""
@@ -138,9 +139,9 @@ class OpenAICompatibleUpstream(HttpUpstream):
         try:
             return await self._complete(body, endpoint, served)
         except UpstreamRefused as error:
-            if not refuses_effort(error, body, native):
+            if not self._learns_from(error, body, native):
                 raise
-        return await self._complete(self._without_effort(body), endpoint, served)
+        return await self._complete(self._fit(body, native), endpoint, served)
 
     async def _complete(self, body: Mapping[str, Any], endpoint: Endpoint, served: Served) -> WholeReply:
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
@@ -161,14 +162,14 @@ class OpenAICompatibleUpstream(HttpUpstream):
         try:
             return await self._stream(body, endpoint)
         except UpstreamRefused as error:
-            if not refuses_effort(error, body, native):
+            if not self._learns_from(error, body, native):
                 raise
-        return await self._stream(self._without_effort(body), endpoint)
+        return await self._stream(self._fit(body, native), endpoint)
 
     async def _stream(self, body: Mapping[str, Any], endpoint: Endpoint) -> EventStream:
         now = asyncio.get_running_loop().time()
-        options = dict(body.get("stream_options") or {}) | {"include_usage": True}
-        payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
+        asked = {field: value for field, value in body.items() if field != "stream_options"}
+        payload = msgspec.json.encode({**asked, "model": self.model, "stream": True, **self._stream_options(body)})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
             response = await self._send("POST", self._urls[endpoint], payload)
             try:
@@ -191,13 +192,27 @@ class OpenAICompatibleUpstream(HttpUpstream):
     def _fit(self, body: Mapping[str, Any], native: Native | None) -> Mapping[str, Any]:
         body = fit_translated(body, native, self.provider)
         effort = body.get("reasoning_effort")
-        known = native is not None and isinstance(effort, str) and effort in self._efforts_refused
-        return self._without_effort(body) if known else body
-
-    def _without_effort(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The request without an effort that the model refuses, from now on."""
-        self._efforts_refused.add(body["reasoning_effort"])
+        if native is None or not (isinstance(effort, str) and effort in self._efforts_refused):
+            return body
         return {field: value for field, value in body.items() if field != "reasoning_effort"}
+
+    def _learns_from(self, error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
+        """Whether what was refused is something that we added, and shall leave out from now on."""
+        if refuses_effort(error, body, native):
+            self._efforts_refused.add(body["reasoning_effort"])
+            return True
+        if self._asks_usage and refuses_usage(error):
+            self._asks_usage = False
+            return True
+        return False
+
+    def _stream_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Usage is asked for wherever that can be; the servers that cannot be asked tell it by themselves or never."""
+        options = dict(body.get("stream_options") or {})
+        if self._asks_usage:
+            return {"stream_options": options | {"include_usage": True}}
+        options.pop("include_usage", None)
+        return {"stream_options": options} if options else {}
 
     async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
         """Who answers: our own model, but for embeddings the one that is asked for."""

@@ -24,10 +24,21 @@ STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
 SHORT_CALL_IDS = frozenset({"mistral"})
 """Providers that want a tool call's id to be nine letters or digits, also where another model made the call."""
 
+TELLS_USAGE = frozenset({"mistral"})
+"""Providers that tell the usage of a stream by themselves, and refuse to be asked for it."""
+
+_USAGE_REFUSED = re.compile(r"stream_options|include_usage")
+
 _SHORT_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 _EFFORT_REFUSED = re.compile(r"reasoning.?effort|does not support thinking|think value", re.IGNORECASE)
 """In the words of OpenAI, Groq and xAI, and of Ollama."""
+
+HINTS = frozenset({"prompt_cache_key", "safety_identifier", "verbosity"})
+"""Fields without which the same is asked, that of the strict providers only OpenAI and Azure know."""
+
+REFUSED_HINTS = {name: HINTS for name in STRICT - {"openai", "azure"}} | {"mistral": HINTS | {"user"}}
+"""What is left out, by provider."""
 
 NEW_LIMIT = frozenset({"openai", "azure", "openrouter", "groq", "cerebras", "x-ai"})
 """Providers that take ``max_completion_tokens``; it is ``max_tokens`` for all others."""
@@ -45,7 +56,8 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
         body = _with_short_call_ids(body)
     if native is None:
         return _without_signed_thoughts(body) if provider in STRICT else body
-    return _with_fit_limit(_with_fit_results(_with_fit_thoughts(body, provider)), provider)
+    body = _with_fit_results(_with_fit_thoughts(_without_hints(body, provider), provider))
+    return _with_fit_limit(body, provider)
 
 
 def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
@@ -55,6 +67,11 @@ def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Nati
     """
     wished = native is not None and isinstance(body.get("reasoning_effort"), str)
     return wished and error.upstream_status < 500 and _EFFORT_REFUSED.search(error.message) is not None
+
+
+def refuses_usage(error: UpstreamRefused) -> bool:
+    """Whether a stream was refused since its usage was asked for, which not every server can be."""
+    return error.upstream_status < 500 and _USAGE_REFUSED.search(error.message) is not None
 
 
 def _with_short_call_ids(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,6 +144,11 @@ def _without_signed_thoughts(body: Mapping[str, Any]) -> Mapping[str, Any]:
         for message in messages
     ]
     return {**body, "messages": kept}
+
+
+def _without_hints(body: Mapping[str, Any], provider: str | None) -> Mapping[str, Any]:
+    refused = REFUSED_HINTS.get(provider or "", frozenset())
+    return body if refused.isdisjoint(body) else {name: body[name] for name in body if name not in refused}
 
 
 def _with_fit_limit(body: Mapping[str, Any], provider: str | None) -> Mapping[str, Any]:

@@ -51,6 +51,16 @@ def test_a_request_that_fits_is_not_copied() -> None:
     assert fit_translated(plain, TRANSLATED, "mistral") is plain
 
 
+@pytest.mark.parametrize(
+    ("provider", "left"),
+    [("openai", {"user", "verbosity"}), ("groq", {"user"}), ("mistral", set()), (None, {"user", "verbosity"})],
+)
+def test_hints_go_to_no_provider_that_would_refuse_them(provider: str | None, left: set[str]) -> None:
+    body: dict[str, Any] = {"messages": [ANSWER], "user": "u", "verbosity": "low"}
+    assert set(fit_translated(body, TRANSLATED, provider)) == left | {"messages"}
+    assert fit_translated(body, None, provider) is body
+
+
 @pytest.mark.parametrize("native", [None, TRANSLATED])
 def test_ids_of_calls_that_other_models_made_are_short_where_they_must_be(native: Native | None) -> None:
     ids = ("toolu_01A09q90qw90lq917835lq9", "call_2", "abcDEF123")
