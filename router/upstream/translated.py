@@ -37,7 +37,7 @@ _EFFORT_REFUSED = re.compile(r"reasoning.?effort|does not support thinking|think
 HINTS = frozenset({"prompt_cache_key", "safety_identifier", "verbosity"})
 """Fields without which the same is asked, that of the strict providers only OpenAI and Azure know."""
 
-REFUSED_HINTS = {name: HINTS for name in STRICT - {"openai", "azure"}} | {"mistral": HINTS | {"user"}}
+REFUSED_HINTS = dict.fromkeys(STRICT - {"openai", "azure"}, HINTS) | {"mistral": HINTS | {"user"}}
 """What is left out, by provider."""
 
 NEW_LIMIT = frozenset({"openai", "azure", "openrouter", "groq", "cerebras", "x-ai"})
