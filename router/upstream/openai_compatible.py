@@ -27,9 +27,10 @@ from router.upstream.http_upstream import (
     request_headers,
     sendable,
 )
+from router.upstream.manners import TELLS_USAGE, Manners
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
-from router.upstream.translated import TELLS_USAGE, fit_translated, refuses_effort, refuses_usage
+from router.upstream.translated import fit_translated
 
 UNNAMED_MODEL = "default"
 """The model id to ask for where neither the settings nor the upstream name one; single-model servers ignore it."""
@@ -116,8 +117,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         self._model_known = model is not None
         self._model_lock = asyncio.Lock()
         self._asking_model: asyncio.Task[None] | None = None
-        self._efforts_refused: set[str] = set()
-        self._asks_usage = provider not in TELLS_USAGE
+        self._manners = Manners(asks_usage=provider not in TELLS_USAGE)
 
     async def start(self) -> None:
         """Ask for the model id in the background where it is not known; a failure shows with the first request."""
@@ -135,13 +135,17 @@ class OpenAICompatibleUpstream(HttpUpstream):
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`; of another protocol's form only that there is one."""
         served = await self._served_at(endpoint, body)
-        body = self._fit(body, native)
+        body = fit_translated(body, native, self.provider)
+        manners = self._manners
         try:
-            return await self._complete(body, endpoint, served)
+            return await self._complete(manners.fit(body, native), endpoint, served)
         except UpstreamRefused as error:
-            if not self._learns_from(error, body, native):
+            learned = manners.after(error, body, native)
+            if learned is None:
                 raise
-        return await self._complete(self._fit(body, native), endpoint, served)
+        reply = await self._complete(learned.fit(body, native), endpoint, served)
+        self._manners = learned
+        return reply
 
     async def _complete(self, body: Mapping[str, Any], endpoint: Endpoint, served: Served) -> WholeReply:
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
@@ -158,18 +162,22 @@ class OpenAICompatibleUpstream(HttpUpstream):
     ) -> EventStream:
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
-        body = self._fit(body, native)
+        body = fit_translated(body, native, self.provider)
+        manners = self._manners
         try:
-            return await self._stream(body, endpoint)
+            return await self._stream(manners.fit(body, native), endpoint, manners.stream_options(body))
         except UpstreamRefused as error:
-            if not self._learns_from(error, body, native):
+            learned = manners.after(error, body, native)
+            if learned is None:
                 raise
-        return await self._stream(self._fit(body, native), endpoint)
+        reply = await self._stream(learned.fit(body, native), endpoint, learned.stream_options(body))
+        self._manners = learned
+        return reply
 
-    async def _stream(self, body: Mapping[str, Any], endpoint: Endpoint) -> EventStream:
+    async def _stream(self, body: Mapping[str, Any], endpoint: Endpoint, options: dict[str, Any]) -> EventStream:
         now = asyncio.get_running_loop().time()
         asked = {field: value for field, value in body.items() if field != "stream_options"}
-        payload = msgspec.json.encode({**asked, "model": self.model, "stream": True, **self._stream_options(body)})
+        payload = msgspec.json.encode({**asked, "model": self.model, "stream": True, **options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
             response = await self._send("POST", self._urls[endpoint], payload)
             try:
@@ -188,31 +196,6 @@ class OpenAICompatibleUpstream(HttpUpstream):
             max_event_bytes=self._max_event_bytes,
             key=self._key,
         )
-
-    def _fit(self, body: Mapping[str, Any], native: Native | None) -> Mapping[str, Any]:
-        body = fit_translated(body, native, self.provider)
-        effort = body.get("reasoning_effort")
-        if native is None or not (isinstance(effort, str) and effort in self._efforts_refused):
-            return body
-        return {field: value for field, value in body.items() if field != "reasoning_effort"}
-
-    def _learns_from(self, error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
-        """Whether what was refused is something that we added, and shall leave out from now on."""
-        if refuses_effort(error, body, native):
-            self._efforts_refused.add(body["reasoning_effort"])
-            return True
-        if self._asks_usage and refuses_usage(error):
-            self._asks_usage = False
-            return True
-        return False
-
-    def _stream_options(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Usage is asked for wherever that can be; the servers that cannot be asked tell it by themselves or never."""
-        options = dict(body.get("stream_options") or {})
-        if self._asks_usage:
-            return {"stream_options": options | {"include_usage": True}}
-        options.pop("include_usage", None)
-        return {"stream_options": options} if options else {}
 
     async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
         """Who answers: our own model, but for embeddings the one that is asked for."""

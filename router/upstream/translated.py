@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.errors import UpstreamRefused
 from router.types import Native
 
 STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
@@ -24,15 +23,7 @@ STRICT = frozenset({"openai", "azure", "groq", "mistral", "cerebras"})
 SHORT_CALL_IDS = frozenset({"mistral"})
 """Providers that want a tool call's id to be nine letters or digits, also where another model made the call."""
 
-TELLS_USAGE = frozenset({"mistral"})
-"""Providers that tell the usage of a stream by themselves, and refuse to be asked for it."""
-
-_USAGE_REFUSED = re.compile(r"stream_options|include_usage")
-
 _SHORT_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
-
-_EFFORT_REFUSED = re.compile(r"reasoning.?effort|does not support thinking|think value", re.IGNORECASE)
-"""In the words of OpenAI, Groq and xAI, and of Ollama."""
 
 HINTS = frozenset({"prompt_cache_key", "safety_identifier", "verbosity"})
 """Fields without which the same is asked, that of the strict providers only OpenAI and Azure know."""
@@ -58,20 +49,6 @@ def fit_translated(body: Mapping[str, Any], native: Native | None, provider: str
         return _without_signed_thoughts(body) if provider in STRICT else body
     body = _with_fit_results(_with_fit_thoughts(_without_hints(body, provider), provider))
     return _with_fit_limit(body, provider)
-
-
-def refuses_effort(error: UpstreamRefused, body: Mapping[str, Any], native: Native | None) -> bool:
-    """Whether a translated request was refused for how hard the model is to think, which it may not know at all.
-
-    Claude's callers wish for thinking wherever they can, and their request may go to a model that does not think.
-    """
-    wished = native is not None and isinstance(body.get("reasoning_effort"), str)
-    return wished and error.upstream_status < 500 and _EFFORT_REFUSED.search(error.message) is not None
-
-
-def refuses_usage(error: UpstreamRefused) -> bool:
-    """Whether a stream was refused since its usage was asked for, which not every server can be."""
-    return error.upstream_status < 500 and _USAGE_REFUSED.search(error.message) is not None
 
 
 def _with_short_call_ids(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
 """Streamed requests, against a scripted server over real sockets."""
 
 import asyncio
-import json
 from contextlib import aclosing
 
 import msgspec
@@ -43,22 +42,6 @@ async def test_usage_is_always_asked_for_and_other_options_stay(serve: Serve, co
 
     assert server.chats[0].body["stream"] is True
     assert server.chats[0].body["stream_options"] == {"include_usage": True, "include_obfuscation": False}
-
-
-async def test_who_refuses_to_be_asked_for_usage_is_not_asked_again(serve: Serve, connect: Connect) -> None:
-    detail = {
-        "loc": ["body", "stream_options", "include_usage"],
-        "msg": "Extra inputs are not permitted",
-        "input": True,
-    }
-    refusal = Turn(status=422, error_body=json.dumps({"object": "error", "message": {"detail": [detail]}}))
-    server = await serve(turns=[refusal, Turn(reply="Yes.")])
-    upstream = connect(server)
-    for asked in (ASK, ASK | {"stream_options": {"include_usage": True}}):
-        assert text(await collect(await upstream.stream(asked))) == "Yes."
-    assert ["stream_options" in chat.body for chat in server.chats] == [True, False, False]
-    await collect(await connect(server, provider="mistral").stream(ASK))
-    assert "stream_options" not in server.chats[-1].body
 
 
 async def test_a_tool_call_comes_through(serve: Serve, connect: Connect) -> None:

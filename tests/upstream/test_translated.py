@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
-from router.errors import UpstreamRefused
 from router.types import Native
-from router.upstream.scripted import Turn
 from router.upstream.translated import fit_translated
-from tests.upstream.conftest import Connect, Serve
 
 TRANSLATED = Native(dialect="responses", body={})
-WISHES = {"messages": [{"role": "user", "content": "Hi?"}], "reasoning_effort": "high"}
 ANSWER: dict[str, Any] = {"role": "assistant", "content": "Hi."}
 BODY = {"messages": [{"role": "user", "content": "Hi?"}, {**ANSWER, "reasoning_content": "Hm.", "thinking_blocks": []}]}
 
@@ -86,30 +82,3 @@ def test_images_that_tools_gave_follow_the_results() -> None:
     for after in ([], [user]):
         told = fit_translated({"messages": [ANSWER, *results, *after]}, TRANSLATED, None)["messages"]
         assert told == [ANSWER, {**results[0], "content": "Here."}, results[1], given, *after]
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_model_that_does_not_think_is_asked_without_and_not_again_with(
-    serve: Serve, connect: Connect, *, stream: bool
-) -> None:
-    refusal = Turn(status=400, error_message='"llama3.1:8b" does not support thinking')
-    server = await serve(turns=[refusal, Turn(reply="Yes."), Turn(reply="Yes.")])
-    upstream = connect(server)
-    for _ in range(2):
-        if stream:
-            assert [chunk async for chunk in await upstream.stream(WISHES, native=TRANSLATED)]
-        else:
-            await upstream.complete(WISHES, native=TRANSLATED)
-    assert ["reasoning_effort" in chat.body for chat in server.chats] == [True, False, False]
-
-
-async def test_other_refusals_and_efforts_that_a_caller_named_in_chat_are_passed_on(
-    serve: Serve, connect: Connect
-) -> None:
-    said = "reasoning_effort is not supported"
-    server = await serve(turns=[Turn(status=400, error_message="No."), Turn(status=400, error_message=said)])
-    upstream = connect(server)
-    for native in (TRANSLATED, None):
-        with pytest.raises(UpstreamRefused):
-            await upstream.complete(WISHES, native=native)
-    assert len(server.chats) == 2
