@@ -245,6 +245,12 @@ def test_a_replayed_answer_is_told_with_its_thinking_once() -> None:
     assert folded(events)["content"] == [*blocks, {"type": "text", "text": "Hi."}]
 
 
+def test_a_choice_that_has_no_index_is_the_first() -> None:
+    assert folded(streamed(chunk({"content": "Hi."}, "stop", index=None)))["content"] == [
+        {"type": "text", "text": "Hi."}
+    ]
+
+
 def test_other_choices_are_left_out() -> None:
     events = streamed(chunk({"content": "A"}), chunk({"content": "B"}, index=1), chunk({}, "stop"))
     assert folded(events)["content"] == [{"type": "text", "text": "A"}]

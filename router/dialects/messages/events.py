@@ -99,7 +99,7 @@ class MessageEvents:
             yield from self._opening(chunk)
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices") or ():
-            if choice.get("index", 0) != 0:
+            if choice.get("index"):
                 continue
             self._delta(choice.get("delta") or {})
             if choice.get("finish_reason") is not None:

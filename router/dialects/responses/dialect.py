@@ -132,7 +132,7 @@ class ResponseEvents:
         pieces = [
             self._framed(event)
             for choice in _choices(chunk)
-            if choice.get("index", 0) == 0
+            if not choice.get("index")
             for event in self._response.add(choice)
         ]
         return opening + b"".join(pieces)

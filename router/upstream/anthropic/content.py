@@ -66,7 +66,7 @@ def _blocks(message: Mapping[str, Any], field: str) -> list[Block]:
 def _said(message: Mapping[str, Any], field: str) -> list[Block]:
     """What the model said earlier: its thoughts first, then its words, then its calls."""
     kept, refused = message.get("thinking_blocks"), message.get("refusal")
-    thoughts = [dict(block) for block in kept if isinstance(block, dict)] if isinstance(kept, list) else []
+    thoughts = [dict(block) for block in kept if _is_signed(block)] if isinstance(kept, list) else []
     words = _parts(message.get("content"), f"{field}.content")
     if not words and isinstance(refused, str):
         words = _parts(refused, f"{field}.refusal")
@@ -75,6 +75,11 @@ def _said(message: Mapping[str, Any], field: str) -> list[Block]:
     if isinstance(old, dict):
         calls.append(_call(_function_id(old.get("name")), old))
     return thoughts + words + calls
+
+
+def _is_signed(block: Any) -> bool:
+    """Whether a thought may go back: without its signature it is another model's, and refused."""
+    return isinstance(block, dict) and (block.get("type") != "thinking" or bool(block.get("signature")))
 
 
 def table(value: Any) -> dict[str, Any]:

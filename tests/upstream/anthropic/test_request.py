@@ -95,7 +95,8 @@ def test_arguments_that_are_no_object_reach_the_model_as_the_text_that_they_are(
 
 def test_thoughts_come_back_before_the_words_that_followed_them() -> None:
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
-    said = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.", "thinking_blocks": [thought]}
+    unsigned = {"type": "thinking", "thinking": "Another's."}
+    said = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.", "thinking_blocks": [unsigned, thought]}
     assert asked(HELLO, said)["messages"][1]["content"] == [thought, {"type": "text", "text": "Yes."}]
 
 
