@@ -76,11 +76,11 @@ class Asker:
         """Ask the route that was decided for, or others where that fails.
 
         Raises:
-            UpstreamError: nobody answered; the failure of the route that was asked first.
+            UpstreamError, InvalidRequest: nobody answered; the failure of the route that was asked first.
         """
         try:
             answer = await self._ask(call, decision, settlement)
-        except UpstreamError as error:
+        except (UpstreamError, InvalidRequest) as error:
             instead = await self._ask_others(call, decision, self._others(call, decision, error), settlement)
             if instead is None:
                 # All failed: the first failure is the one the caller asked about.
@@ -106,16 +106,22 @@ class Asker:
         settlement.decided(decision)
         return None
 
-    def _others(self, call: Call, decision: Decision, error: UpstreamError) -> Iterator[Decision]:
+    def _others(self, call: Call, decision: Decision, error: UpstreamError | InvalidRequest) -> Iterator[Decision]:
         """The decisions to try next, where policy and the kind of failure allow any."""
+        if isinstance(error, InvalidRequest):  # it cannot be said in the protocol of who was due
+            return self._on_other_route(call, decision, "capability")
         fault = fault_of(error)
         if fault is FILTERED:
             return self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
         if fault is TOO_LONG:
             return self._for_longer(call, decision)
-        if not fault.elsewhere or not self._fallbacks.other_route or decision.route == "named":
+        if not fault.elsewhere:
             return iter(())
-        reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
+        return self._on_other_route(call, decision, "strong-failed" if decision.route == "strong" else "weak-failed")
+
+    def _on_other_route(self, call: Call, decision: Decision, reason: Reason) -> Iterator[Decision]:
+        if not self._fallbacks.other_route or decision.route == "named":
+            return iter(())
         return self._listed(call, decision, (_other(decision.route),), reason)
 
     def _for_longer(self, call: Call, decision: Decision) -> Iterator[Decision]:

@@ -32,6 +32,7 @@ from router.upstream.base import State, WholeReply
 from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.providers import provider_called
 from router.upstream.refusals import MAX_DETAIL_CHARS, require_chat
+from router.upstream.translated import fit_translated
 
 PREFIX = "any-llm:"
 """What stands before the library's name of a provider in the settings."""
@@ -126,6 +127,7 @@ class AnyLLMUpstream:
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`."""
         require_chat(endpoint, upstream=self.name, model=self.model)
+        body = fit_translated(body, native, self.provider)
         try:
             async with asyncio.timeout(self._timeouts.total_s):
                 client = await self._client()
@@ -143,6 +145,7 @@ class AnyLLMUpstream:
     ) -> LibraryStream:
         """See `router.upstream.base.Upstream.stream`."""
         require_chat(endpoint, upstream=self.name, model=self.model)
+        body = fit_translated(body, native, self.provider)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         now = asyncio.get_running_loop().time()
         try:

@@ -94,12 +94,26 @@ def error_object(body: bytes) -> dict[str, Any] | None:
         return None
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
         decoded = decoded[0]
-    error = decoded.get("error") if isinstance(decoded, dict) else None
+    if not isinstance(decoded, dict):
+        return None
+    error = decoded.get("error") or _invalid_fields(decoded)
+    if error is None:  # vLLM before 0.10, Mistral, Cohere: the object itself
+        error = {field: decoded[field] for field in ("message", "type", "param", "code") if field in decoded}
     if isinstance(error, str):
         error = {"message": error}
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
     return {"type": "upstream_error", "param": None, "code": None} | error
+
+
+def _invalid_fields(decoded: dict[str, Any]) -> str | None:
+    """What a validator in FastAPI's manner says, as Mistral's and vLLM's do: fields and reasons, never values."""
+    said = decoded.get("message")
+    detail = (said if isinstance(said, dict) else decoded).get("detail")
+    found = [each for each in detail if isinstance(each, dict)] if isinstance(detail, list) else []
+    places = [".".join(map(str, each["loc"])) if isinstance(each.get("loc"), list) else "body" for each in found]
+    reasons = [f"'{place}': {each.get('msg')}" for place, each in zip(places, found, strict=True)]
+    return "; ".join(reasons)[:MAX_DETAIL_CHARS] or None
 
 
 def error_message(error: Any) -> str | None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
 from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
-from router.upstream.refusals import error_in_answer
+from router.upstream.refusals import error_in_answer, error_object
 from router.upstream.transport import FOREIGN_ERRORS, pieces, translate
 
 DONE = b"[DONE]"
@@ -177,8 +177,11 @@ class EventStream:
         except UNREADABLE_JSON as error:
             message = f"The {self._upstream} upstream sent an event that is no chat chunk."
             raise UpstreamBroken(message, upstream=self._upstream) from error
-        if chunk.error is not None:
-            raise error_in_answer(chunk.error, self._upstream, self._key)
+        said = chunk.error
+        if said is None and chunk.choices is None:
+            said = error_object(payload)  # some servers send the error itself
+        if said is not None:
+            raise error_in_answer(said, self._upstream, self._key)
         if chunk.choices and any(choice.finish_reason for choice in chunk.choices):
             self._finish_seen = True
 

@@ -190,6 +190,19 @@ def test_thinking_and_cache_marks_stay_in_the_native_body() -> None:
     assert asked.native.body["messages"][1] == turn
 
 
+def test_a_user_whose_name_openai_would_refuse_goes_by_its_digest() -> None:
+    names = {name: parsed(metadata={"user_id": name * 65}).body["user"] for name in "ab"}
+    assert names["a"] != names["b"]
+    assert {len(name) for name in names.values()} == {64}
+
+
+def test_blank_text_is_another_models_and_goes_to_nobody() -> None:
+    call = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
+    asked = parsed(messages=[USER, {"role": "assistant", "content": [{"type": "text", "text": "\n\n"}, call]}, USER])
+    assert asked.native is not None
+    assert asked.native.body["messages"] == [USER, {"role": "assistant", "content": [call]}, USER]
+
+
 def test_thinking_without_a_signature_is_another_models_and_goes_to_nobody() -> None:
     unsigned = {"type": "thinking", "thinking": "Hm.", "signature": ""}
     asked = parsed(

@@ -15,7 +15,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import (
-    InvalidRequest,
     SettingsError,
     UpstreamBroken,
     UpstreamError,
@@ -23,6 +22,7 @@ from router.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from router.types import Native
 from router.upstream.any_llm import AnyLLMUpstream
 from router.upstream.connect import connect
 from router.upstream.http_upstream import Timeouts
@@ -32,7 +32,11 @@ from tests.upstream.conftest import Serve
 INSTALLED = importlib.util.find_spec("any_llm") is not None
 needs_library = pytest.mark.skipif(not INSTALLED, reason="the extra all-providers (any-llm-sdk) is not installed")
 
-ASK = {"model": "auto", "messages": [{"role": "user", "content": "Is it one two three?"}], "temperature": 0.5}
+ASK: dict[str, Any] = {
+    "model": "auto",
+    "messages": [{"role": "user", "content": "Is it one two three?"}],
+    "temperature": 0.5,
+}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 Through = Callable[..., AnyLLMUpstream]
 
@@ -112,6 +116,26 @@ async def test_a_stream_comes_through_and_ends_with_its_usage(serve: Serve, thro
 
 
 @needs_library
+async def test_a_translated_request_has_the_words_that_its_provider_knows(serve: Serve, through: Through) -> None:
+    server = await serve()
+    said = {
+        "role": "assistant",
+        "content": "No.",
+        "reasoning_content": "Hm.",
+        "thinking_blocks": [{"type": "thinking"}],
+    }
+    asked = ASK | {"messages": [*ASK["messages"], said, *ASK["messages"]], "max_tokens": 9}
+    native = Native(dialect="messages", body={})
+    upstream = through(server)
+    await upstream.complete(asked, native=native)
+    async for _ in await upstream.stream(asked, native=native):
+        pass
+    for chat in server.chats:
+        assert chat.body["messages"][1] == {"role": "assistant", "content": "No."}
+        assert chat.body["max_completion_tokens"] == 9
+
+
+@needs_library
 async def test_tool_calls_come_through(serve: Serve, through: Through) -> None:
     server = await serve(turns=[Turn(call_tool=True)])
     answer = json.loads((await through(server).complete(ASK | {"tools": [TOOL], "tool_choice": "required"})).body)
@@ -180,7 +204,7 @@ async def test_a_stream_that_is_let_go_of_ends_at_the_upstream(serve: Serve, thr
 
 @needs_library
 async def test_only_chats_are_answered(through: Through) -> None:
-    with pytest.raises(InvalidRequest, match="chat requests only"):
+    with pytest.raises(UpstreamRefused, match="chat requests only"):
         await through(None).complete({"input": "x"}, endpoint="embeddings")
 
 

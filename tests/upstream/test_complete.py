@@ -110,6 +110,12 @@ async def test_a_key_quoted_in_an_error_is_blotted_out(serve: Serve, connect: Co
         ("<html>Bad gateway</html>", "The strong upstream answered with status 503."),
         ('{"error": "out of memory"}', "out of memory"),
         ('[{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}]', "overloaded"),
+        ('{"object": "error", "message": "no such task", "type": "NotFoundError", "code": 404}', "no such task"),
+        (
+            '{"object": "error", "message": {"detail": [{"loc": ["body", "user"], "msg": "No.", "input": "x"}]}}',
+            "'body.user': No.",
+        ),
+        ('{"detail":[{"loc":["body"],"msg":"field required"}, 7]}', "'body': field required"),
         ('{"detail": "nope"}', "The strong upstream answered with status 503."),
         ("", "The strong upstream answered with status 503."),
     ],
