@@ -260,7 +260,9 @@ class Connection(asyncio.Protocol):
         if exchange is None or transport is None:
             return
         exchange.end()
-        if self._lasts and not transport.get_write_buffer_size():
+        if transport.get_write_buffer_size():
+            transport.abort()  # answered before all was asked: to close would wait until the rest is taken
+        elif self._lasts:
             self.go_on()
             self._on_free(self)
         else:
