@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -104,7 +105,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 server_hostname=host if secure else None,
             )
         except BaseException:
-            connected.close()
+            # The loop may still hold the socket, which is then its own to close: it does when it reads the end.
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
             raise
         return connection
 
