@@ -67,9 +67,9 @@ def translate(error: Exception, upstream: str) -> UpstreamError:
     return UpstreamBroken(f"{name} sent something that is not HTTP.", upstream=upstream)
 
 
-def lost_before_an_answer(error: Exception) -> bool:
-    """Whether a connection ended before the first byte of a response; most often a kept one that had gone stale."""
-    return isinstance(error, ConnectionLost) and not error.answered
+def was_stale(error: Exception) -> bool:
+    """Whether a kept connection ended before the first byte of a response: most often before it was used again."""
+    return isinstance(error, ConnectionLost) and error.stale
 
 
 @functools.cache
