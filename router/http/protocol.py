@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from router.dialects import CHAT
 from router.errors import ApiError, HeadersTooLarge, InvalidRequest
@@ -27,6 +27,7 @@ class Protocol(HttpToolsProtocol):
 
     _in_headers = False
     _header_bytes = 0
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected."""
@@ -54,12 +55,24 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The headers are complete, the body begins."""
         self._in_headers = False
+        waiting = len(self.pipeline)
         super().on_headers_complete()
+        if len(self.pipeline) == waiting:
+            self._answering = self.cycle
 
     def on_response_complete(self) -> None:
         """A response is written to its end: nothing more belongs to it, and the loop may be about to stop."""
         self._corked.flush()
+        if self.pipeline:
+            self._answering = self.pipeline[-1][0]
         super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller is gone. uvicorn tells the request that came last; of several at once another one is answered."""
+        super().connection_lost(exc)
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""
