@@ -19,6 +19,10 @@ MAX_HEADER_BYTES = 512 * 1024
 """Bytes of one unfinished request line and its headers. Larger than one read of the event loop (256 KiB)."""
 
 
+UNREAD_PATIENCE_S = 30.0
+"""Seconds after which a caller who takes none of a complete answer is dropped, and what is unsent with it."""
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol with our errors, and without its readiness to hold headers of any size.
 
@@ -28,6 +32,7 @@ class Protocol(HttpToolsProtocol):
     _in_headers = False
     _header_bytes = 0
     _answering: RequestResponseCycle | None = None
+    _watching: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected."""
@@ -63,6 +68,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A response is written to its end: nothing more belongs to it, and the loop may be about to stop."""
         self._corked.flush()
+        self._watch(self.transport.get_write_buffer_size())
         if self.pipeline:
             self._answering = self.pipeline[-1][0]
         super().on_response_complete()
@@ -70,9 +76,24 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone. uvicorn tells the request that came last; of several at once another one is answered."""
         super().connection_lost(exc)
+        if self._watching is not None:
+            self._watching.cancel()
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
+
+    def _watch(self, unsent: int) -> None:
+        """See to it that what is unsent of a complete answer is taken: nothing else waits for that."""
+        if unsent and self._watching is None:
+            self._watching = self.loop.call_later(UNREAD_PATIENCE_S, self._drop_unless_taken, unsent)
+
+    def _drop_unless_taken(self, unsent: int) -> None:
+        self._watching = None
+        left = self.transport.get_write_buffer_size()
+        if left >= unsent and self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            self._watch(left)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""
