@@ -13,8 +13,10 @@ T = TypeVar("T")
 VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
 """Threads that verify: one processor is left to the event loop."""
 
-MOST_UNDER_WAY = 4 * VERIFIER_THREADS
-"""Lookups that may be judged or wait for it at a time: beyond them a model is asked at once."""
+MOST_UNDER_WAY = 8 * VERIFIER_THREADS
+"""Lookups that may be judged or wait for it at a time: beyond them a model is asked at once.
+
+Most verdicts take a millisecond or two, the dearest 20 and more: eight are a wait that pays for a hit."""
 
 TURN_PATIENCE_S = 0.25
 """Seconds that a request waits for its turn."""
