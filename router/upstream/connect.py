@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,6 +21,11 @@ from router.upstream.http_upstream import Timeouts
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.provider import MODEL_PLACEHOLDER, Protocol
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider, provider_at, split_model
+
+_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-z]+")
+
+_OUR_HEADERS = frozenset({"connection", "content-length", "transfer-encoding", "upgrade", "expect", "te", "trailer"})
+"""What says where a request ends and what becomes of its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def connect(
     """
     setting = f"deployments: '{name}'"
     timeouts = _timeouts(deployment, timeouts)
-    headers = {header: value.reveal() for header, value in deployment.headers.items()}
+    headers = _sendable_headers(deployment, setting)
     if deployment.protocol == "any-llm" or (deployment.provider or "").startswith(ANY_LLM):
         return _through_library(deployment, name, setting, timeouts, headers, environ)
     target = _target(deployment, setting, environ)
@@ -147,6 +153,16 @@ def connect(
         open_upstream(target, name=name, key=key, key_setting=variable, timeouts=timeouts, headers=headers)
         for variable, key in _keys(deployment, setting, target.provider, environ)
     )
+
+
+def _sendable_headers(deployment: Deployment, setting: str) -> dict[str, str]:
+    headers = {name.lower(): value.reveal().strip() for name, value in deployment.headers.items()}
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or name in _OUR_HEADERS:
+            raise SettingsError(f"{setting}: headers: '{name}' cannot be set.")
+        if not (value.isascii() and value.isprintable()):
+            raise SettingsError(f"{setting}: headers: '{name}' holds characters that no HTTP header can carry.")
+    return headers
 
 
 def _target(deployment: Deployment, setting: str, environ: Mapping[str, str]) -> Target:

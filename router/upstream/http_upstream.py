@@ -14,9 +14,10 @@ from router.configured.secret import Secret
 from router.errors import SettingsError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from router.types import Served
 from router.upstream.base import State
+from router.upstream.connection_pool import NEW_CONNECTION
 from router.upstream.events import MAX_EVENT_BYTES
 from router.upstream.refusals import MAX_ERROR_BYTES, refusal
-from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, pieces, translate
+from router.upstream.transport import FOREIGN_ERRORS, open_transport, pieces, translate, was_stale
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest answer accepted from an upstream that does not stream."""
@@ -126,16 +127,18 @@ class HttpUpstream:
         return response
 
     async def _send_past_stale_connections(self, request: httpx.Request) -> httpx.Response:
-        """Send, and once more where the connection was lost before an answer.
+        """Send, and once more over a new connection where a kept one was lost before an answer.
 
         An upstream that restarts or tires of waiting closes connections that we keep, and we may learn of it only by
-        using one. Asking twice is safe here: a chat request changes nothing at the upstream.
+        using one. Asking twice is safe here: a chat request changes nothing at the upstream. Who closes a new one has
+        read the request: whether to ask again is for the pool's budget to say.
         """
         try:
             return await self._transport.handle_async_request(request)
         except FOREIGN_ERRORS as error:
-            if not lost_before_an_answer(error):
+            if not was_stale(error):
                 raise
+        request.extensions = request.extensions | {NEW_CONNECTION: True}
         return await self._transport.handle_async_request(request)
 
     @contextlib.asynccontextmanager

@@ -111,3 +111,22 @@ async def test_a_provider_may_be_reached_at_another_address() -> None:
 def test_what_could_not_work_is_refused_in_words(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         connected(**fields)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Content-Length", "5"),
+        ("transfer-encoding", "chunked"),
+        ("Connection", "close"),
+        ("x org", "s3cret"),
+        ("x-org:", "s3cret"),
+        ("", "s3cret"),
+        ("x-org", "a\r\nevil: b"),
+        ("x-org", "gr\u00fcn"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_or_is_ours_to_say_is_refused_at_the_start(header: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=r"deployments: 'mine': headers: ") as caught:
+        connected(url="http://127.0.0.1:9/v1", model="m", headers={header: Secret(value)})
+    assert value not in str(caught.value)
