@@ -197,9 +197,18 @@ class HttpUpstream:
 
 
 def join(base_url: str, path: str) -> httpx.URL:
-    """The URL of a path below a base URL, whose query string is kept."""
-    base = httpx.URL(base_url)
-    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
+    """The URL of a path below a base URL, whose query string and escapes are kept.
+
+    Raises:
+        SettingsError: it is no URL.
+    """
+    try:
+        base = httpx.URL(base_url)
+        above, mark, query = base.raw_path.partition(b"?")
+        return base.copy_with(raw_path=b"%s/%s%s%s" % (above.rstrip(b"/"), path.encode(), mark, query))
+    except httpx.InvalidURL:
+        # Without the URL: its query may hold a key.
+        raise SettingsError("a base URL holds characters that no URL has; write it again.") from None
 
 
 def sendable(api_key: Secret | None, setting: str) -> str:
@@ -210,7 +219,7 @@ def sendable(api_key: Secret | None, setting: str) -> str:
     """
     key = api_key.reveal().strip() if api_key else ""
     if not (key.isascii() and key.isprintable()):
-        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy the key again.")
+        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy it again.")
     return key
 
 
