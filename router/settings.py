@@ -344,10 +344,11 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     words = _words(kind)
     if isinstance(value, str):
         value = words.get(value.strip().lower(), value)
-    if isinstance(value, str):
-        value = Secret(value) if name.endswith("api_key") else value
-        if isinstance(value, Secret):
-            return value
+    if name.endswith("api_key"):
+        if isinstance(value, str):
+            return Secret(value)
+        # Without the value: it is a key all the same.
+        raise SettingsError(f"{origin}: must be text in quotes, not {type(value).__name__}.")
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:

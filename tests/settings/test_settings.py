@@ -113,6 +113,17 @@ def test_a_secret_does_not_show_itself() -> None:
     assert settings.strong_api_key.reveal() == "sk-very-secret"
 
 
+@pytest.mark.parametrize("value", ['["marked"]', "12345", "true"])
+@pytest.mark.parametrize("name", ["api_key", "strong_api_key", "embeddings_api_key"])
+def test_a_key_of_the_wrong_type_is_refused_without_being_shown(tmp_path: Path, name: str, value: str) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(f"{name} = {value}")
+    with pytest.raises(SettingsError, match=f"{name}: must be text in quotes, not ") as refused:
+        load_settings(config=config, environ={})
+    assert value.strip('[]"') not in str(refused.value)
+    assert "marked" not in str(refused.value)
+
+
 def test_every_setting_has_a_sentence() -> None:
     for name, field in FIELDS.items():
         assert field.type.__metadata__[-1].description.endswith("."), name
