@@ -73,10 +73,11 @@ class Rules:
 
 def both(earlier: Ruling, later: Ruling) -> Ruling:
     """Two rulings as one: the earlier keeps what it said, the later may only add and narrow."""
-    routed = earlier if earlier.route or earlier.model else later
+    moved = bool(earlier.route or earlier.model)
+    routed = earlier if moved else later
     low = max(earlier.min_threshold, later.min_threshold)
     high = min(earlier.max_threshold, later.max_threshold)
-    if low > high:
+    if moved or low > high:
         low, high = earlier.min_threshold, earlier.max_threshold
     return Ruling(
         name=", ".join(ruling.name for ruling in (earlier, later) if ruling.name) or None,

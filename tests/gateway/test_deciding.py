@@ -115,6 +115,28 @@ def test_a_rule_that_names_no_model_is_refused_at_the_start() -> None:
         decider(rules=[{"name": "r", "then": {"model": "nowhere"}}])
 
 
+@pytest.mark.parametrize(("bound", "route"), [({"min_threshold": 1}, "weak"), ({"max_threshold": 0}, "strong")])
+@pytest.mark.parametrize("tuning", [Tuning(), Tuning(threshold=1.0), Tuning(threshold=0.0), Tuning(pinned_route="weak")])
+def test_a_bound_that_leaves_one_route_lets_the_other_answer_for_no_reason(
+    in_use: InUse, bound: dict[str, float], route: str, tuning: Tuning
+) -> None:
+    mute = decider("weak-mute", rules=[{"name": "r", "then": bound}])
+    plain = call(tuning)
+    decision, _ = mute.decide(plain, in_use, mute.terms(plain, in_use))
+    assert (decision.route, decision.eligible) == (route, (route,))
+    with_tools = call(tuning, tools=TOOLS)
+    if route == "weak":
+        with pytest.raises(UnsupportedByModel):
+            mute.decide(with_tools, in_use, mute.terms(with_tools, in_use))
+
+
+def test_a_bound_that_leaves_a_route_without_a_model_stops_the_start() -> None:
+    upstreams = Upstreams(weak=upstream("weak-model"), strong=None)
+    rules = Rules([msgspec.convert({"name": "r", "then": {"max_threshold": 0}}, Rule)])
+    with pytest.raises(SettingsError, match=r"rules: 'r': then\.max_threshold: leaves strong alone"):
+        Decider(upstreams=upstreams, ways=Ways(rules=rules))
+
+
 def test_answers_are_kept_apart_by_who_could_have_given_them(in_use: InUse) -> None:
     asked = call(tools=TOOLS)
     free, bound = decider(entries=()), decider(entries=(CatalogueEntry(model="weak-model", tools=False),))

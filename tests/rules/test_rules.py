@@ -10,9 +10,10 @@ import pytest
 
 from router.configured.rules import Rule
 from router.errors import SettingsError
+from router.policy import Models, pinned_route, under
 from router.rules import Facts, Rules
 from router.settings import load_settings
-from router.types import Ruling
+from router.types import Ruling, Tuning
 from tests.rules.support import facts
 
 IMAGE = {"type": "image_url", "image_url": {"url": "x"}}
@@ -78,6 +79,21 @@ def test_a_rule_that_continues_lets_later_ones_add_and_narrow_but_not_undo() -> 
     ruling = rules.ruling(facts())
     assert ruling.name == "private, thrifty, thriftier, spendthrift"
     assert (ruling.cache, ruling.min_threshold, ruling.max_threshold) == (False, 0.6, 0.9)
+
+
+@pytest.mark.parametrize("later", [{"route": "strong"}, {"model": "s"}, {"max_threshold": 0}])
+def test_no_later_rule_undoes_a_bound_that_leaves_one_route(later: dict[str, Any]) -> None:
+    models = Models(weak="w", strong="s")
+    never, other = rule("never", then={"min_threshold": 1}, **{"continue": True}), rule("later", then=later)
+    tuning, _ = under(Tuning(), 0.5, Rules([never, other]).ruling(facts()), models)
+    assert pinned_route(tuning, models) == "weak"
+
+
+def test_no_later_bound_undoes_a_route() -> None:
+    models = Models(weak="w", strong="s")
+    first, never = rule("first", then={"route": "strong"}, **{"continue": True}), rule("n", then={"min_threshold": 1})
+    tuning, _ = under(Tuning(), 0.5, Rules([first, never]).ruling(facts()), models)
+    assert pinned_route(tuning, models) == "strong"
 
 
 @pytest.mark.parametrize(
