@@ -31,7 +31,7 @@ from router.types import Endpoint, Native, Served
 from router.upstream.base import State, WholeReply
 from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.providers import provider_called
-from router.upstream.refusals import MAX_DETAIL_CHARS, require_chat
+from router.upstream.refusals import MAX_DETAIL_CHARS, blotted, require_chat, secrets_of
 
 PREFIX = "any-llm:"
 """What stands before the library's name of a provider in the settings."""
@@ -206,7 +206,7 @@ class AnyLLMUpstream:
 
     def _refused(self, error: Exception, status: int) -> UpstreamRefused:
         said = str(getattr(error, "message", "") or f"The {self.name} upstream answered with status {status}.")
-        said = (said.replace(self._key, "***") if self._key else said)[:MAX_DETAIL_CHARS]
+        said = blotted(said, secrets_of(self._key, self._headers, self._base_url or ""))[:MAX_DETAIL_CHARS]
         body = {
             "message": said,
             "type": getattr(error, "error_type", None) or "upstream_error",

@@ -15,7 +15,7 @@ from router.errors import SettingsError, UpstreamBroken, UpstreamTimeout, Upstre
 from router.types import Served
 from router.upstream.base import State
 from router.upstream.events import MAX_EVENT_BYTES
-from router.upstream.refusals import MAX_ERROR_BYTES, refusal
+from router.upstream.refusals import MAX_ERROR_BYTES, refusal, secrets_of
 from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, pieces, translate
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -45,11 +45,12 @@ class HttpUpstream:
 
     Args:
         name: how people and errors call it: ``weak`` or ``strong``.
-        base_url: only its scheme matters here; see `open_transport`.
+        base_url: for its scheme, see `open_transport`, and what its query keeps secret.
         model: the id to ask for.
         provider: the price list's provider id, ``local``, or None.
         key: what the upstream must never quote to a caller; empty where there is none.
         headers: sent with every request, the key among them.
+        own_headers: those of them that are the operator's: not to be quoted either.
         timeouts: see `Timeouts`.
         key_setting: the setting that holds the key, named when the upstream rejects it.
         max_answer_bytes: limit on a whole answer.
@@ -69,6 +70,7 @@ class HttpUpstream:
         provider: str | None,
         key: str,
         headers: Mapping[str, str],
+        own_headers: Mapping[str, str],
         timeouts: Timeouts | None,
         key_setting: str,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
@@ -78,7 +80,7 @@ class HttpUpstream:
         self.name = name
         self.model = model
         self.provider = provider
-        self._key = key
+        self._secrets = secrets_of(key, own_headers, base_url)
         self._headers = httpx.Headers(dict(headers))
         self._timeouts = timeouts or Timeouts()
         self._extensions = {"timeout": {"connect": self._timeouts.connect_s, "pool": self._timeouts.connect_s}}
@@ -186,7 +188,7 @@ class HttpUpstream:
         if response.status_code == 200:
             return
         body = await self._read_at_most(response, MAX_ERROR_BYTES)
-        raise refusal(response, body, upstream=self.name, key=self._key, key_setting=self._key_setting)
+        raise refusal(response, body, upstream=self.name, secrets=self._secrets, key_setting=self._key_setting)
 
     async def _require_bounded(self, response: httpx.Response) -> None:
         coding = response.headers.get("content-encoding", "").strip().lower()

@@ -84,6 +84,7 @@ class AnthropicUpstream(HttpUpstream):
             provider=provider,
             key=key,
             headers=request_headers(key, key_header, {"anthropic-version": VERSION, **(headers or {})}),
+            own_headers=headers or {},
             timeouts=timeouts,
             key_setting=key_setting,
             max_answer_bytes=max_answer_bytes,
@@ -138,7 +139,7 @@ class AnthropicUpstream(HttpUpstream):
             silence_s=self._timeouts.first_token_s,
             end_by=now + self._timeouts.total_s,
             max_event_bytes=self._max_event_bytes,
-            key=self._key,
+            secrets=self._secrets,
         )
         return ChunkStream(events, carries_events=_is_shared(native))
 
@@ -172,7 +173,7 @@ class AnthropicUpstream(HttpUpstream):
             sentence = f"The {self.name} upstream answered with something that is no message; check its URL."
             raise UpstreamBroken(sentence, upstream=self.name) from error
         if message.error is not None:
-            raise refused_midway(message.error, self.name, self._key)
+            raise refused_midway(message.error, self.name, self._secrets)
         if message.content is None:
             sentence = f"The {self.name} upstream answered without `content`; check that its URL ends in /v1."
             raise UpstreamBroken(sentence, upstream=self.name)
