@@ -36,16 +36,22 @@ def _as_it_is(tuning: Tuning) -> Tuning:
     return tuning
 
 
+def _no_names(_: Tuning) -> frozenset[str]:
+    return frozenset()
+
+
 class Models(Struct, frozen=True):
     """The model ids behind the two routes; None where nothing is configured. ``named``: whether another is there.
 
-    ``read``: gives a tuning with the alias in it, if there is one, as what it stands for.
+    ``read``: gives a tuning with the alias in it, if there is one, as what it stands for. ``names``: all names of what
+    a tuning pins.
     """
 
     weak: str | None
     strong: str | None
     named: Callable[[str], bool] = _none
     read: Callable[[Tuning], Tuning] = _as_it_is
+    names: Callable[[Tuning], frozenset[str]] = _no_names
 
     def on(self, route: Route, pinned: str | None = None) -> str | None:
         """The model id on a route. The third route has the one that the caller pinned."""

@@ -92,7 +92,7 @@ def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models
     threshold = in_use.dial.threshold(call.tuning)
     if not ways.rules and ways.hook is None:
         return Terms(call.tuning, threshold, in_use.dial.promise(call.tuning), NO_RULING)
-    facts = Facts(call, needs)
+    facts = Facts(call, needs, models.names(call.tuning))
     ruling = ways.rules.ruling(facts)
     terms = _under(ruling, call, in_use, threshold, models)
     if ways.hook is None:

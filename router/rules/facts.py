@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 
@@ -21,16 +21,23 @@ class Facts:
     Args:
         call: the request.
         needs: what it needs of a model.
+        meant: other names of the model that is asked for, where one is.
     """
 
-    def __init__(self, call: Call, needs: Needs) -> None:
+    def __init__(self, call: Call, needs: Needs, meant: Iterable[str] = ()) -> None:
         self._call = call
         self._needs = needs
+        self._meant = frozenset(meant)
 
     @property
     def model(self) -> str:
         """What the caller asked for."""
         return self._call.request.model
+
+    @property
+    def models(self) -> frozenset[str]:
+        """All names of what the caller asked for: as it was written, and as it is meant."""
+        return self._meant | {self.model}
 
     @property
     def key_id(self) -> str | None:
@@ -69,14 +76,32 @@ class Facts:
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
-        """The request's headers by their names in lower case, but for those that may hold a key."""
-        shown = {name.lower(): value for name, value in self._call.headers.items()}
-        return MappingProxyType({name: value for name, value in shown.items() if name not in SECRET_HEADERS})
+        """The request's headers by their names in lower case, but for those that may hold a key.
+
+        One that came more than once has its values joined by commas, as HTTP has it.
+        """
+        return MappingProxyType({name: ", ".join(values) for name, values in self.header_lines.items()})
+
+    @cached_property
+    def header_lines(self) -> Mapping[str, list[str]]:
+        """The same, every value for itself."""
+        lines: dict[str, list[str]] = {}
+        for name, value in self._call.headers.items():
+            if name.lower() not in SECRET_HEADERS:
+                lines.setdefault(name.lower(), []).append(value)
+        return lines
 
     @cached_property
     def text(self) -> str:
-        """The newest text of the user's; empty where there is none."""
+        """The newest text of the user's; empty where there is none. Of embeddings all that are asked for."""
+        if self._call.endpoint == "embeddings":
+            return self.everything
         return next((text for role, text in reversed(self.turns) if role == "user" and text.strip()), "")
+
+    @property
+    def everything(self) -> str:
+        """All text of the conversation, whoever said it."""
+        return self._needs.text
 
     @cached_property
     def turns(self) -> tuple[tuple[str, str], ...]:

@@ -22,7 +22,6 @@ from router.upstream.named import NamedModels, OnDemand
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
 
-
 BOTH_ROUTES: tuple[Route, ...] = ("weak", "strong")
 
 
@@ -84,6 +83,16 @@ class Upstreams:
             if (upstream := self.on(route)) is not None and _places(found[1]) <= _places(upstream):
                 return msgspec.structs.replace(tuning, pinned_model=None, pinned_route=route)
         return tuning
+
+    def names(self, tuning: Tuning) -> frozenset[str]:
+        """All names of what a tuning pins, as `read` gives it: the route's, the model's, and that with its provider."""
+        name = tuning.pinned_route or tuning.pinned_model
+        found = None if name is None else self.find(name)
+        if name is None or found is None:
+            return frozenset()
+        route, upstream = found
+        own = {name, upstream.model, f"{upstream.provider or route}/{upstream.model}"}
+        return frozenset(own if route == "named" else own | {route})
 
     @property
     def configured(self) -> list[Upstream]:

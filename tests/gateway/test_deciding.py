@@ -14,7 +14,7 @@ from router.catalogue import Abilities, Catalogue
 from router.configured.catalogue import CatalogueEntry
 from router.configured.rules import Rule
 from router.deciding import Decider
-from router.errors import SettingsError, UnsupportedByModel
+from router.errors import RefusedByRule, SettingsError, UnsupportedByModel
 from router.policy import Dial
 from router.rules import Rules
 from router.scoring.scorer import Scorer
@@ -110,13 +110,34 @@ def test_a_rule_may_name_an_alias_or_a_third_model(in_use: InUse, model: str, ro
     assert (decision.route, decision.reason, decision.eligible) == (route, "rule", (route,))
 
 
+@pytest.mark.parametrize(
+    ("written", "tuning", "ruled"),
+    [
+        ("third", Tuning(pinned_model="third-model"), "third-model"),  # an alias, as the gateway reads it
+        ("cloud", Tuning(pinned_route="strong"), "strong-model"),
+        ("strong-model", Tuning(pinned_model="strong-model"), "strong"),
+        ("auto", Tuning(), "auto"),
+    ],
+)
+def test_a_rule_about_a_model_holds_under_all_of_its_names(
+    in_use: InUse, written: str, tuning: Tuning, ruled: str
+) -> None:
+    rules = [{"name": "r", "when": {"model": ruled}, "then": {"refuse": "No."}}]
+    strict = decider(named=("third-model",), rules=rules)
+    with pytest.raises(RefusedByRule):
+        strict.terms(call(tuning, model=written), in_use)
+    strict.terms(call(Tuning(threshold=0.5), model="weak-model"), in_use)
+
+
 def test_a_rule_that_names_no_model_is_refused_at_the_start() -> None:
     with pytest.raises(SettingsError, match=r"rules: .r.: then\.model: The model 'nowhere' does not exist here"):
         decider(rules=[{"name": "r", "then": {"model": "nowhere"}}])
 
 
 @pytest.mark.parametrize(("bound", "route"), [({"min_threshold": 1}, "weak"), ({"max_threshold": 0}, "strong")])
-@pytest.mark.parametrize("tuning", [Tuning(), Tuning(threshold=1.0), Tuning(threshold=0.0), Tuning(pinned_route="weak")])
+@pytest.mark.parametrize(
+    "tuning", [Tuning(), Tuning(threshold=1.0), Tuning(threshold=0.0), Tuning(pinned_route="weak")]
+)
 def test_a_bound_that_leaves_one_route_lets_the_other_answer_for_no_reason(
     in_use: InUse, bound: dict[str, float], route: str, tuning: Tuning
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
 from router.configured.rules import Rule
 from router.errors import SettingsError
@@ -41,6 +42,11 @@ def holds(when: dict[str, Any], request: Facts) -> bool:
         ({"max_tokens": 50}, facts("word"), facts("word " * 100)),
         ({"regex": r"(?i)\biban\b"}, facts("My IBAN is ..."), facts("my ibans")),
         ({"regex": "^first"}, facts("last", "first things"), facts("first things", "last")),
+        ({"anywhere": "4111"}, facts("my 4111", "go on"), facts("my 41", "11")),
+        ({"anywhere": "4111"}, facts(tools=[{"type": "function", "function": {"name": "n4111"}}]), facts(tools=[TOOL])),
+        ({"regex": "4111"}, facts("4111", "b", endpoint="embeddings"), facts("4111", "b")),
+        ({"header": {"x-a": "b*"}}, facts(headers=CIMultiDict([("X-A", "bad"), ("x-a", "good")])), facts()),
+        ({"header": {"x-a": "b*"}}, facts(headers=CIMultiDict([("X-A", "good"), ("x-a", "bad")])), facts()),
         ({"tools": True}, facts(tools=[TOOL]), facts()),
         ({"tools": False}, facts(), facts(tools=[TOOL])),
         ({"images": True}, facts("hi", [IMAGE], "so?"), facts("hi")),
@@ -107,6 +113,7 @@ def test_no_later_bound_undoes_a_route() -> None:
         ({}, {"refuse": " "}, "then.refuse: is one sentence"),
         ({}, {"min_threshold": 0.6, "max_threshold": 0.4}, "then.min_threshold: 0.6 is above max_threshold, 0.4"),
         ({"regex": "(a"}, {"route": "weak"}, "when.regex: missing \\)"),
+        ({"anywhere": "(a"}, {"route": "weak"}, "when.anywhere: missing \\)"),
         ({"regex": r"(?=x)"}, {"route": "weak"}, "when.regex: .*RE2 has no lookaround"),
         ({"language": "xx"}, {"route": "weak"}, "when.language: 'xx' cannot be told; known are ar, "),
         ({"header": {"Authorization": "*"}}, {"route": "weak"}, "when.header: 'Authorization' holds a key"),
