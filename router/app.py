@@ -19,7 +19,7 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.asking import Fallbacks
+from router.asking import fallbacks_of
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.catalogue import Catalogue
@@ -76,11 +76,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallbacks=Fallbacks(
-            other_route=settings.fallback,
-            context=settings.context_fallbacks,
-            content_filter=settings.content_filter_fallbacks,
-        ),
+        fallbacks=fallbacks_of(settings, upstreams),
         ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,

@@ -90,13 +90,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     context_fallbacks: Annotated[
         tuple[str, ...],
         Meta(
-            description="Routes or model ids to ask, in order, where the model that was due says that the prompt is "
-            "longer than its window; none takes the other route, unless its window is known to be no larger."
+            description="Routes, model ids or aliases to ask, in order, where the model that was due says that the "
+            "prompt is longer than its window; none takes the other route, unless its window is known to be no larger."
         ),
     ] = ()
     content_filter_fallbacks: Annotated[
         tuple[str, ...],
-        Meta(description="Routes or model ids to ask, in order, where a content filter refuses; none asks nobody."),
+        Meta(
+            description="Routes, model ids or aliases to ask, in order, where a content filter refuses; none asks "
+            "nobody."
+        ),
     ] = ()
     retries: Annotated[
         Annotated[int, Meta(ge=0, le=10)],
