@@ -37,6 +37,10 @@ VERSION = "2023-06-01"
 """The ``anthropic-version`` that is spoken where the caller's own request names none."""
 
 
+BETA = "anthropic-beta"
+"""The header that lists what is tried beyond the protocol."""
+
+
 class AnthropicUpstream(HttpUpstream):
     """Implements `router.upstream.base.Upstream` for an endpoint that speaks Anthropic's protocol.
 
@@ -91,6 +95,7 @@ class AnthropicUpstream(HttpUpstream):
             max_event_bytes=max_event_bytes,
             transport=transport,
         )
+        self._operators = {name.lower() for name in headers or {}}
         self._url = join(base_url, "messages")
         self.address = str(self._url)
 
@@ -150,10 +155,15 @@ class AnthropicUpstream(HttpUpstream):
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})
 
     def _headers_for(self, native: Native | None) -> httpx.Headers:
-        """Ours, and what the caller said of the protocol: its version, and what is tried beyond it."""
+        """Ours, and what the caller said of the protocol: its version, and what is tried beyond it.
+
+        What the operator set stands: the version instead of the caller's, what is tried beside it.
+        """
         if native is None:
             return self._headers
         theirs = {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
+        for name in theirs.keys() & self._operators:
+            theirs[name] = f"{self._headers[name]}, {theirs[name]}" if name == BETA else self._headers[name]
         return httpx.Headers({**self._headers, **theirs})
 
     async def _require_events(self, response: httpx.Response) -> None:
