@@ -67,14 +67,9 @@ class Needs:
         return sum(_size(text) for text in _texts(self._request)) + _overhead(self._request).high
 
     @cached_property
-    def text(self) -> str:
-        """All text of the conversation, whoever said it: what tools were asked and can be asked, too."""
-        return "\n".join(_texts(self._request))
-
-    @cached_property
     def prompt(self) -> Span:
         """The tokens of the prompt, by estimate; ``router.ledger.tokens`` gives the error that the span allows for."""
-        texts, overhead = _estimate(self.text), _overhead(self._request)
+        texts, overhead = _estimate("\n".join(_texts(self._request))), _overhead(self._request)
         return Span(*(text + more for text, more in zip(texts, overhead, strict=True)))
 
 

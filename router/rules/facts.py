@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 from router.calls import Call
 from router.needs import Needs
@@ -13,6 +14,9 @@ from router.scoring.prompt import text_of
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
 """Headers that may hold a key: nobody sees them here."""
+
+_SAID = ("messages", "system", "input", "instructions", "prompt", "tools", "functions")
+"""The fields of a request, in any protocol, that hold what is said and what it may be said with."""
 
 
 class Facts:
@@ -95,13 +99,17 @@ class Facts:
     def text(self) -> str:
         """The newest text of the user's; empty where there is none. Of embeddings all that are asked for."""
         if self._call.endpoint == "embeddings":
-            return self.everything
+            return "\n".join(text for _, text in self.turns)
         return next((text for role, text in reversed(self.turns) if role == "user" and text.strip()), "")
 
-    @property
+    @cached_property
     def everything(self) -> str:
-        """All text of the conversation, whoever said it."""
-        return self._needs.text
+        """All that the conversation holds, whoever said it: what tools were asked and can be asked, what was thought.
+
+        Taken from the request as it came too, where that was in another protocol: an upstream may be sent that.
+        """
+        bodies = [self._call.body] + ([self._call.native.body] if self._call.native else [])
+        return "\n".join(text for body in bodies for field in _SAID if field in body for text in _strings(body[field]))
 
     @cached_property
     def turns(self) -> tuple[tuple[str, str], ...]:
@@ -116,3 +124,18 @@ class Facts:
     def _turns(self) -> Iterator[tuple[str, str]]:
         for message in self._call.request.messages:
             yield message.role, text_of(message.content)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The texts and whole numbers in a JSON value, however deep they lie."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            left.extend(reversed(item))
+        elif isinstance(item, str):
+            yield item
+        elif isinstance(item, int):
+            yield str(item)

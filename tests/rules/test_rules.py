@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import msgspec
 import pytest
 from multidict import CIMultiDict
 
+from router.calls import Call
 from router.configured.rules import Rule
+from router.dialects import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Dialect
 from router.errors import SettingsError
+from router.needs import Needs
 from router.policy import Models, pinned_route, under
 from router.rules import Facts, Rules
 from router.settings import load_settings
-from router.types import Ruling, Tuning
+from router.types import ANONYMOUS, Ruling, Tuning
 from tests.rules.support import facts
 
 IMAGE = {"type": "image_url", "image_url": {"url": "x"}}
@@ -59,6 +63,39 @@ def holds(when: dict[str, Any], request: Facts) -> bool:
 def test_a_condition_holds_for_what_it_describes(when: dict[str, Any], yes: Facts, no: Facts | None) -> None:
     assert holds(when, yes)
     assert no is None or not holds(when, no)
+
+
+CARD = 4111_1111_1111_1111
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (CHAT, {"messages": [{"role": "assistant", "content": None, "reasoning_content": f"It is {CARD}."}]}),
+        (CHAT, {"messages": [{"role": "system", "content": str(CARD)}, {"role": "user", "content": "hi"}]}),
+        (CHAT, {"messages": [{"role": "user", "content": "hi"}], "tools": [{"function": {"name": "f", "x": CARD}}]}),
+        (COMPLETIONS, {"prompt": ["hi", str(CARD)]}),
+        (EMBEDDINGS, {"input": [str(CARD), "hi"]}),
+        (MESSAGES, {"messages": [{"role": "user", "content": "hi"}], "system": str(CARD)}),
+        (MESSAGES, {"messages": [{"role": "user", "content": [{"type": "mcp_tool_result", "content": str(CARD)}]}]}),
+        (RESPONSES, {"input": [{"role": "user", "content": "hi"}, {"type": "reasoning", "summary": [str(CARD)]}]}),
+    ],
+)
+def test_what_may_be_said_nowhere_is_found_in_every_protocol(dialect: Dialect, body: dict[str, Any]) -> None:
+    for said in (body, json.loads(json.dumps(body).replace(str(CARD), "17"))):
+        asked = dialect.parse(
+            json.dumps({"model": "auto", "max_tokens": 9, **said}).encode(), headers={}, max_messages=9
+        )
+        call = Call(
+            principal=ANONYMOUS,
+            request=asked.request,
+            body=asked.body,
+            tuning=Tuning(),
+            native=asked.native,
+            endpoint=dialect.endpoint,
+        )
+        found = holds({"anywhere": str(CARD)}, Facts(call, Needs(asked.request, asked.body)))
+        assert found is (said is body)
 
 
 def test_the_first_rule_that_holds_decides() -> None:
