@@ -167,6 +167,14 @@ def test_answers_are_kept_apart_by_who_could_have_given_them(in_use: InUse) -> N
     assert len(plain) == 1
 
 
+def test_answers_are_kept_apart_by_every_model_of_a_route_though_they_share_an_address(in_use: InUse) -> None:
+    keys = {
+        several.cache_policy(in_use, several.terms(call(), in_use))
+        for several in (decider("one"), decider("one two"), decider("one three"))
+    }
+    assert len(keys) == 3
+
+
 def test_a_moved_threshold_is_part_of_the_key_and_keeps_no_promise(in_use: InUse) -> None:
     dial = Dial(curve=in_use.scorer.curve, operating_points={}, default=0.77)
     ruled = decider(rules=[{"name": "r", "then": {"min_threshold": 0.9}}])
