@@ -47,6 +47,8 @@ def test_a_wrong_value_is_named_with_its_origin(environ: dict[str, str], named: 
         ({"UNDERDOG_PORT": "abc"}, "must be a whole number from 0 to 65535, not 'abc'"),
         ({"UNDERDOG_CACHE_TTL_S": "-1"}, "must be a number above 0"),
         ({"UNDERDOG_CACHE": "perhaps"}, "must be true or false"),
+        ({"UNDERDOG_DEPLOYMENTS": '{"route": "weak"}'}, r"is a list; write \[\[deployments\]\] above each record"),
+        ({"UNDERDOG_CONTEXT_FALLBACKS": "strong"}, r'must be JSON, such as \["a", "b"\]'),
     ],
 )
 def test_a_wrong_value_is_answered_with_what_is_allowed(environ: dict[str, str], expected: str) -> None:
