@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 import msgspec
@@ -12,11 +13,15 @@ from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
+from router.naming import ROUTES
+from router.settings import Settings
 from router.settlement import Settlement
-from router.types import Decision, Reason, Route
+from router.types import Decision, Reason, Route, Tuning
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
+
+logger = logging.getLogger("underdog.settings")
 
 Window = Callable[[Upstream], int | None]
 """The context window of an upstream's model, in tokens; None where it is not known."""
@@ -32,6 +37,28 @@ class Fallbacks(Struct, frozen=True, kw_only=True):
     other_route: bool = True
     context: tuple[str, ...] = ()
     content_filter: tuple[str, ...] = ()
+
+
+def fallbacks_of(settings: Settings, upstreams: Upstreams) -> Fallbacks:
+    """The fallbacks of a server, aliases read as what they stand for. A name that nobody has is pointed out.
+
+    It is not refused: a model whose id the settings leave to its server is there from the first request on.
+    """
+    return Fallbacks(
+        other_route=settings.fallback,
+        context=_known("context_fallbacks", settings.context_fallbacks, upstreams),
+        content_filter=_known("content_filter_fallbacks", settings.content_filter_fallbacks, upstreams),
+    )
+
+
+def _known(setting: str, names: tuple[str, ...], upstreams: Upstreams) -> tuple[str, ...]:
+    found = []
+    for name in names:
+        tuning = upstreams.read(Tuning(pinned_route=ROUTES[name]) if name in ROUTES else Tuning(pinned_model=name))
+        found.append(tuning.pinned_route or tuning.pinned_model or name)
+        if upstreams.find(found[-1]) is None:
+            logger.warning("%s: '%s' is no route, model or alias that can be asked here by now", setting, name)
+    return tuple(found)
 
 
 MayAnswer = Callable[[Call, Decision, Route, Upstream], bool]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import SettingsError
+from router.naming import is_reserved
 from router.settings import PREFIX, Settings
 from router.types import Route, Tuning
 from router.upstream.aliases import Aliases
@@ -18,6 +21,14 @@ from router.upstream.http_upstream import Timeouts
 from router.upstream.named import NamedModels, OnDemand
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
+
+BOTH_ROUTES: tuple[Route, ...] = ("weak", "strong")
+
+
+def _places(upstream: Upstream) -> set[tuple[str, str]]:
+    """Where an upstream asks, and for which model: ids that differ in case alone are one model's."""
+    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
+    return {(member.address, member.model.lower()) for member in members}
 
 
 def _no_aliases() -> Aliases:
@@ -56,8 +67,32 @@ class Upstreams:
         return self.named.find(model)
 
     def read(self, tuning: Tuning) -> Tuning:
-        """A caller's tuning with the alias in it, if there is one, read as what it stands for."""
-        return self.aliases.read(tuning)
+        """A caller's tuning with the alias in it, if there is one, read as what it stands for.
+
+        A route's own model is that route under any other name that it has, such as ``openai/gpt-4.1``: what rules say
+        of the route holds for it. Not so where a deployment has that name.
+        """
+        tuning = self.aliases.read(tuning)
+        name = tuning.pinned_model
+        if name is None or name in self.named.configured:
+            return tuning
+        found = self.find(name)
+        if found is None or found[0] != "named":
+            return tuning
+        for route in BOTH_ROUTES:
+            if (upstream := self.on(route)) is not None and _places(found[1]) <= _places(upstream):
+                return msgspec.structs.replace(tuning, pinned_model=None, pinned_route=route)
+        return tuning
+
+    def names(self, tuning: Tuning) -> frozenset[str]:
+        """All names of what a tuning pins, as `read` gives it: the route's, the model's, and that with its provider."""
+        name = tuning.pinned_route or tuning.pinned_model
+        found = None if name is None else self.find(name)
+        if name is None or found is None:
+            return frozenset()
+        route, upstream = found
+        own = {name, upstream.model, f"{upstream.provider or route}/{upstream.model}"}
+        return frozenset(own if route == "named" else own | {route})
 
     @property
     def configured(self) -> list[Upstream]:
@@ -133,6 +168,8 @@ def _named(settings: Settings, environ: Mapping[str, str]) -> dict[str, Upstream
             continue
         if deployment.model is None:
             raise SettingsError("deployments: one with the route 'named' names no model for callers to ask for.")
+        if is_reserved(deployment.model):
+            raise SettingsError(f"deployments: model: '{deployment.model}' means something already; nobody reaches it.")
         share = share_of(deployment, name=deployment.name or deployment.model, settings=settings, environ=environ)
         by_model.setdefault(deployment.model, []).append(share)
     return {model: pool_of(model, shares, resilience_of(settings)) for model, shares in by_model.items()}

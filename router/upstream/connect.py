@@ -17,15 +17,20 @@ from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.any_llm import PREFIX as ANY_LLM
 from router.upstream.any_llm import AnyLLMUpstream
 from router.upstream.base import Upstream
-from router.upstream.http_upstream import Timeouts
+from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.provider import MODEL_PLACEHOLDER, Protocol
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider, provider_at, split_model
 
-_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9a-z]+")
+_BLANK = re.compile(r"\s")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110's token."""
 
-_OUR_HEADERS = frozenset({"connection", "content-length", "transfer-encoding", "upgrade", "expect", "te", "trailer"})
-"""What says where a request ends and what becomes of its connection."""
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that say where a request ends, whom it is for and what becomes of its connection: two of them would be read in
+two ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,14 @@ def at_provider(provider: Provider, model: str | None, environ: Mapping[str, str
     """A provider's model; without one, its strong one.
 
     Raises:
-        SettingsError: its URL needs a variable that is not set.
+        SettingsError: its URL needs a variable that is not set, or is none with what the variables hold.
     """
     model = model or provider.strong_model
+    url = provider.url(environ, model)
+    if provider.variables:
+        require_usable(url, f"the URL of the provider '{provider.id}' (from {', '.join(provider.variables)})")
     return Target(
-        url=provider.url(environ, model),
+        url=url,
         model=model,
         prices=provider.price_id,
         provider=provider,
@@ -145,7 +153,7 @@ def connect(
     """
     setting = f"deployments: '{name}'"
     timeouts = _timeouts(deployment, timeouts)
-    headers = _sendable_headers(deployment, setting)
+    headers = {header: _sendable(header, value, setting) for header, value in deployment.headers.items()}
     if deployment.protocol == "any-llm" or (deployment.provider or "").startswith(ANY_LLM):
         return _through_library(deployment, name, setting, timeouts, headers, environ)
     target = _target(deployment, setting, environ)
@@ -153,16 +161,6 @@ def connect(
         open_upstream(target, name=name, key=key, key_setting=variable, timeouts=timeouts, headers=headers)
         for variable, key in _keys(deployment, setting, target.provider, environ)
     )
-
-
-def _sendable_headers(deployment: Deployment, setting: str) -> dict[str, str]:
-    headers = {name.lower(): value.reveal().strip() for name, value in deployment.headers.items()}
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or name in _OUR_HEADERS:
-            raise SettingsError(f"{setting}: headers: '{name}' cannot be set.")
-        if not (value.isascii() and value.isprintable()):
-            raise SettingsError(f"{setting}: headers: '{name}' holds characters that no HTTP header can carry.")
-    return headers
 
 
 def _target(deployment: Deployment, setting: str, environ: Mapping[str, str]) -> Target:
@@ -233,10 +231,16 @@ def require_usable(url: str, setting: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"{setting}: not a URL: {error}.") from error
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        # By neither error's own words: they quote the password where it holds a slash.
+        remedy = "write http://HOST:PORT/v1, the port up to 65535, and no credentials"
+        raise SettingsError(f"{setting}: not a URL; {remedy}.") from None
     if parts.username or parts.password:
-        raise SettingsError(f"{setting}: holds credentials; move the key to {setting.replace('_URL', '_API_KEY')}.")
+        place = setting.replace("_URL", "_API_KEY") if setting.endswith("_URL") else "`api_key_env` or `api_key`"
+        raise SettingsError(f"{setting}: holds credentials; move the key to {place}.")
+    if host and _BLANK.search(host):
+        raise SettingsError(f"{setting}: its host holds a blank.")
     if parts.scheme not in {"http", "https"} or not host:
         shown = url.partition("?")[0]  # a query may hold a key
         raise SettingsError(f"{setting}: '{shown}' must begin with http:// or https:// and name a host.")
@@ -261,6 +265,15 @@ def _keys(
         wanted = " or ".join(provider.key_variables)
         raise SettingsError(f"{setting}: the provider '{provider.id}' needs a key; set {wanted}, or `api_key_env`.")
     return [(f"{setting}: api_key", None)]
+
+
+def _sendable(header: str, value: Secret, setting: str) -> str:
+    """The value of a header that is sent with every request."""
+    if not _HEADER_NAME.fullmatch(header):
+        raise SettingsError(f"{setting}: headers: '{header[:60]}' is no name of a header.")
+    if header.lower() in _FRAMING:
+        raise SettingsError(f"{setting}: headers: '{header}' is the connection's own; leave it out.")
+    return sendable(value, f"{setting}: headers: '{header}'")
 
 
 def _timeouts(deployment: Deployment, ours: Timeouts) -> Timeouts:

@@ -105,6 +105,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             provider=provider,
             key=key,
             headers=request_headers(key, key_header, headers or {}),
+            own_headers=headers or {},
             timeouts=timeouts,
             key_setting=key_setting,
             max_answer_bytes=max_answer_bytes,
@@ -194,7 +195,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             silence_s=self._timeouts.first_token_s,
             end_by=now + self._timeouts.total_s,
             max_event_bytes=self._max_event_bytes,
-            key=self._key,
+            secrets=self._secrets,
         )
 
     async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
@@ -221,7 +222,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             message = f"The {self.name} upstream answered with something that is no chat completion; check its URL."
             raise UpstreamBroken(message, upstream=self.name) from error
         if decoded.error is not None:
-            raise error_in_answer(decoded.error, self.name, self._key)
+            raise error_in_answer(decoded.error, self.name, self._secrets)
         field = "data" if endpoint == "embeddings" else "choices"
         if getattr(decoded, field) is None:
             message = f"The {self.name} upstream answered without `{field}`; check that its URL ends in /v1."

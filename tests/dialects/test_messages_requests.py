@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from router.dialects import MESSAGES, Asked
 from router.errors import InvalidRequest
@@ -21,7 +23,7 @@ FUNCTION: Json = {
 }
 
 
-def parsed(headers: Json | None = None, **fields: Any) -> Asked:
+def parsed(headers: Mapping[str, str] | None = None, **fields: Any) -> Asked:
     body = {"model": "auto", "max_tokens": 100, "messages": [USER], **fields}
     return MESSAGES.parse(json.dumps(body).encode(), headers=headers or {}, max_messages=10)
 
@@ -246,6 +248,19 @@ def test_only_the_protocols_headers_are_kept() -> None:
     ).native
     assert native is not None
     assert native.headers == {"anthropic-beta": "b", "anthropic-version": "v"}
+
+
+def test_a_header_that_came_twice_is_kept_whole() -> None:
+    native = parsed(CIMultiDict([("anthropic-beta", "a,b"), ("Anthropic-Beta", "c")])).native
+    assert native is not None
+    assert native.headers == {"anthropic-beta": "a,b, c"}
+
+
+@pytest.mark.parametrize("name", ["anthropic-beta", "anthropic-version"])
+@pytest.mark.parametrize("text", ["é", "\xff", "a\tb", "\x7f"])
+def test_a_header_that_no_upstream_can_be_sent_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"The header '{name}' may hold"):
+        parsed({name: text})
 
 
 @pytest.mark.parametrize(

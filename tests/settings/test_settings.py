@@ -47,6 +47,8 @@ def test_a_wrong_value_is_named_with_its_origin(environ: dict[str, str], named: 
         ({"UNDERDOG_PORT": "abc"}, "must be a whole number from 0 to 65535, not 'abc'"),
         ({"UNDERDOG_CACHE_TTL_S": "-1"}, "must be a number above 0"),
         ({"UNDERDOG_CACHE": "perhaps"}, "must be true or false"),
+        ({"UNDERDOG_DEPLOYMENTS": '{"route": "weak"}'}, r"is a list; write \[\[deployments\]\] above each record"),
+        ({"UNDERDOG_CONTEXT_FALLBACKS": "strong"}, r'must be JSON, such as \["a", "b"\]'),
     ],
 )
 def test_a_wrong_value_is_answered_with_what_is_allowed(environ: dict[str, str], expected: str) -> None:
@@ -111,6 +113,17 @@ def test_a_secret_does_not_show_itself() -> None:
     assert "sk-very-secret" not in shown
     assert isinstance(settings.strong_api_key, Secret)
     assert settings.strong_api_key.reveal() == "sk-very-secret"
+
+
+@pytest.mark.parametrize("value", ['["marked"]', "12345", "true"])
+@pytest.mark.parametrize("name", ["api_key", "strong_api_key", "embeddings_api_key"])
+def test_a_key_of_the_wrong_type_is_refused_without_being_shown(tmp_path: Path, name: str, value: str) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(f"{name} = {value}")
+    with pytest.raises(SettingsError, match=f"{name}: must be text in quotes, not ") as refused:
+        load_settings(config=config, environ={})
+    assert value.strip('[]"') not in str(refused.value)
+    assert "marked" not in str(refused.value)
 
 
 def test_every_setting_has_a_sentence() -> None:

@@ -1,5 +1,6 @@
 """The extra for everything else: the library any-llm between us and a scripted server, over real sockets."""
 
+import asyncio
 import importlib.util
 import json
 import subprocess
@@ -15,6 +16,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import (
+    InvalidRequest,
     SettingsError,
     UpstreamBroken,
     UpstreamError,
@@ -142,6 +144,50 @@ async def test_tool_calls_come_through(serve: Serve, through: Through) -> None:
     (call,) = answer["choices"][0]["message"]["tool_calls"]
     assert call["function"]["name"] == "look"
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@needs_library
+@pytest.mark.parametrize("field", ["extra_headers", "extra_body", "extra_query", "timeout", "server_url", "base_url"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_no_caller_steers_the_library_behind_our_back(
+    serve: Serve, through: Through, field: str, streams: bool
+) -> None:
+    server = await serve(turns=[Turn(reply="Yes.")])
+    upstream, body = through(server), ASK | {field: {"model": "dearer", "authorization": "Bearer other"}}
+    with pytest.raises(InvalidRequest, match=f"'{field}': .* takes no such field"):
+        await (upstream.stream(body) if streams else upstream.complete(body))
+    await upstream.complete(body, native=Native(dialect="messages", body={}))
+    (chat,) = server.chats
+    assert chat.body["model"] == "m"
+    assert chat.headers["authorization"] == "Bearer sk"
+    assert field not in chat.body
+
+
+@needs_library
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "deepseek"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_redirect_is_not_followed_with_our_key(
+    through: Through, serve: Serve, provider: str, streams: bool
+) -> None:
+    elsewhere = await serve(turns=[Turn(reply="Caught.")])
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        place = f"{elsewhere.base_url}/chat/completions"
+        writer.write(f"HTTP/1.1 307 Go\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    here = await asyncio.start_server(redirect, "127.0.0.1", 0)
+    url = f"http://localhost:{here.sockets[0].getsockname()[1]}/v1"
+    upstream = through(None, provider=provider, base_url=url)
+    with pytest.raises(UpstreamError):
+        if streams:
+            await anext(aiter(await upstream.stream(ASK)))
+        else:
+            await upstream.complete(ASK)
+    here.close()
+    assert elsewhere.requests == []
 
 
 @needs_library

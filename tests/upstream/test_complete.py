@@ -105,6 +105,30 @@ async def test_a_key_quoted_in_an_error_is_blotted_out(serve: Serve, connect: Co
 
 
 @pytest.mark.parametrize(
+    "quoted",
+    ["key/with+slash=", "secret-of-a-header", "token-of-the-header", "secret-of-the-query"],
+)
+async def test_whatever_is_secret_is_blotted_out_however_deep_and_however_escaped(
+    serve: Serve, connect: Connect, quoted: str
+) -> None:
+    said = json.dumps(f"Who is {quoted}?").replace("/", "\\/").replace("q", "\\u0071")
+    body = f'{{"error": {{"message": {said}, "metadata": {{"raw": [{said}]}}}}}}'
+    server = await serve(turns=[Turn(status=400, error_body=body)])
+    upstream = OpenAICompatibleUpstream(
+        name="strong",
+        base_url=f"{server.base_url}?token=secret-of-the-query",
+        model="m",
+        api_key=Secret("key/with+slash="),
+        headers={"x-a": "secret-of-a-header", "x-b": "Token token-of-the-header", "x-team": "is"},
+    )
+    with pytest.raises(UpstreamRefused) as caught:
+        await upstream.complete(ASK)
+    await upstream.aclose()
+    error = caught.value.payload()["error"]
+    assert (error["message"], error["metadata"]) == ("Who is ***?", {"raw": ["Who is ***?"]})
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         ("<html>Bad gateway</html>", "The strong upstream answered with status 503."),

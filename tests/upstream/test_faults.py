@@ -140,7 +140,7 @@ def test_errors_of_ours_have_their_kind(error: UpstreamError, kind: str) -> None
     ],
 )
 def test_an_error_with_status_200_is_taken_at_its_word(body: str, kind: str) -> None:
-    error = error_in_answer(msgspec.json.decode(body), "strong", "")
+    error = error_in_answer(msgspec.json.decode(body), "strong")
     assert fault_of(error).kind == kind
     assert error.status != 500
     assert error.payload()["error"]["message"]

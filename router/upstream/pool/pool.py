@@ -91,10 +91,10 @@ class Pool:
     @property
     def address(self) -> str:
         """The first member's; of several, all that may answer: an answer is kept for these and no others."""
-        addresses = {member.upstream.address: member.upstream.model for member in self.members}
-        if len(addresses) == 1:
+        places = {(member.upstream.address, member.upstream.model) for member in self.members}
+        if len(places) == 1:
             return self._first.address
-        return "|".join(f"{model}@{address}" for address, model in sorted(addresses.items()))
+        return "|".join(f"{model}@{address}" for address, model in sorted(places))
 
     @property
     def state(self) -> State:
