@@ -29,8 +29,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-"""Headers that say where a request ends, whom it is for and what becomes of its connection: two of them would be read in
-two ways."""
+"""Headers that say where a request ends, whom it is for and what becomes of its connection; two would be read in two
+ways."""
 
 
 @dataclass(frozen=True, slots=True)
