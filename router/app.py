@@ -22,7 +22,6 @@ from router.artifacts.pointer import Pointer, Stamp
 from router.asking import fallbacks_of
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
-from router.catalogue import Catalogue
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -152,7 +151,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
-    warming = asyncio.create_task(_preload_prices(upstreams, gateway.catalogue))
+    warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -188,8 +187,10 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
+async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
-    await asyncio.to_thread(catalogue.preload, [model for upstream in upstreams for model in models_of(upstream)])
+    models = [model for upstream in upstreams for model in models_of(upstream)]
+    await asyncio.to_thread(gateway.catalogue.preload, models)
+    await asyncio.to_thread(gateway.upstreams.named.preload)

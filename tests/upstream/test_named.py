@@ -1,7 +1,10 @@
 """Models that callers name: which may be had, and what keeping them at hand costs."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +199,28 @@ async def test_so_may_the_weak_one() -> None:
     await upstreams.aclose()
     with pytest.raises(SettingsError, match=r"UNDERDOG_WEAK_MODEL is of the provider 'groq'.*set GROQ_API_KEY"):
         build_upstreams(Settings(weak_model="groq/llama-3.1-8b-instant"), {})
+
+
+@pytest.mark.parametrize(("keys", "imported"), [('{"GROQ_API_KEY": "k"}', True), ("{}", False)])
+def test_the_price_list_is_imported_behind_the_start_where_callers_may_name_models(
+    tmp_path: Path, keys: str, imported: bool
+) -> None:
+    script = f"""
+import sys, time
+from litestar.testing import TestClient
+from router.app import create_app
+from router.settings import Settings
+
+local = "http://127.0.0.1:9/v1"
+models = dict(weak_url=local, weak_model="w", strong_url=local, strong_model="s")
+settings = Settings(home={str(tmp_path)!r}, cache=False, **models)
+with TestClient(create_app(settings, environ={keys})):
+    for _ in range(50 if {imported} else 5):
+        if "genai_prices.data_snapshot" in sys.modules:
+            break
+        time.sleep(0.2)
+print("genai_prices.data_snapshot" in sys.modules)
+"""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(imported)], done.stderr
