@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from router.configured.catalogue import CatalogueEntry
+from router.configured.complaint import complaint
 from router.configured.deployments import Deployment
 from router.configured.rules import Rule
 from router.configured.secret import Secret
@@ -358,11 +359,12 @@ def _convert(name: str, value: Any, origin: str) -> Any:
 def _convert_table(kind: Any, value: Any, origin: str) -> Any:
     try:
         decoded = msgspec.json.decode(value) if isinstance(value, str) else value
+    except UNREADABLE_JSON as error:
+        raise SettingsError(f"{origin}: must be a list or a table, in the environment as JSON: {error}.") from error
+    try:
         return msgspec.convert(decoded, kind, dec_hook=_secret)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: {error}.") from error
-    except UNREADABLE_JSON as error:
-        raise SettingsError(f"{origin}: must be JSON: {error}.") from error
+        raise SettingsError(f"{origin}: {complaint(kind, decoded, error)}") from error
 
 
 def _secret(kind: type, value: Any) -> Any:
