@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from router.upstream.http_upstream import Timeouts
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.provider import MODEL_PLACEHOLDER, Protocol
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider, provider_at, split_model
+
+logger = logging.getLogger("underdog.settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,9 @@ def _through_library(
 
 
 def require_usable(url: str, setting: str) -> None:
-    """Refuse URLs that could never work. The message leaves the URL out where it may hold a secret.
+    """Refuse URLs that could never work, and warn of one that most likely will not.
+
+    The message leaves the URL out where it may hold a secret.
 
     Raises:
         SettingsError: naming the ``setting``.
@@ -224,6 +229,9 @@ def require_usable(url: str, setting: str) -> None:
     if parts.scheme not in {"http", "https"} or not host:
         shown = url.partition("?")[0]  # a query may hold a key
         raise SettingsError(f"{setting}: '{shown}' must begin with http:// or https:// and name a host.")
+    if parts.path in {"", "/"} and provider_at(url) is None:
+        # Not refused: some servers do answer there. Where they do not, their 404 says little to whoever gets it.
+        logger.warning("%s: the URL has no path; most servers answer below /v1.", setting)
 
 
 def _keys(

@@ -117,6 +117,35 @@ def test_settings_that_could_not_work_are_refused_by_name(settings: dict[str, st
         build(**settings)
 
 
+@pytest.mark.parametrize("setting", ["context_fallbacks", "content_filter_fallbacks"])
+def test_a_fallback_that_cannot_be_asked_is_refused_by_name(setting: str) -> None:
+    weak = {"weak_url": "http://127.0.0.1:9/v1", "weak_model": "small"}
+    with pytest.raises(SettingsError, match=f"{setting}: 'strnog' cannot be asked here: name weak, strong, or a model"):
+        build(**weak, **{setting: ("weak", "strnog")})
+    with pytest.raises(SettingsError, match="'groq/llama' cannot be asked here: GROQ_API_KEY is not set"):
+        build(**weak, **{setting: ("groq/llama",)})
+    build({"GROQ_API_KEY": "k"}, **weak, **{setting: ("weak", "small", "groq/llama")})
+
+
+def test_a_fallback_may_be_a_model_that_is_known_once_it_was_asked() -> None:
+    build(weak_url="http://127.0.0.1:9/v1", context_fallbacks=("llama3.1:8b",))
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://127.0.0.1:11434", 1),
+        ("http://127.0.0.1:11434/", 1),
+        ("http://h/v1", 0),
+        ("https://api.perplexity.ai", 0),
+    ],
+)
+def test_a_url_without_its_path_is_pointed_out(url: str, warned: int, caplog: pytest.LogCaptureFixture) -> None:
+    build(weak_url=url)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["UNDERDOG_WEAK_URL: the URL has no path; most servers answer below /v1."] * warned
+
+
 def test_credentials_in_a_url_are_refused_without_showing_them() -> None:
     with pytest.raises(SettingsError) as caught:
         build(strong_url="https://me:hunter2@host/v1")
