@@ -69,7 +69,7 @@ def _why(body: bytes, error: Exception) -> str:
 
 
 def invalid_field(text: str, *, roles: Sequence[str] = ()) -> InvalidRequest:
-    """The error for what msgspec says of a field that is missing or of the wrong type; ``roles`` are those there are."""
+    """The error for what msgspec says of a field that is missing or of the wrong type; ``roles``: those known."""
     match = _AT_PATH.match(text)
     reason, path = (match["reason"], match["path"]) if match else (text, None)
     reason = reason[:MAX_REASON_CHARS]  # it may quote a value of any length

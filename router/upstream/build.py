@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from router.upstream.named import NamedModels, OnDemand
 from router.upstream.openai_compatible import UNNAMED_MODEL
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
+
+logger = logging.getLogger("underdog.settings")
 
 
 def _no_aliases() -> Aliases:
@@ -96,7 +99,7 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
         environ: where provider keys are looked for, such as ``OPENAI_API_KEY``.
 
     Raises:
-        SettingsError: where settings contradict each other, or a URL or a fallback cannot be used.
+        SettingsError: where settings contradict each other or a URL cannot be used.
     """
     weak = _Asked("weak", settings.weak_url, settings.weak_model, settings.weak_api_key)
     strong = _Asked("strong", settings.strong_url, settings.strong_model, settings.strong_api_key)
@@ -105,20 +108,20 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
         strong=_deployed(strong, settings, environ) or _alone(_strong(strong, settings, environ), settings),
         named=NamedModels(_named(settings, environ), _on_demand(settings, environ)),
     )
-    _require_fallbacks(settings, routes)
+    _warn_of_fallbacks(settings, routes)
     aliases = Aliases(settings.aliases, has=lambda name: routes.find(name) is not None)
     return Upstreams(weak=routes.weak, strong=routes.strong, named=routes.named, aliases=aliases)
 
 
-def _require_fallbacks(settings: Settings, routes: Upstreams) -> None:
-    """Refuse lists of fallbacks that name what cannot be asked here: it would be passed over without a word."""
+def _warn_of_fallbacks(settings: Settings, routes: Upstreams) -> None:
+    """Point out fallbacks that cannot be asked here: they are passed over when their turn comes."""
     if any(upstream.model == UNNAMED_MODEL for upstream in routes.configured):
         return  # the model that the list means may be one whose id is known once it was asked
     for setting in ("context_fallbacks", "content_filter_fallbacks"):
         for name in getattr(settings, setting):
             if routes.find(name) is None:
                 why = routes.named.lacking(name) or "name weak, strong, or a model that is there, by its id"
-                raise SettingsError(f"{setting}: '{name}' cannot be asked here: {why}.")
+                logger.warning("%s: '%s' cannot be asked here and is passed over: %s.", setting, name, why)
 
 
 def _deployed(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
