@@ -139,7 +139,7 @@ def load_hook(place: str, *, required: bool) -> Hook:
 
 def _from_file(path: Path) -> Any:
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+        raise FileNotFoundError(f"there is no {path.absolute()}")
     spec = importlib.util.spec_from_file_location(f"underdog_hook_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
