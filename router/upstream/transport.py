@@ -11,6 +11,7 @@ with threads of their own, come to the same as the pool: pyreqwest 0.074 (0.128)
 from __future__ import annotations
 
 import functools
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -58,6 +59,9 @@ def translate(error: Exception, upstream: str) -> UpstreamError:
         case httpx.ConnectError(__cause__=ssl.SSLCertVerificationError()):
             remedy = "set SSL_CERT_FILE to the certificates that vouch for it"
             return UpstreamUnreachable(f"{name} shows a certificate that is not trusted; {remedy}.", upstream=upstream)
+        case httpx.ConnectError(__cause__=socket.gaierror()):
+            remedy = "check its URL and this machine's network"
+            return UpstreamUnreachable(f"{name} has a host name that cannot be found; {remedy}.", upstream=upstream)
         case httpx.ConnectTimeout():
             return UpstreamUnreachable(f"{name} did not accept a connection in time.", upstream=upstream)
         case httpx.ConnectError():
