@@ -19,10 +19,9 @@ from router import __version__
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.asking import Fallbacks
+from router.asking import fallbacks_of
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
-from router.catalogue import Catalogue
 from router.feedback import past_answers
 from router.gateway import Gateway
 from router.http.auth import Doorman
@@ -76,11 +75,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallbacks=Fallbacks(
-            other_route=settings.fallback,
-            context=settings.context_fallbacks,
-            content_filter=settings.content_filter_fallbacks,
-        ),
+        fallbacks=fallbacks_of(settings, upstreams),
         ways=ways_of(settings),
         single_flight=settings.cache_single_flight,
         keep_pairs=settings.cache_keep_pairs,
@@ -156,7 +151,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
-    warming = asyncio.create_task(_preload_prices(upstreams, gateway.catalogue))
+    warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -192,8 +187,10 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-async def _preload_prices(upstreams: list[Upstream], catalogue: Catalogue) -> None:
+async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
-    await asyncio.to_thread(catalogue.preload, [model for upstream in upstreams for model in models_of(upstream)])
+    models = [model for upstream in upstreams for model in models_of(upstream)]
+    await asyncio.to_thread(gateway.catalogue.preload, models)
+    await asyncio.to_thread(gateway.upstreams.named.preload)

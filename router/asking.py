@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 import msgspec
@@ -12,11 +13,15 @@ from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
+from router.naming import ROUTES
+from router.settings import Settings
 from router.settlement import Settlement
-from router.types import Decision, Reason, Route
+from router.types import Decision, Reason, Route, Tuning
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
+
+logger = logging.getLogger("underdog.settings")
 
 Window = Callable[[Upstream], int | None]
 """The context window of an upstream's model, in tokens; None where it is not known."""
@@ -32,6 +37,28 @@ class Fallbacks(Struct, frozen=True, kw_only=True):
     other_route: bool = True
     context: tuple[str, ...] = ()
     content_filter: tuple[str, ...] = ()
+
+
+def fallbacks_of(settings: Settings, upstreams: Upstreams) -> Fallbacks:
+    """The fallbacks of a server, aliases read as what they stand for. A name that nobody has is pointed out.
+
+    It is not refused: a model whose id the settings leave to its server is there from the first request on.
+    """
+    return Fallbacks(
+        other_route=settings.fallback,
+        context=_known("context_fallbacks", settings.context_fallbacks, upstreams),
+        content_filter=_known("content_filter_fallbacks", settings.content_filter_fallbacks, upstreams),
+    )
+
+
+def _known(setting: str, names: tuple[str, ...], upstreams: Upstreams) -> tuple[str, ...]:
+    found = []
+    for name in names:
+        tuning = upstreams.read(Tuning(pinned_route=ROUTES[name]) if name in ROUTES else Tuning(pinned_model=name))
+        found.append(tuning.pinned_route or tuning.pinned_model or name)
+        if upstreams.find(found[-1]) is None:
+            logger.warning("%s: '%s' is no route, model or alias that can be asked here by now", setting, name)
+    return tuple(found)
 
 
 MayAnswer = Callable[[Call, Decision, Route, Upstream], bool]
@@ -76,11 +103,11 @@ class Asker:
         """Ask the route that was decided for, or others where that fails.
 
         Raises:
-            UpstreamError: nobody answered; the failure of the route that was asked first.
+            UpstreamError, InvalidRequest: nobody answered; the failure of the route that was asked first.
         """
         try:
             answer = await self._ask(call, decision, settlement)
-        except UpstreamError as error:
+        except (UpstreamError, InvalidRequest) as error:
             instead = await self._ask_others(call, decision, self._others(call, decision, error), settlement)
             if instead is None:
                 # All failed: the first failure is the one the caller asked about.
@@ -106,16 +133,22 @@ class Asker:
         settlement.decided(decision)
         return None
 
-    def _others(self, call: Call, decision: Decision, error: UpstreamError) -> Iterator[Decision]:
+    def _others(self, call: Call, decision: Decision, error: UpstreamError | InvalidRequest) -> Iterator[Decision]:
         """The decisions to try next, where policy and the kind of failure allow any."""
+        if isinstance(error, InvalidRequest):  # it cannot be said in the protocol of who was due
+            return self._on_other_route(call, decision, "capability")
         fault = fault_of(error)
         if fault is FILTERED:
             return self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
         if fault is TOO_LONG:
             return self._for_longer(call, decision)
-        if not fault.elsewhere or not self._fallbacks.other_route or decision.route == "named":
+        if not fault.elsewhere:
             return iter(())
-        reason: Reason = "strong-failed" if decision.route == "strong" else "weak-failed"
+        return self._on_other_route(call, decision, "strong-failed" if decision.route == "strong" else "weak-failed")
+
+    def _on_other_route(self, call: Call, decision: Decision, reason: Reason) -> Iterator[Decision]:
+        if not self._fallbacks.other_route or decision.route == "named":
+            return iter(())
         return self._listed(call, decision, (_other(decision.route),), reason)
 
     def _for_longer(self, call: Call, decision: Decision) -> Iterator[Decision]:

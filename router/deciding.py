@@ -77,6 +77,7 @@ class Decider:
             named=lambda name: self._upstreams.named.find(name) is not None,
             read=self._upstreams.read,
             lacking=self._upstreams.named.lacking,
+            names=self._upstreams.names,
         )
 
     @property

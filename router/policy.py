@@ -40,17 +40,22 @@ def _not_known(_: str) -> str | None:
     return None
 
 
+def _no_names(_: Tuning) -> frozenset[str]:
+    return frozenset()
+
+
 class Models(Struct, frozen=True):
     """The model ids behind the two routes; None where nothing is configured. ``named``: whether another is there.
 
-    ``read``: gives a tuning with the alias in it, if there is one, as what it stands for. ``lacking``: says what a
-    model needs to be there, where that is known.
+    ``read``: gives a tuning with the alias in it, if there is one, as what it stands for. ``names``: all names of what
+    a tuning pins. ``lacking``: says what a model needs to be there, where that is known.
     """
 
     weak: str | None
     strong: str | None
     named: Callable[[str], bool] = _none
     read: Callable[[Tuning], Tuning] = _as_it_is
+    names: Callable[[Tuning], frozenset[str]] = _no_names
     lacking: Callable[[str], str | None] = _not_known
 
     def on(self, route: Route, pinned: str | None = None) -> str | None:
@@ -302,22 +307,35 @@ def under(tuning: Tuning, threshold: float, ruling: Ruling, models: Models) -> t
 
     A route or model of the rules' takes the place of whatever was asked for. Bounds hold for a pin to one of the two
     routes as well, which means always (0) or never (1): where they do not allow that, the bound decides instead. A
-    model pinned by its id beside the two is not theirs to bound.
+    model pinned by its id beside the two is not theirs to bound. A bound that leaves one route is a route of the
+    rules': the other one does not stand in for it either, nor does a route of a later rule's.
     """
+    only = only_route(ruling)
     if ruling.route is not None or ruling.model is not None:
         pinned_model = None if ruling.route is not None else ruling.model
         ruled = models.read(Tuning(pinned_route=ruling.route, pinned_model=pinned_model))
-        return msgspec.structs.replace(ruled, cache_only=tuning.cache_only, source=RULED), threshold
+        if only is None or pinned_route(ruled, models) in (only, "named"):
+            return msgspec.structs.replace(ruled, cache_only=tuning.cache_only, source=RULED), threshold
     if ruling.min_threshold <= 0.0 and ruling.max_threshold >= 1.0:
         return tuning, threshold
     pinned = pinned_route(tuning, models)
     if pinned not in (None, *BOTH_ROUTES):
         return tuning, threshold
+    if only is not None:
+        kept = tuning if pinned == only else Tuning(pinned_route=only, cache_only=tuning.cache_only, source=RULED)
+        return kept, 1.0 if only == "weak" else 0.0
     asked = threshold if pinned is None else (0.0 if pinned == "strong" else 1.0)
     bounded = max(ruling.min_threshold, min(ruling.max_threshold, asked))
     if bounded == asked:
         return tuning, threshold
     return Tuning(cache_only=tuning.cache_only, source=RULED), bounded
+
+
+def only_route(ruling: Ruling) -> Route | None:
+    """The one route that the bounds of a ruling leave, if they leave but one."""
+    if ruling.min_threshold >= 1.0:
+        return "weak"
+    return "strong" if ruling.max_threshold <= 0.0 else None
 
 
 def kept_promise(promise: str | None, reason: str) -> str | None:

@@ -91,13 +91,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     context_fallbacks: Annotated[
         tuple[str, ...],
         Meta(
-            description="Routes or model ids to ask, in order, where the model that was due says that the prompt is "
-            "longer than its window; none takes the other route, unless its window is known to be no larger."
+            description="Routes, model ids or aliases to ask, in order, where the model that was due says that the "
+            "prompt is longer than its window; none takes the other route, unless its window is known to be no larger."
         ),
     ] = ()
     content_filter_fallbacks: Annotated[
         tuple[str, ...],
-        Meta(description="Routes or model ids to ask, in order, where a content filter refuses; none asks nobody."),
+        Meta(
+            description="Routes, model ids or aliases to ask, in order, where a content filter refuses; none asks "
+            "nobody."
+        ),
     ] = ()
     retries: Annotated[
         Annotated[int, Meta(ge=0, le=10)],
@@ -341,14 +344,15 @@ def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
 def _convert(name: str, value: Any, origin: str) -> Any:
     kind = FIELDS[name].type
     if is_table(name):
-        return _convert_table(kind, value, origin)
+        return _convert_table(name, value, origin)
     words = _words(kind)
     if isinstance(value, str):
         value = words.get(value.strip().lower(), value)
-    if isinstance(value, str):
-        value = Secret(value) if name.endswith("api_key") else value
-        if isinstance(value, Secret):
-            return value
+    if name.endswith("api_key"):
+        if isinstance(value, str):
+            return Secret(value)
+        # Without the value: it is a key all the same.
+        raise SettingsError(f"{origin}: must be text in quotes, not {type(value).__name__}.")
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -356,15 +360,17 @@ def _convert(name: str, value: Any, origin: str) -> Any:
         raise SettingsError(f"{origin}: must be {allowed}, not '{str(value)[:60]}'.") from error
 
 
-def _convert_table(kind: Any, value: Any, origin: str) -> Any:
+def _convert_table(name: str, value: Any, origin: str) -> Any:
     try:
         decoded = msgspec.json.decode(value) if isinstance(value, str) else value
     except UNREADABLE_JSON as error:
-        raise SettingsError(f"{origin}: must be a list or a table, in the environment as JSON: {error}.") from error
+        raise SettingsError(f'{origin}: must be JSON, such as ["a", "b"] or {{"a": "b"}}: {error}.') from error
+    if isinstance(decoded, dict) and isinstance(FIELDS[name].default, tuple):
+        raise SettingsError(f"{origin}: is a list; write [[{name}]] above each record in TOML, [{{...}}] in JSON.")
     try:
-        return msgspec.convert(decoded, kind, dec_hook=_secret)
+        return msgspec.convert(decoded, FIELDS[name].type, dec_hook=_secret)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: {complaint(kind, decoded, error)}") from error
+        raise SettingsError(f"{origin}: {complaint(FIELDS[name].type, decoded, error)}") from error
 
 
 def _secret(kind: type, value: Any) -> Any:

@@ -11,7 +11,7 @@ from router.calls import Call
 from router.catalogue import Catalogue
 from router.errors import RefusedByRule, SettingsError, UnknownModel
 from router.needs import Needs
-from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, pinned_route, under
+from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, only_route, pinned_route, under
 from router.rules import Facts, Hook, Rules, load_hook
 from router.rules.hook import overridden
 from router.scoring.prompt import prompt_text
@@ -92,7 +92,7 @@ def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models
     threshold = in_use.dial.threshold(call.tuning)
     if not ways.rules and ways.hook is None:
         return Terms(call.tuning, threshold, in_use.dial.promise(call.tuning), NO_RULING)
-    facts = Facts(call, needs)
+    facts = Facts(call, needs, models.names(call.tuning))
     ruling = ways.rules.ruling(facts)
     terms = _under(ruling, call, in_use, threshold, models)
     if ways.hook is None:
@@ -161,6 +161,9 @@ def require_known(ruling: Ruling, models: Models) -> None:
     """
     if ruling.route is not None and models.on(ruling.route) is None:
         raise SettingsError(f"rules: '{ruling.name}': then.route: no {ruling.route} model is configured.")
+    if (only := only_route(ruling)) is not None and models.on(only) is None:
+        bound = "min_threshold" if only == "weak" else "max_threshold"
+        raise SettingsError(f"rules: '{ruling.name}': then.{bound}: leaves {only} alone, and no {only} model is there.")
     if ruling.model is not None:
         try:
             known = pinned_route(models.read(Tuning(pinned_model=ruling.model)), models)

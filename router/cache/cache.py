@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -23,6 +20,7 @@ from router.cache.index import FloatArray, PartitionIndex
 from router.cache.judge import Judge, Verdict
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.store import Entry, MemoryStore, Store, entry_size
+from router.cache.verifying import VerifierBusy, Verifying
 from router.types import CachedAnswer, ChatRequest
 
 logger = logging.getLogger(__name__)
@@ -46,12 +44,6 @@ Of 893 prompts of an arena 2 % have a neighbour above it among 1,000 questions o
 50,000 (.55: 4, 25, 47 %; .5: 9, 43, 71 %): such a miss waits for a verdict.
 """
 
-VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
-"""Threads that verify: one processor is left to the event loop."""
-
-VERDICT_PATIENCE_S = 10.0
-"""Seconds that a request waits for a verdict, its turn among others included: then a model is asked after all."""
-
 
 class Candidate(NamedTuple):
     """A kept entry whose question lies near a new one's, by cosine."""
@@ -64,6 +56,7 @@ class _Tally(msgspec.Struct):
     hits_exact: int = 0
     hits_semantic: int = 0
     misses: int = 0
+    unjudged: int = 0
     bypasses: int = 0
     stored: int = 0
     not_stored: int = 0
@@ -104,7 +97,7 @@ class SemanticCache:
         self._semantic = semantic
         self._clock = clock
         self.judge = judge or Judge()
-        self._verifying = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
+        self._verifying = Verifying()
         self._index = PartitionIndex()
         self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
         self._tally = _Tally()
@@ -190,7 +183,8 @@ class SemanticCache:
     async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """The answer kept for a rewording of this request, or None. Call it after ``exact`` gave nothing.
 
-        It waits for a thread where there are candidates, and runs through at once where there are none.
+        It waits for a thread where there are candidates, and runs through at once where there are none or too many
+        others wait: a model answers sooner then.
 
         Args:
             ticket: of this request.
@@ -203,9 +197,12 @@ class SemanticCache:
         if not candidates:
             return self._counted(None)
         try:
-            loop = asyncio.get_running_loop()
-            async with asyncio.timeout(VERDICT_PATIENCE_S):
-                hit = await loop.run_in_executor(self._verifying, self._verified, ticket, candidates, accept)
+            hit = await self._verifying.run(
+                lambda: self._verified(ticket, candidates, accept), patient=ticket.only_if_cached
+            )
+        except VerifierBusy:
+            self._tally.unjudged += 1
+            hit = None
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
             hit = None
@@ -243,6 +240,7 @@ class SemanticCache:
             hits_exact=tally.hits_exact,
             hits_semantic=tally.hits_semantic,
             misses=tally.misses,
+            unjudged=tally.unjudged,
             bypasses=tally.bypasses,
             stored=tally.stored,
             not_stored=tally.not_stored,

@@ -87,7 +87,8 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
 
     ``budget`` is the error budget of the tenant who asks.
     ``departed`` counts entries that left, by reason (see ``Departure``); ``evictions`` and ``expired`` are two of them.
-    ``saved_usd`` is what the hits saved, as far as prices are known.
+    ``saved_usd`` is what the hits saved, as far as prices are known. ``unjudged`` counts those misses that had a
+    candidate and did not wait for a verdict on it, since the verifier was busy.
     """
 
     enabled: bool = True
@@ -97,6 +98,7 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     hits_exact: int = 0
     hits_semantic: int = 0
     misses: int = 0
+    unjudged: int = 0
     bypasses: int = 0
     stored: int = 0
     not_stored: int = 0

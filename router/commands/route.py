@@ -15,7 +15,7 @@ from router.settings import load_settings
 if TYPE_CHECKING:
     from router.artifacts.in_use import InUse
     from router.settings import Settings
-    from router.types import Tuning
+    from router.types import Route, Tuning
 
 
 @click.command("route")
@@ -79,12 +79,19 @@ def _explain(in_use: InUse, text: str, tuning: Tuning, settings: Settings) -> di
     from router.policy import Models, kept_promise
     from router.terms import decision_on, score_of, terms_of, ways_of
     from router.types import ANONYMOUS, ChatRequest, Message
+    from router.upstream.aliases import Aliases
 
     request = ChatRequest(messages=[Message(role="user", content=text)])
     body = {"messages": [{"role": "user", "content": text}]}
     call = Call(principal=ANONYMOUS, request=request, body=body, tuning=tuning)
     ways = ways_of(settings)
-    models = Models(weak=settings.weak_model or "weak", strong=settings.strong_model or "strong")
+    models = Models(
+        weak=_model(settings, "weak"),
+        strong=_model(settings, "strong"),
+        # Which others can be asked depends on the server's keys: of a name it is taken that it can.
+        named=lambda _: True,
+        read=Aliases(settings.aliases, has=lambda _: True).read,
+    )
     try:
         terms = terms_of(call, Needs(request, body), in_use, ways, models)
     except RefusedByRule as error:
@@ -104,6 +111,13 @@ def _explain(in_use: InUse, text: str, tuning: Tuning, settings: Settings) -> di
         "promise": kept_promise(terms.promise, decision.reason),
         "contributions": {name: round(value, 4) for name, value in decision.evidence.contributions.items()},
     }
+
+
+def _model(settings: Settings, route: Route) -> str:
+    """The model of a route as the settings name it, or the route's own name."""
+    configured = settings.weak_model if route == "weak" else settings.strong_model
+    deployed = (deployment.model for deployment in settings.deployments if deployment.route == route)
+    return configured or next(deployed, None) or route
 
 
 def _readable(explained: dict[str, Any]) -> str:

@@ -51,8 +51,6 @@ def _reason(reason: str, info: Any) -> str:
         return f"must be one of {allowed}, not {reason.removeprefix('Invalid enum value ')[:60]}"
     if (missing := _MISSING.search(reason)) is not None:
         return f"'{missing['field']}' is required"
-    if reason == "Expected `array`, got `object`":
-        return "must be a list: its table goes between double brackets, [[...]]"
     reason = reason[:MAX_REASON_CHARS].replace("`array`", "a list").replace("`", "").replace(" | null", "")
     return reason[:1].lower() + reason[1:]
 

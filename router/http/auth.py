@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
+import re
 from collections.abc import Mapping
 
 from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
 from router.types import ANONYMOUS, Principal
+
+_PORT = re.compile(r":\d*$")
 
 KEY_HEADERS = ("x-api-key", "api-key")
 """Where the clients of Anthropic and of Azure put the key."""
@@ -33,7 +37,7 @@ class Doorman:
         """
         if self._digest is None:
             # Without this, any page that the operator visits could spend on the operator's keys, answers unread.
-            if headers.get("sec-fetch-site") == "cross-site":
+            if headers.get("sec-fetch-site") == "cross-site" or _comes_by_a_strange_name(headers):
                 raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
             return ANONYMOUS
         given = _given(headers)
@@ -45,6 +49,22 @@ class Doorman:
         if not hmac.compare_digest(_digest(_as_sent(given.pop())), self._digest):
             raise Unauthenticated("The API key is not valid for this server.")
         return Principal(tenant=ANONYMOUS.tenant, key_id="server")
+
+
+def _comes_by_a_strange_name(headers: Mapping[str, str]) -> bool:
+    """Whether a page asks that reached this server by a name of its own: its site let that name lead here (rebinding).
+
+    Browsers take such a page for ours, and say ``origin`` of whatever it posts. No name but the machine's own and no
+    address can be let lead elsewhere.
+    """
+    if "origin" not in headers:
+        return False
+    name = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name != "localhost" and not name.endswith(".localhost")
+    return False
 
 
 def _given(headers: Mapping[str, str]) -> set[str]:

@@ -47,6 +47,7 @@ def _budget(judge: Judge) -> Iterator[Family]:
 def _counters(stats: CacheStats) -> Iterator[Family]:
     for name, about, value in (
         ("stored", "Answers that were kept.", stats.stored),
+        ("unjudged", "Misses that had a candidate and found the verifier busy.", stats.unjudged),
         ("errors", "Failures of the cache, none of which reached a request.", stats.errors),
         ("saved_usd", "US dollars that hits saved, as far as prices are known.", stats.saved_usd),
     ):

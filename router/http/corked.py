@@ -36,9 +36,9 @@ class Corked:
             self.flush()
 
     def flush(self) -> None:
-        """Send now what is held."""
+        """Send now what is held; where the other side is gone it is nobody's any more."""
         held, self._held, self._size = self._held, [], 0
-        if held:
+        if held and not self._transport.is_closing():
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
     def close(self) -> None:

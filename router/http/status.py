@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -91,7 +92,8 @@ async def ready(services: NamedDependency[Services]) -> Response[Readiness]:
     """
     reasons = ["stopping: the server was told to stop"] if services.gateway.draining else []
     upstreams = services.gateway.upstreams.configured
-    if not any([await _reachable(upstream) for upstream in upstreams]):
+    # Together: a load balancer waits a second or two.
+    if not any(await asyncio.gather(*(_reachable(upstream) for upstream in upstreams))):
         names = ", ".join(upstream.name for upstream in upstreams) or "none is configured"
         reasons.append(f"no upstream can be asked: {names}")
     return Response(Readiness(ready=not reasons, reasons=reasons), status_code=503 if reasons else 200)

@@ -73,10 +73,11 @@ class Rules:
 
 def both(earlier: Ruling, later: Ruling) -> Ruling:
     """Two rulings as one: the earlier keeps what it said, the later may only add and narrow."""
-    routed = earlier if earlier.route or earlier.model else later
+    moved = bool(earlier.route or earlier.model)
+    routed = earlier if moved else later
     low = max(earlier.min_threshold, later.min_threshold)
     high = min(earlier.max_threshold, later.max_threshold)
-    if low > high:
+    if moved or low > high:
         low, high = earlier.min_threshold, earlier.max_threshold
     return Ruling(
         name=", ".join(ruling.name for ruling in (earlier, later) if ruling.name) or None,
@@ -122,7 +123,9 @@ def _conditions(name: str, when: When) -> Iterator[Condition]:
     for field in ("stream", "tools", "images"):
         if (wanted := getattr(when, field)) is not None:
             yield _equals(field, wanted)
-    for field, fact in (("model", "model"), ("key", "key_id"), ("team", "team"), ("endpoint", "endpoint")):
+    if when.model is not None:
+        yield _asks_for(when.model)
+    for field, fact in (("key", "key_id"), ("team", "team"), ("endpoint", "endpoint")):
         if (pattern := getattr(when, field)) is not None:
             yield _fits(fact, pattern)
     for header, pattern in when.header.items():
@@ -131,12 +134,16 @@ def _conditions(name: str, when: When) -> Iterator[Condition]:
         yield _length(name, when.min_tokens or 0, when.max_tokens)
     if when.language is not None:
         yield _language(name, when.language)
-    if when.regex is not None:
-        yield _regex(name, when.regex)
+    yield from _expressions(name, when)
 
 
 def _equals(fact: str, wanted: bool) -> Condition:
     return lambda facts: getattr(facts, fact) is wanted
+
+
+def _asks_for(pattern: str) -> Condition:
+    matches = _glob(pattern)
+    return lambda facts: any(map(matches, facts.models))
 
 
 def _fits(fact: str, pattern: str) -> Condition:
@@ -156,8 +163,8 @@ def _header(name: str, header: str, pattern: str) -> Condition:
     matches = _glob(pattern)
 
     def holds(facts: Facts) -> bool:
-        value = facts.headers.get(wanted)
-        return value is not None and matches(value)
+        # Any of several values, so that no second one keeps a rule away.
+        return any(map(matches, facts.header_lines.get(wanted, ())))
 
     return holds
 
@@ -176,7 +183,14 @@ def _language(name: str, wanted: str | tuple[str, ...]) -> Condition:
     return lambda facts: facts.language in codes
 
 
-def _regex(name: str, pattern: str) -> Condition:
+def _expressions(name: str, when: When) -> Iterator[Condition]:
+    if when.regex is not None:
+        yield _regex(name, "regex", when.regex, lambda facts: facts.text)
+    if when.anywhere is not None:
+        yield _regex(name, "anywhere", when.anywhere, lambda facts: facts.everything)
+
+
+def _regex(name: str, field: str, pattern: str, text: Callable[[Facts], str]) -> Condition:
     # RE2 reads every text in linear time, so that no text can hold up the server.
     import re2
 
@@ -187,8 +201,8 @@ def _regex(name: str, pattern: str) -> Condition:
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace") if error.args else "not valid"
         remedy = "RE2 has no lookaround and no backreferences"
-        raise SettingsError(f"rules: '{name}': when.regex: {reason} ({remedy}).") from None
-    return lambda facts: compiled.search(facts.text.encode("utf-8", "replace").decode()) is not None
+        raise SettingsError(f"rules: '{name}': when.{field}: {reason} ({remedy}).") from None
+    return lambda facts: compiled.search(text(facts).encode("utf-8", "replace").decode()) is not None
 
 
 def _glob(pattern: str) -> Callable[[str], bool]:

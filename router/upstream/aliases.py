@@ -102,7 +102,8 @@ def _targets(target: str | Sequence[str]) -> Targets:
 def _spelt_out(name: str, aliases: Mapping[str, Targets], path: Targets) -> Targets:
     """The targets of a name, aliases among them replaced by theirs.
 
-    A name may stand for a model of the same name, as ``gpt-4o`` does; only a longer way back is a loop.
+    A name may stand for a model of the same name, as ``gpt-4o`` does; only a longer way back is a loop. A model that is
+    there comes before a shipped name here as well.
     """
     if name in path:
         raise SettingsError(f"aliases: '{name}' leads back to itself ({' -> '.join((*path, name))}).")
@@ -111,5 +112,6 @@ def _spelt_out(name: str, aliases: Mapping[str, Targets], path: Targets) -> Targ
         if target == name or target not in aliases:
             found.append(target)
         else:
+            found += [target] if aliases[target] == SHIPPED.get(target) else []
             found += _spelt_out(target, aliases, (*path, name))
     return tuple(dict.fromkeys(found))

@@ -20,6 +20,7 @@ import msgspec
 from router.configured.secret import Secret
 from router.errors import (
     KEY_REJECTED,
+    InvalidRequest,
     SettingsError,
     UpstreamBroken,
     UpstreamError,
@@ -31,7 +32,8 @@ from router.types import Endpoint, Native, Served
 from router.upstream.base import State, WholeReply
 from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.providers import provider_called
-from router.upstream.refusals import MAX_DETAIL_CHARS, require_chat
+from router.upstream.refusals import MAX_DETAIL_CHARS, blotted, require_chat, secrets_of
+from router.upstream.translated import fit_translated
 
 PREFIX = "any-llm:"
 """What stands before the library's name of a provider in the settings."""
@@ -53,6 +55,19 @@ _STATUS = {
 
 _OURS = frozenset({"model", "messages", "stream", "stream_options"})
 """Fields of a request that are given to the library by name."""
+
+_PASSED = frozenset(
+    (
+        "audio cache_control frequency_penalty function_call functions logit_bias logprobs max_completion_tokens "
+        "max_tokens metadata min_p modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key "
+        "prompt_cache_retention reasoning reasoning_effort repetition_penalty response_format safety_identifier seed "
+        "service_tier stop store temperature thinking tool_choice tools top_k top_logprobs top_p user verbosity "
+        "web_search_options"
+    ).split()
+)
+"""Fields that say what to answer: OpenAI's, and what others have beside them. No more are passed, since the library
+hands what it does not know to the providers' clients, where it could replace headers and model (``extra_headers``,
+``extra_body``) or the address that our key is sent to (``server_url``)."""
 
 
 class AnyLLMUpstream:
@@ -126,10 +141,12 @@ class AnyLLMUpstream:
     ) -> WholeReply:
         """See `router.upstream.base.Upstream.complete`."""
         require_chat(endpoint, upstream=self.name, model=self.model)
+        body = fit_translated(body, native, self.provider)
+        others = _others(body, native)
         try:
             async with asyncio.timeout(self._timeouts.total_s):
                 client = await self._client()
-                answer = await client.acompletion(self.model, list(body["messages"]), **_others(body))
+                answer = await client.acompletion(self.model, list(body["messages"]), **others)
         except TimeoutError as error:
             message = f"The {self.name} upstream gave no answer within {self._timeouts.total_s:g} seconds."
             raise UpstreamTimeout(message, upstream=self.name) from error
@@ -143,13 +160,15 @@ class AnyLLMUpstream:
     ) -> LibraryStream:
         """See `router.upstream.base.Upstream.stream`."""
         require_chat(endpoint, upstream=self.name, model=self.model)
+        body = fit_translated(body, native, self.provider)
+        others = _others(body, native)
         options = dict(body.get("stream_options") or {}) | {"include_usage": True}
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(self._timeouts.first_token_s, self._timeouts.total_s)):
                 client = await self._client()
                 chunks = await client.acompletion(
-                    self.model, list(body["messages"]), stream=True, stream_options=options, **_others(body)
+                    self.model, list(body["messages"]), stream=True, stream_options=options, **others
                 )
         except TimeoutError as error:
             message = f"The {self.name} upstream gave no answer within {self._timeouts.first_token_s:g} seconds."
@@ -180,9 +199,11 @@ class AnyLLMUpstream:
             settings["default_headers"] = self._headers
         create = library.AnyLLM.create
         try:
-            return create(self._library_name, unified_exceptions=True, max_retries=0, **settings)
+            client = create(self._library_name, unified_exceptions=True, max_retries=0, **settings)
         except library.UnsupportedParameterError:  # a client that cannot be told not to retry
-            return create(self._library_name, unified_exceptions=True, **settings)
+            client = create(self._library_name, unified_exceptions=True, **settings)
+        _stay_where_sent(client)
+        return client
 
     def _translated(self, error: Exception) -> UpstreamError:
         """Our error for one of the library's, or of a provider's client beneath it."""
@@ -206,7 +227,7 @@ class AnyLLMUpstream:
 
     def _refused(self, error: Exception, status: int) -> UpstreamRefused:
         said = str(getattr(error, "message", "") or f"The {self.name} upstream answered with status {status}.")
-        said = (said.replace(self._key, "***") if self._key else said)[:MAX_DETAIL_CHARS]
+        said = blotted(said, secrets_of(self._key, self._headers, self._base_url or ""))[:MAX_DETAIL_CHARS]
         body = {
             "message": said,
             "type": getattr(error, "error_type", None) or "upstream_error",
@@ -221,6 +242,18 @@ class AnyLLMUpstream:
             body=body,
             retry_after=str(retry_after) if retry_after else None,
         )
+
+
+def _stay_where_sent(client: Any) -> None:
+    """Keep a library's client from following redirects, which would take prompts and keys along to any host.
+
+    The provider's own client is an attribute of it, and has httpx's, which follows them by its makers' choice.
+    """
+    for held in list(getattr(client, "__dict__", {}).values()):
+        inner: Any
+        for inner in (held, getattr(held, "_client", None)):
+            if isinstance(getattr(inner, "follow_redirects", None), bool):
+                inner.follow_redirects = False
 
 
 class LibraryStream:
@@ -289,8 +322,18 @@ class LibraryStream:
         return msgspec.json.encode(plain)
 
 
-def _others(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in _OURS and value is not None}
+def _others(body: Mapping[str, Any], native: Native | None) -> dict[str, Any]:
+    """The fields of a request that are passed on. What another protocol's form left behind is let go of.
+
+    Raises:
+        InvalidRequest: there are others.
+    """
+    given = {name: value for name, value in body.items() if name not in _OURS and value is not None}
+    unknown = next((name for name in given if name not in _PASSED), None)
+    if unknown is not None and native is None:
+        sentence = f"'{unknown[:60]}': the model that is to answer is asked by a library that takes no such field."
+        raise InvalidRequest(f"{sentence} Leave it out, or name another model.", param=unknown[:60])
+    return {name: value for name, value in given.items() if name in _PASSED}
 
 
 def _plain(answer: Any) -> dict[str, Any]:

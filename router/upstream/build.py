@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import msgspec
 
 from router.configured.deployments import Deployment
 from router.configured.secret import Secret
 from router.errors import SettingsError
+from router.naming import is_reserved
 from router.settings import PREFIX, Settings
 from router.types import Route, Tuning
 from router.upstream.aliases import Aliases
@@ -17,11 +19,16 @@ from router.upstream.connect import Target, at_provider, at_url, connect, open_u
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.http_upstream import Timeouts
 from router.upstream.named import NamedModels, OnDemand
-from router.upstream.openai_compatible import UNNAMED_MODEL
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
 
-logger = logging.getLogger("underdog.settings")
+BOTH_ROUTES: tuple[Route, ...] = ("weak", "strong")
+
+
+def _places(upstream: Upstream) -> set[tuple[str, str]]:
+    """Where an upstream asks, and for which model: ids that differ in case alone are one model's."""
+    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
+    return {(member.address, member.model.lower()) for member in members}
 
 
 def _no_aliases() -> Aliases:
@@ -60,8 +67,32 @@ class Upstreams:
         return self.named.find(model)
 
     def read(self, tuning: Tuning) -> Tuning:
-        """A caller's tuning with the alias in it, if there is one, read as what it stands for."""
-        return self.aliases.read(tuning)
+        """A caller's tuning with the alias in it, if there is one, read as what it stands for.
+
+        A route's own model is that route under any other name that it has, such as ``openai/gpt-4.1``: what rules say
+        of the route holds for it. Not so where a deployment has that name.
+        """
+        tuning = self.aliases.read(tuning)
+        name = tuning.pinned_model
+        if name is None or name in self.named.configured:
+            return tuning
+        found = self.find(name)
+        if found is None or found[0] != "named":
+            return tuning
+        for route in BOTH_ROUTES:
+            if (upstream := self.on(route)) is not None and _places(found[1]) <= _places(upstream):
+                return msgspec.structs.replace(tuning, pinned_model=None, pinned_route=route)
+        return tuning
+
+    def names(self, tuning: Tuning) -> frozenset[str]:
+        """All names of what a tuning pins, as `read` gives it: the route's, the model's, and that with its provider."""
+        name = tuning.pinned_route or tuning.pinned_model
+        found = None if name is None else self.find(name)
+        if name is None or found is None:
+            return frozenset()
+        route, upstream = found
+        own = {name, upstream.model, f"{upstream.provider or route}/{upstream.model}"}
+        return frozenset(own if route == "named" else own | {route})
 
     @property
     def configured(self) -> list[Upstream]:
@@ -108,20 +139,8 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
         strong=_deployed(strong, settings, environ) or _alone(_strong(strong, settings, environ), settings),
         named=NamedModels(_named(settings, environ), _on_demand(settings, environ)),
     )
-    _warn_of_fallbacks(settings, routes)
     aliases = Aliases(settings.aliases, has=lambda name: routes.find(name) is not None)
     return Upstreams(weak=routes.weak, strong=routes.strong, named=routes.named, aliases=aliases)
-
-
-def _warn_of_fallbacks(settings: Settings, routes: Upstreams) -> None:
-    """Point out fallbacks that cannot be asked here: they are passed over when their turn comes."""
-    if any(upstream.model == UNNAMED_MODEL for upstream in routes.configured):
-        return  # the model that the list means may be one whose id is known once it was asked
-    for setting in ("context_fallbacks", "content_filter_fallbacks"):
-        for name in getattr(settings, setting):
-            if routes.find(name) is None:
-                why = routes.named.lacking(name) or "name weak, strong, or a model that is there, by its id"
-                logger.warning("%s: '%s' cannot be asked here and is passed over: %s.", setting, name, why)
 
 
 def _deployed(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
@@ -149,6 +168,8 @@ def _named(settings: Settings, environ: Mapping[str, str]) -> dict[str, Upstream
             continue
         if deployment.model is None:
             raise SettingsError("deployments: one with the route 'named' names no model for callers to ask for.")
+        if is_reserved(deployment.model):
+            raise SettingsError(f"deployments: model: '{deployment.model}' means something already; nobody reaches it.")
         share = share_of(deployment, name=deployment.name or deployment.model, settings=settings, environ=environ)
         by_model.setdefault(deployment.model, []).append(share)
     return {model: pool_of(model, shares, resilience_of(settings)) for model, shares in by_model.items()}

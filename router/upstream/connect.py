@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -17,12 +18,21 @@ from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.any_llm import PREFIX as ANY_LLM
 from router.upstream.any_llm import AnyLLMUpstream
 from router.upstream.base import Upstream
-from router.upstream.http_upstream import Timeouts
+from router.upstream.http_upstream import Timeouts, sendable
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.provider import MODEL_PLACEHOLDER, Protocol
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider, provider_at, split_model
 
 logger = logging.getLogger("underdog.settings")
+_BLANK = re.compile(r"\s")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110's token."""
+
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that say where a request ends, whom it is for and what becomes of its connection; two would be read in two
+ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +55,14 @@ def at_provider(provider: Provider, model: str | None, environ: Mapping[str, str
     """A provider's model; without one, its strong one.
 
     Raises:
-        SettingsError: its URL needs a variable that is not set.
+        SettingsError: its URL needs a variable that is not set, or is none with what the variables hold.
     """
     model = model or provider.strong_model
+    url = provider.url(environ, model)
+    if provider.variables:
+        require_usable(url, f"the URL of the provider '{provider.id}' (from {', '.join(provider.variables)})")
     return Target(
-        url=provider.url(environ, model),
+        url=url,
         model=model,
         prices=provider.price_id,
         provider=provider,
@@ -142,7 +155,7 @@ def connect(
     """
     setting = f"deployments: '{name}'"
     timeouts = _timeouts(deployment, timeouts)
-    headers = {header: value.reveal() for header, value in deployment.headers.items()}
+    headers = {header: _sendable(header, value, setting) for header, value in deployment.headers.items()}
     if deployment.protocol == "any-llm" or (deployment.provider or "").startswith(ANY_LLM):
         return _through_library(deployment, name, setting, timeouts, headers, environ)
     target = _target(deployment, setting, environ)
@@ -222,10 +235,16 @@ def require_usable(url: str, setting: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"{setting}: not a URL: {error}.") from error
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        # By neither error's own words: they quote the password where it holds a slash.
+        remedy = "write http://HOST:PORT/v1, the port up to 65535, and no credentials"
+        raise SettingsError(f"{setting}: not a URL; {remedy}.") from None
     if parts.username or parts.password:
-        raise SettingsError(f"{setting}: holds credentials; move the key to {setting.replace('_URL', '_API_KEY')}.")
+        place = setting.replace("_URL", "_API_KEY") if setting.endswith("_URL") else "`api_key_env` or `api_key`"
+        raise SettingsError(f"{setting}: holds credentials; move the key to {place}.")
+    if host and _BLANK.search(host):
+        raise SettingsError(f"{setting}: its host holds a blank.")
     if parts.scheme not in {"http", "https"} or not host:
         shown = url.partition("?")[0]  # a query may hold a key
         raise SettingsError(f"{setting}: '{shown}' must begin with http:// or https:// and name a host.")
@@ -253,6 +272,15 @@ def _keys(
         wanted = " or ".join(provider.key_variables)
         raise SettingsError(f"{setting}: the provider '{provider.id}' needs a key; set {wanted}, or `api_key_env`.")
     return [(f"{setting}: api_key", None)]
+
+
+def _sendable(header: str, value: Secret, setting: str) -> str:
+    """The value of a header that is sent with every request."""
+    if not _HEADER_NAME.fullmatch(header):
+        raise SettingsError(f"{setting}: headers: '{header[:60]}' is no name of a header.")
+    if header.lower() in _FRAMING:
+        raise SettingsError(f"{setting}: headers: '{header}' is the connection's own; leave it out.")
+    return sendable(value, f"{setting}: headers: '{header}'")
 
 
 def _timeouts(deployment: Deployment, ours: Timeouts) -> Timeouts:

@@ -23,11 +23,16 @@ Header = tuple[bytes, bytes]
 
 
 class ConnectionLost(httpx.ReadError):
-    """A connection ended before its response did. ``answered``: whether any of the response had come."""
+    """A connection ended before its response did.
 
-    def __init__(self, *, answered: bool) -> None:
+    ``answered``: whether any of the response had come. ``stale``: none had, and the connection had been kept since an
+    earlier one, so that it may have ended before the request was sent.
+    """
+
+    def __init__(self, *, answered: bool, kept: bool) -> None:
         super().__init__("the connection was closed before the response was complete")
         self.answered = answered
+        self.stale = kept and not answered
 
 
 class Exchange(httpx.AsyncByteStream):
@@ -135,6 +140,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._exchange: Exchange | None = None
+        self._kept = False  # it has answered before
         self._heard = False  # any of the response
         self._until_close = False  # the body ends with the connection
         self._whole = False  # the response ended within this piece
@@ -210,7 +216,7 @@ class Connection(asyncio.Protocol):
         if self._until_close and exc is None:
             exchange.end()
         else:
-            exchange.end(ConnectionLost(answered=self._heard))
+            exchange.end(ConnectionLost(answered=self._heard, kept=self._kept))
 
     # Called by the parser.
 
@@ -260,7 +266,10 @@ class Connection(asyncio.Protocol):
         if exchange is None or transport is None:
             return
         exchange.end()
-        if self._lasts and not transport.get_write_buffer_size():
+        if transport.get_write_buffer_size():
+            transport.abort()  # answered before all was asked: to close would wait until the rest is taken
+        elif self._lasts:
+            self._kept = True
             self.go_on()
             self._on_free(self)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from router.upstream.connection import Connection
 
 SECOND_ADDRESS_AFTER_S = 0.25
 """Seconds after which a host's next address is tried beside the one that does not answer (RFC 8305)."""
+
+NEW_CONNECTION = "new_connection"
+"""The extension of a request that takes no kept connection."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -40,7 +44,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         """Send a request; returns when the response's headers are there.
 
         The request's ``timeout`` extension bounds how long it takes to connect, and nothing else: the caller knows how
-        patient it is.
+        patient it is. See also `NEW_CONNECTION`.
 
         Raises:
             httpx.ConnectTimeout, httpx.ConnectError: nobody answers there.
@@ -48,7 +52,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
             httpx.RemoteProtocolError: what came is no HTTP.
         """
         message = _written(request, await request.aread())
-        connection = self._kept(request.url) or await self._open(request)
+        kept = None if request.extensions.get(NEW_CONNECTION) else self._kept(request.url)
+        connection = kept or await self._open(request)
         exchange = connection.ask(message)
         try:
             await exchange.head()
@@ -104,7 +109,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 server_hostname=host if secure else None,
             )
         except BaseException:
-            connected.close()
+            # The loop may still hold the socket, which is then its own to close: it does when it reads the end.
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
             raise
         return connection
 

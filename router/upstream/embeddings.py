@@ -9,6 +9,8 @@ from router.errors import SettingsError
 from router.settings import Settings
 from router.upstream.base import Upstream
 from router.upstream.build import resilience_of, share_of
+from router.upstream.connect import require_usable
+from router.upstream.http_upstream import sendable
 from router.upstream.pool import pool_of
 
 NAME = "embeddings"
@@ -24,6 +26,9 @@ def embeddings_upstream(settings: Settings, environ: Mapping[str, str]) -> Upstr
         if settings.embeddings_api_key is not None:
             raise SettingsError("UNDERDOG_EMBEDDINGS_API_KEY is set without UNDERDOG_EMBEDDINGS_URL; set the URL too.")
         return None
+    # Here, where they have the names by which the operator knows them.
+    require_usable(settings.embeddings_url, "UNDERDOG_EMBEDDINGS_URL")
+    sendable(settings.embeddings_api_key, "UNDERDOG_EMBEDDINGS_API_KEY")
     deployment = Deployment(
         route="named",
         url=settings.embeddings_url,

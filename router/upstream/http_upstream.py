@@ -14,9 +14,10 @@ from router.configured.secret import Secret
 from router.errors import SettingsError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from router.types import Served
 from router.upstream.base import State
+from router.upstream.connection_pool import NEW_CONNECTION
 from router.upstream.events import MAX_EVENT_BYTES
-from router.upstream.refusals import MAX_ERROR_BYTES, refusal
-from router.upstream.transport import FOREIGN_ERRORS, lost_before_an_answer, open_transport, pieces, translate
+from router.upstream.refusals import MAX_ERROR_BYTES, refusal, secrets_of
+from router.upstream.transport import FOREIGN_ERRORS, open_transport, pieces, translate, was_stale
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest answer accepted from an upstream that does not stream."""
@@ -45,11 +46,12 @@ class HttpUpstream:
 
     Args:
         name: how people and errors call it: ``weak`` or ``strong``.
-        base_url: only its scheme matters here; see `open_transport`.
+        base_url: for its scheme, see `open_transport`, and what its query keeps secret.
         model: the id to ask for.
         provider: the price list's provider id, ``local``, or None.
         key: what the upstream must never quote to a caller; empty where there is none.
         headers: sent with every request, the key among them.
+        own_headers: those of them that are the operator's: not to be quoted either.
         timeouts: see `Timeouts`.
         key_setting: the setting that holds the key, named when the upstream rejects it.
         max_answer_bytes: limit on a whole answer.
@@ -69,6 +71,7 @@ class HttpUpstream:
         provider: str | None,
         key: str,
         headers: Mapping[str, str],
+        own_headers: Mapping[str, str],
         timeouts: Timeouts | None,
         key_setting: str,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
@@ -78,7 +81,7 @@ class HttpUpstream:
         self.name = name
         self.model = model
         self.provider = provider
-        self._key = key
+        self._secrets = secrets_of(key, own_headers, base_url)
         self._headers = httpx.Headers(dict(headers))
         self._timeouts = timeouts or Timeouts()
         self._extensions = {"timeout": {"connect": self._timeouts.connect_s, "pool": self._timeouts.connect_s}}
@@ -126,16 +129,18 @@ class HttpUpstream:
         return response
 
     async def _send_past_stale_connections(self, request: httpx.Request) -> httpx.Response:
-        """Send, and once more where the connection was lost before an answer.
+        """Send, and once more over a new connection where a kept one was lost before an answer.
 
         An upstream that restarts or tires of waiting closes connections that we keep, and we may learn of it only by
-        using one. Asking twice is safe here: a chat request changes nothing at the upstream.
+        using one. Asking twice is safe here: a chat request changes nothing at the upstream. Who closes a new one has
+        read the request: whether to ask again is for the pool's budget to say.
         """
         try:
             return await self._transport.handle_async_request(request)
         except FOREIGN_ERRORS as error:
-            if not lost_before_an_answer(error):
+            if not was_stale(error):
                 raise
+        request.extensions = request.extensions | {NEW_CONNECTION: True}
         return await self._transport.handle_async_request(request)
 
     @contextlib.asynccontextmanager
@@ -186,7 +191,7 @@ class HttpUpstream:
         if response.status_code == 200:
             return
         body = await self._read_at_most(response, MAX_ERROR_BYTES)
-        raise refusal(response, body, upstream=self.name, key=self._key, key_setting=self._key_setting)
+        raise refusal(response, body, upstream=self.name, secrets=self._secrets, key_setting=self._key_setting)
 
     async def _require_bounded(self, response: httpx.Response) -> None:
         coding = response.headers.get("content-encoding", "").strip().lower()
@@ -197,9 +202,18 @@ class HttpUpstream:
 
 
 def join(base_url: str, path: str) -> httpx.URL:
-    """The URL of a path below a base URL, whose query string is kept."""
-    base = httpx.URL(base_url)
-    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
+    """The URL of a path below a base URL, whose query string and escapes are kept.
+
+    Raises:
+        SettingsError: it is no URL.
+    """
+    try:
+        base = httpx.URL(base_url)
+        above, mark, query = base.raw_path.partition(b"?")
+        return base.copy_with(raw_path=b"%s/%s%s%s" % (above.rstrip(b"/"), path.encode(), mark, query))
+    except httpx.InvalidURL:
+        # Without the URL: its query may hold a key.
+        raise SettingsError("a base URL holds characters that no URL has; write it again.") from None
 
 
 def sendable(api_key: Secret | None, setting: str) -> str:
@@ -210,7 +224,7 @@ def sendable(api_key: Secret | None, setting: str) -> str:
     """
     key = api_key.reveal().strip() if api_key else ""
     if not (key.isascii() and key.isprintable()):
-        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy the key again.")
+        raise SettingsError(f"{setting}: holds characters that no HTTP header can carry; copy it again.")
     return key
 
 

@@ -44,6 +44,11 @@ class NamedModels:
         """What is missing for a model of a known provider to be found by its name; None where that is not known."""
         return None if self._on_demand is None else self._on_demand.lacking(name)
 
+    def preload(self) -> None:
+        """Import what names are looked up in, where callers may name any. That costs 0.1 s: call it in a thread."""
+        if self._on_demand is not None:
+            self._on_demand.preload()
+
     async def aclose(self) -> None:
         """Let go of the connections of models that were opened on demand; the configured ones are closed as such."""
         if self._on_demand is not None:
@@ -101,6 +106,11 @@ class OnDemand:
         if provider.shared_key:
             return f"models of '{provider.id}' need a deployment with the route 'named'"
         return f"{' or '.join(provider.key_variables)} is not set"
+
+    def preload(self) -> None:
+        """Import the price list, by which the makers of bare ids are told, where any may be asked."""
+        if self._open:
+            maker_of("")
 
     async def aclose(self) -> None:
         """Let go of all connections."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from router.configured.secret import Secret
-from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
 from router.types import Endpoint, Native, Served
 from router.upstream.base import WholeReply
 from router.upstream.events import MAX_EVENT_BYTES
@@ -27,6 +27,7 @@ from router.upstream.http_upstream import (
     request_headers,
     sendable,
 )
+from router.upstream.manners import TELLS_USAGE, Manners
 from router.upstream.refusals import error_in_answer
 from router.upstream.streaming import EventStream
 from router.upstream.translated import fit_translated
@@ -104,6 +105,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             provider=provider,
             key=key,
             headers=request_headers(key, key_header, headers or {}),
+            own_headers=headers or {},
             timeouts=timeouts,
             key_setting=key_setting,
             max_answer_bytes=max_answer_bytes,
@@ -116,6 +118,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
         self._model_known = model is not None
         self._model_lock = asyncio.Lock()
         self._asking_model: asyncio.Task[None] | None = None
+        self._manners = Manners(asks_usage=provider not in TELLS_USAGE)
 
     async def start(self) -> None:
         """Ask for the model id in the background where it is not known; a failure shows with the first request."""
@@ -134,6 +137,18 @@ class OpenAICompatibleUpstream(HttpUpstream):
         """See `router.upstream.base.Upstream.complete`; of another protocol's form only that there is one."""
         served = await self._served_at(endpoint, body)
         body = fit_translated(body, native, self.provider)
+        manners = self._manners
+        try:
+            return await self._complete(manners.fit(body, native), endpoint, served)
+        except UpstreamRefused as error:
+            learned = manners.after(error, body, native)
+            if learned is None:
+                raise
+        reply = await self._complete(learned.fit(body, native), endpoint, served)
+        self._manners = learned
+        return reply
+
+    async def _complete(self, body: Mapping[str, Any], endpoint: Endpoint, served: Served) -> WholeReply:
         plain = {field: value for field, value in body.items() if field not in {"stream", "stream_options"}}
         payload = msgspec.json.encode(plain | {"model": served.model})
         url = self._urls[endpoint]
@@ -148,10 +163,22 @@ class OpenAICompatibleUpstream(HttpUpstream):
     ) -> EventStream:
         """See `router.upstream.base.Upstream.stream`."""
         await self._learn_model()
-        now = asyncio.get_running_loop().time()
         body = fit_translated(body, native, self.provider)
-        options = dict(body.get("stream_options") or {}) | {"include_usage": True}
-        payload = msgspec.json.encode({**body, "model": self.model, "stream": True, "stream_options": options})
+        manners = self._manners
+        try:
+            return await self._stream(manners.fit(body, native), endpoint, manners.stream_options(body))
+        except UpstreamRefused as error:
+            learned = manners.after(error, body, native)
+            if learned is None:
+                raise
+        reply = await self._stream(learned.fit(body, native), endpoint, learned.stream_options(body))
+        self._manners = learned
+        return reply
+
+    async def _stream(self, body: Mapping[str, Any], endpoint: Endpoint, options: dict[str, Any]) -> EventStream:
+        now = asyncio.get_running_loop().time()
+        asked = {field: value for field, value in body.items() if field != "stream_options"}
+        payload = msgspec.json.encode({**asked, "model": self.model, "stream": True, **options})
         async with self._patience(min(self._timeouts.first_token_s, self._timeouts.total_s)):
             response = await self._send("POST", self._urls[endpoint], payload)
             try:
@@ -168,7 +195,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             silence_s=self._timeouts.first_token_s,
             end_by=now + self._timeouts.total_s,
             max_event_bytes=self._max_event_bytes,
-            key=self._key,
+            secrets=self._secrets,
         )
 
     async def _served_at(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Served:
@@ -195,7 +222,7 @@ class OpenAICompatibleUpstream(HttpUpstream):
             message = f"The {self.name} upstream answered with something that is no chat completion; check its URL."
             raise UpstreamBroken(message, upstream=self.name) from error
         if decoded.error is not None:
-            raise error_in_answer(decoded.error, self.name, self._key)
+            raise error_in_answer(decoded.error, self.name, self._secrets)
         field = "data" if endpoint == "embeddings" else "choices"
         if getattr(decoded, field) is None:
             message = f"The {self.name} upstream answered without `{field}`; check that its URL ends in /v1."

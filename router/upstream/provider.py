@@ -21,6 +21,9 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 MODEL_PLACEHOLDER = "model"
 """What stands for the model's id in the URLs of providers that have it there."""
 
+_WAY_UP = re.compile(r"(^|[/\\])\.*([/\\]|$)")
+"""What leads elsewhere where a server undoes the escapes of a path: callers name models, and none may aim our key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -70,8 +73,10 @@ class Provider:
         """Its base URL, variables filled in.
 
         Raises:
-            SettingsError: naming the variable that is not set.
+            SettingsError: naming the variable that is not set, or the model cannot stand in a URL.
         """
+        if model and f"{{{MODEL_PLACEHOLDER}}}" in self.base_url and _WAY_UP.search(model):
+            raise SettingsError(f"The provider '{self.id}' has its models in URLs, where '{model}' cannot stand.")
         values = {MODEL_PLACEHOLDER: quote(model or "", safe="")}
         for variable in self.variables:
             if not environ.get(variable):

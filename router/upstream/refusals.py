@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
@@ -19,21 +20,31 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_DETAIL_CHARS = 1000
 """How much of an upstream's own sentence goes into ours."""
 
+LEAST_SECRET_CHARS = 8
+"""A shorter word in a header, such as a team's name, is none."""
+
+MAX_DEPTH = 16
+"""How deep an error object is passed on."""
+
+Secrets = tuple[str, ...]
+
 _KEY_REJECTED = (401, 403)
 
 
-def refusal(response: httpx.Response, body: bytes, *, upstream: str, key: str, key_setting: str) -> UpstreamError:
+def refusal(
+    response: httpx.Response, body: bytes, *, upstream: str, secrets: Secrets, key_setting: str
+) -> UpstreamError:
     """The error to raise for a response whose status is not 200.
 
     Args:
         response: status and headers.
         body: the beginning of its body.
         upstream: the configured name of the upstream.
-        key: our key, blotted out wherever the upstream quotes it; empty where there is none.
+        secrets: blotted out wherever the upstream quotes one.
         key_setting: the setting that holds the upstream's key, named where the key was rejected.
     """
     status = response.status_code
-    error = error_object(body.replace(key.encode(), b"***") if key else body)
+    error = blotted(error_object(body), secrets)
     message = error_message(error) or f"The {upstream} upstream answered with status {status}."
     refused = UpstreamRefused(message, upstream=upstream, status=status, body=error, retry_after=_retry_after(response))
     if status in _KEY_REJECTED and fault_of(refused) is FILTERED:
@@ -50,6 +61,32 @@ def refusal(response: httpx.Response, body: bytes, *, upstream: str, key: str, k
     return refused
 
 
+def secrets_of(key: str, headers: Mapping[str, str], base_url: str) -> Secrets:
+    """What an upstream is told and callers never: the key, and what is long enough for one in headers and the query."""
+    query = [value for _, value in parse_qsl(urlsplit(base_url).query)]
+    words = [word for text in (*headers.values(), *query) for word in text.split()]
+    found = [*((key,) if key else ()), *(word for word in words if len(word) >= LEAST_SECRET_CHARS)]
+    return tuple(sorted(dict.fromkeys(found), key=len, reverse=True))
+
+
+def blotted(said: Any, secrets: Secrets, *, depth: int = MAX_DEPTH) -> Any:
+    """The same without the secrets in it: looked for behind the escapes of JSON, which has several for a character.
+
+    What lies deeper than ``depth`` is left out.
+    """
+    if isinstance(said, str):
+        for secret in secrets:
+            said = said.replace(secret, "***")
+        return said
+    if isinstance(said, list | dict) and not depth:
+        return None
+    if isinstance(said, list):
+        return [blotted(item, secrets, depth=depth - 1) for item in said]
+    if isinstance(said, dict):
+        return {blotted(name, secrets): blotted(value, secrets, depth=depth - 1) for name, value in said.items()}
+    return said
+
+
 def require_chat(endpoint: Endpoint, *, upstream: str, model: str) -> None:
     """For upstreams that have no other endpoint: refuse as a server does that has no such path.
 
@@ -60,13 +97,13 @@ def require_chat(endpoint: Endpoint, *, upstream: str, model: str) -> None:
         raise UpstreamRefused(f"The model '{model}' answers chat requests only.", upstream=upstream, status=404)
 
 
-def error_in_answer(error: Any, upstream: str, key: str) -> UpstreamError:
-    """The error to raise where an upstream put an error object into an answer with status 200; ``key`` as above.
+def error_in_answer(error: Any, upstream: str, secrets: Secrets = ()) -> UpstreamError:
+    """The error to raise where an upstream put an error object into an answer with status 200; ``secrets`` as above.
 
     OpenRouter and others put the status that they mean into its ``code``: it is taken at its word.
     """
-    detail = error_message(error) or "no details"
-    detail = (detail.replace(key, "***") if key else detail)[:MAX_DETAIL_CHARS]
+    error = blotted(error, secrets)
+    detail = (error_message(error) or "no details")[:MAX_DETAIL_CHARS]
     message = f"The {upstream} upstream answered with an error: {detail}"
     meant = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(meant, int) and 400 <= meant <= 599 and meant not in _KEY_REJECTED:
@@ -94,12 +131,26 @@ def error_object(body: bytes) -> dict[str, Any] | None:
         return None
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini wraps its error into a list
         decoded = decoded[0]
-    error = decoded.get("error") if isinstance(decoded, dict) else None
+    if not isinstance(decoded, dict):
+        return None
+    error = decoded.get("error") or _invalid_fields(decoded)
+    if error is None:  # vLLM before 0.10, Mistral, Cohere: the object itself
+        error = {field: decoded[field] for field in ("message", "type", "param", "code") if field in decoded}
     if isinstance(error, str):
         error = {"message": error}
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
     return {"type": "upstream_error", "param": None, "code": None} | error
+
+
+def _invalid_fields(decoded: dict[str, Any]) -> str | None:
+    """What a validator in FastAPI's manner says, as Mistral's and vLLM's do: fields and reasons, never values."""
+    said = decoded.get("message")
+    detail = (said if isinstance(said, dict) else decoded).get("detail")
+    found = [each for each in detail if isinstance(each, dict)] if isinstance(detail, list) else []
+    places = [".".join(map(str, each["loc"])) if isinstance(each.get("loc"), list) else "body" for each in found]
+    reasons = [f"'{place}': {each.get('msg')}" for place, each in zip(places, found, strict=True)]
+    return "; ".join(reasons)[:MAX_DETAIL_CHARS] or None
 
 
 def error_message(error: Any) -> str | None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
 from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
-from router.upstream.refusals import error_in_answer
+from router.upstream.refusals import Secrets, error_in_answer, error_object
 from router.upstream.transport import FOREIGN_ERRORS, pieces, translate
 
 DONE = b"[DONE]"
@@ -51,7 +51,7 @@ class EventStream:
         silence_s: seconds without a byte that count as silence after that.
         end_by: event loop time by which the whole answer must be complete.
         max_event_bytes: limit on one event.
-        key: our key, never to be quoted; empty where there is none.
+        secrets: never to be quoted.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class EventStream:
         silence_s: float,
         end_by: float,
         max_event_bytes: int,
-        key: str = "",
+        secrets: Secrets = (),
     ) -> None:
         self.served = served
         self._response = response
@@ -73,7 +73,7 @@ class EventStream:
         self._first_event_by: float | None = first_event_by
         self._silence_s = silence_s
         self._end_by = end_by
-        self._key = key
+        self._secrets = secrets
         self._decoder = EventDecoder(max_event_bytes)
         self._payloads: deque[bytes] = deque()
         self._finish_seen = False
@@ -177,8 +177,11 @@ class EventStream:
         except UNREADABLE_JSON as error:
             message = f"The {self._upstream} upstream sent an event that is no chat chunk."
             raise UpstreamBroken(message, upstream=self._upstream) from error
-        if chunk.error is not None:
-            raise error_in_answer(chunk.error, self._upstream, self._key)
+        said = chunk.error
+        if said is None and chunk.choices is None:
+            said = error_object(payload)  # some servers send the error itself
+        if said is not None:
+            raise error_in_answer(said, self._upstream, self._secrets)
         if chunk.choices and any(choice.finish_reason for choice in chunk.choices):
             self._finish_seen = True
 

@@ -13,6 +13,7 @@ import pytest
 from router.cache import SemanticCache
 from router.cache.cache import CANDIDATES
 from router.cache.judge import Judge, Verdict
+from router.cache.verifying import MOST_UNDER_WAY, VERIFIER_THREADS
 from router.scoring.verifier.conversation import Turns
 from tests.cache.support import Clock, answer, body, completion, embed, ticket
 
@@ -157,11 +158,73 @@ async def test_a_verdict_that_does_not_come_costs_a_miss(
 ) -> None:
     released = threading.Event()
     judge.meanwhile = lambda: assert_true(released.wait(timeout=30))
-    monkeypatch.setattr("router.cache.cache.VERDICT_PATIENCE_S", 0.01)
+    monkeypatch.setattr("router.cache.verifying.VERDICT_PATIENCE_S", 0.01)
     keep(cache, body(ASKED))
     assert await told(cache, body(REWORDED)) is None
     released.set()
     assert (cache.stats().errors, cache.stats().misses) == (1, 1)
+
+
+async def held_up(cache: SemanticCache, judge: WatchedJudge) -> tuple[threading.Event, list[asyncio.Task[str | None]]]:
+    """Every verifier thread holds a verdict back until the event is set; the tasks wait for these."""
+    released = threading.Event()
+    judge.meanwhile = lambda: assert_true(released.wait(timeout=30))
+    keep(cache, body(ASKED))
+    first = [asyncio.create_task(told(cache, body(REWORDED))) for _ in range(VERIFIER_THREADS)]
+    while len(judge.judged) < VERIFIER_THREADS:
+        await asyncio.sleep(0.001)
+    return released, first
+
+
+async def test_a_burst_goes_on_as_misses_at_once_where_the_verifier_is_busy(
+    cache: SemanticCache, judge: WatchedJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.cache.verifying.TURN_PATIENCE_S", 30.0)
+    released, first = await held_up(cache, judge)
+    waiting = [asyncio.create_task(told(cache, body(REWORDED))) for _ in range(MOST_UNDER_WAY - VERIFIER_THREADS)]
+    await asyncio.sleep(0.01)
+    burst = [cache.semantic(ticket(cache, body(REWORDED)), embed) for _ in range(50)]
+    for step in burst:
+        with pytest.raises(StopIteration) as ended:  # it waits for nothing
+            step.send(None)
+        assert ended.value.value is None
+    assert (cache.stats().unjudged, cache.stats().misses, cache.stats().errors) == (50, 50, 0)
+    released.set()
+    assert set(await asyncio.gather(*first, *waiting)) == {"kept"}
+    assert await told(cache, body(REWORDED)) == "kept"
+    assert len(judge.judged) == MOST_UNDER_WAY + 1
+
+
+async def test_who_waits_too_long_for_its_turn_goes_on_as_a_miss_and_is_judged_no_more(
+    cache: SemanticCache, judge: WatchedJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.cache.verifying.TURN_PATIENCE_S", 0.01)
+    released, first = await held_up(cache, judge)
+    assert await told(cache, body(REWORDED)) is None
+    leaving = asyncio.create_task(told(cache, body(REWORDED)))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    assert (cache.stats().unjudged, cache.stats().errors) == (1, 0)
+    released.set()
+    assert set(await asyncio.gather(*first)) == {"kept"}
+    assert await told(cache, body(REWORDED)) == "kept"
+    assert len(judge.judged) == VERIFIER_THREADS + 1
+
+
+async def test_who_takes_a_cached_answer_or_none_waits_for_its_turn(
+    cache: SemanticCache, judge: WatchedJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.cache.verifying.TURN_PATIENCE_S", 0.01)
+    monkeypatch.setattr("router.cache.verifying.MOST_UNDER_WAY", 1)
+    monkeypatch.setattr("router.cache.verifying.VERDICT_PATIENCE_S", 30.0)
+    released, first = await held_up(cache, judge)
+    patient = ticket(cache, body(REWORDED), cache_control="only-if-cached")
+    asking = asyncio.create_task(cache.semantic(patient, embed))
+    await asyncio.sleep(0.1)
+    released.set()
+    assert await asking is not None
+    assert set(await asyncio.gather(*first)) == {"kept"}
 
 
 async def test_the_nearest_question_tells_its_cosine_whether_it_is_served_or_not(cache: SemanticCache) -> None:

@@ -105,3 +105,16 @@ def test_the_operators_rules_are_part_of_the_explanation(tmp_path: Path) -> None
     assert german.output.startswith("strong: by the rule german, whatever the win rate")
     short = json.loads(underdog("route", "hi", "--json", "--config", str(config)).output)
     assert short == {"refused": "Say more.", "rule": "no poems"}
+
+
+@pytest.mark.parametrize(("model", "route"), [("opus", "named"), ("mine", "strong"), ("weak-model", "weak")])
+def test_a_rule_in_the_explanation_may_name_what_a_server_could_ask(tmp_path: Path, model: str, route: str) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(
+        f'[[rules]]\nname = "r"\nthen = {{ model = "{model}" }}\n'
+        '[aliases]\nmine = "gpt-4.1"\n'
+        '[[deployments]]\nroute = "strong"\nmodel = "gpt-4.1"\n'
+        '[[deployments]]\nroute = "weak"\nmodel = "weak-model"\n'
+    )
+    decision = json.loads(underdog("route", "hi", "--json", "--config", str(config)).output)
+    assert (decision["route"], decision["rule"]) == (route, "r")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from router.dialects import CHAT
 from router.dialects.chat_request import parse_chat_request
 from router.errors import InvalidRequest
 
@@ -22,6 +23,11 @@ def test_unknown_fields_stay_in_the_raw_body() -> None:
     typed, raw = parse({"messages": [USER], "reasoning": {"effort": "low"}})
     assert typed.messages[0].content == "Hello"
     assert raw["reasoning"] == {"effort": "low"}
+
+
+def test_an_event_of_several_lines_is_told_in_as_many() -> None:
+    asked = CHAT.parse(msgspec.json.encode({"messages": [USER]}), headers={}, max_messages=1)
+    assert CHAT.stream(asked).feed(b'{"a":\n1}') == b'data: {"a":\ndata: 1}\n\n'
 
 
 def test_a_body_without_a_model_is_routed_automatically() -> None:

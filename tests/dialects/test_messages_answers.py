@@ -197,6 +197,17 @@ def test_a_call_whose_name_comes_late_keeps_its_id() -> None:
     assert folded(events)["content"] == [{"type": "tool_use", "id": "call_9", "name": "f", "input": {"a": 1}}]
 
 
+def test_arguments_that_a_server_did_not_write_out_are_kept() -> None:
+    function: Json = {"name": "f", "arguments": {"a": 1}}
+    events = streamed(chunk({"tool_calls": [{"index": 0, "id": "c", "function": function}]}, "tool_calls"))
+    assert folded(events)["content"] == [{"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}}]
+
+
+def test_a_stream_without_a_finish_reason_is_not_whole() -> None:
+    with pytest.raises(UpstreamBroken, match="no end"):
+        streamed(chunk({"content": "Hi"}))
+
+
 def test_blank_pieces_after_a_call_are_nothing_and_others_an_error() -> None:
     begun = [chunk({"tool_calls": [{"index": n, **call("f", "{}")}]}) for n in (0, 1)]
     late = {"index": 0, "function": {"arguments": " "}}
@@ -208,7 +219,7 @@ def test_blank_pieces_after_a_call_are_nothing_and_others_an_error() -> None:
 
 def test_a_call_without_a_name_is_an_upstreams_failure() -> None:
     with pytest.raises(UpstreamBroken, match="no name"):
-        streamed(chunk({"tool_calls": [{"index": 0, "id": "x", "function": {"arguments": "{}"}}]}))
+        streamed(chunk({"tool_calls": [{"index": 0, "id": "x", "function": {"arguments": "{}"}}]}, "tool_calls"))
 
 
 def test_signatures_follow_the_text_that_they_sign() -> None:
@@ -232,6 +243,12 @@ def test_a_replayed_answer_is_told_with_its_thinking_once() -> None:
     opening = {"role": "assistant", "reasoning_content": "AB", "thinking_blocks": blocks, "content": "Hi."}
     events = streamed(chunk(opening), chunk({}, "stop"), to=asked(**THINKING))
     assert folded(events)["content"] == [*blocks, {"type": "text", "text": "Hi."}]
+
+
+def test_a_choice_that_has_no_index_is_the_first() -> None:
+    assert folded(streamed(chunk({"content": "Hi."}, "stop", index=None)))["content"] == [
+        {"type": "text", "text": "Hi."}
+    ]
 
 
 def test_other_choices_are_left_out() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from router.dialects import MESSAGES, Asked
 from router.errors import InvalidRequest
@@ -21,7 +23,7 @@ FUNCTION: Json = {
 }
 
 
-def parsed(headers: Json | None = None, **fields: Any) -> Asked:
+def parsed(headers: Mapping[str, str] | None = None, **fields: Any) -> Asked:
     body = {"model": "auto", "max_tokens": 100, "messages": [USER], **fields}
     return MESSAGES.parse(json.dumps(body).encode(), headers=headers or {}, max_messages=10)
 
@@ -190,6 +192,19 @@ def test_thinking_and_cache_marks_stay_in_the_native_body() -> None:
     assert asked.native.body["messages"][1] == turn
 
 
+def test_a_user_whose_name_openai_would_refuse_goes_by_its_digest() -> None:
+    names = {name: parsed(metadata={"user_id": name * 65}).body["user"] for name in "ab"}
+    assert names["a"] != names["b"]
+    assert {len(name) for name in names.values()} == {64}
+
+
+def test_blank_text_is_another_models_and_goes_to_nobody() -> None:
+    call = {"type": "tool_use", "id": "c", "name": "f", "input": {}}
+    asked = parsed(messages=[USER, {"role": "assistant", "content": [{"type": "text", "text": "\n\n"}, call]}, USER])
+    assert asked.native is not None
+    assert asked.native.body["messages"] == [USER, {"role": "assistant", "content": [call]}, USER]
+
+
 def test_thinking_without_a_signature_is_another_models_and_goes_to_nobody() -> None:
     unsigned = {"type": "thinking", "thinking": "Hm.", "signature": ""}
     asked = parsed(
@@ -233,6 +248,19 @@ def test_only_the_protocols_headers_are_kept() -> None:
     ).native
     assert native is not None
     assert native.headers == {"anthropic-beta": "b", "anthropic-version": "v"}
+
+
+def test_a_header_that_came_twice_is_kept_whole() -> None:
+    native = parsed(CIMultiDict([("anthropic-beta", "a,b"), ("Anthropic-Beta", "c")])).native
+    assert native is not None
+    assert native.headers == {"anthropic-beta": "a,b, c"}
+
+
+@pytest.mark.parametrize("name", ["anthropic-beta", "anthropic-version"])
+@pytest.mark.parametrize("text", ["é", "\xff", "a\tb", "\x7f"])
+def test_a_header_that_no_upstream_can_be_sent_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"The header '{name}' may hold"):
+        parsed({name: text})
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,12 @@ def test_calls_that_are_told_at_once_or_without_an_index_are_kept_apart() -> Non
         assert [(item["name"], item["arguments"]) for item in final["output"]] == [("f", '{"a": 1}'), ("g", second)]
 
 
+def test_arguments_that_a_server_did_not_write_out_are_kept() -> None:
+    calls = [None, {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
+    for told in (whole({"tool_calls": calls}), streamed([{"tool_calls": calls}], "tool_calls")[-1]["response"]):
+        assert [(item["type"], item["arguments"]) for item in told["output"]] == [("function_call", '{"a":1}')]
+
+
 def test_a_call_is_over_when_the_next_one_begins() -> None:
     deltas = [{"tool_calls": [{"index": 0, **call()}]}, {"tool_calls": [{"index": 1, **call(call_id="c2")}]}]
     kinds = [(event["type"], event.get("output_index")) for event in streamed(deltas, "tool_calls")]

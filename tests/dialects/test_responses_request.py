@@ -119,6 +119,16 @@ def test_one_turn_of_the_assistant_is_one_message() -> None:
     ]
 
 
+def test_text_on_both_sides_of_a_call_does_not_part_the_call_from_its_output() -> None:
+    said, after = ({"role": "assistant", "content": text} for text in ("I look.", "Wait."))
+    call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c1", "output": "1"}
+    told = messages(USER, said, call, after, output)
+    assert [message["role"] for message in told] == ["user", "assistant", "tool"]
+    assert told[1]["content"] == "I look.\n\nWait."
+    assert told[1]["tool_calls"][0]["id"] == "c1"
+
+
 def test_two_answers_without_a_question_between_stay_two() -> None:
     told = messages(USER, {"role": "assistant", "content": "One."}, {"role": "assistant", "content": "Two."}, USER)
     assert [message["content"] for message in told] == ["Hello.", "One.", "Two.", "Hello."]

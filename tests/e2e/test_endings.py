@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from router.upstream.scripted import ScriptedServer, Turn
-from tests.live import EASY, LiveServer, routed
+from tests.live import EASY, LiveServer, live_server, routed
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": EASY}]
@@ -201,3 +201,24 @@ async def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
                 received += await reader.read(65536)
         writer.close()
     assert received.find(b'"one"') < received.find(b'"two"') < received.find(b'"three"')
+
+
+async def test_a_caller_who_leaves_with_requests_in_the_pipeline_cancels_the_one_that_is_answered(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn(reply="word " * 400, piece_delay_ms=25)]) as weak,
+        live_server(tmp_path / "home", "--weak-url", weak.base_url, "--weak-model", "weak-model", stderr=log) as server,
+    ):
+        reader, writer = await open_connection(server)
+        for number in range(2):
+            body = json.dumps({"messages": MESSAGES, "seed": number, "stream": True}).encode()
+            writer.write(head(len(body)) + body)
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"word")
+        writer.transport.abort()
+        (row,) = await rows_once_there(server, 1)
+        assert (row["outcome"], row["status"]) == ("cancelled", 499)
+        assert len(weak.chats) == 1
+    assert "ERROR" not in log.read_text()

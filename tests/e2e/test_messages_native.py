@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from router.upstream.scripted import ScriptedServer, Turn
-from tests.live import EASY, LiveServer, live_server
+from tests.live import EASY, HARD, LiveServer, live_server
 from tests.recorded import RecordedServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -200,28 +201,38 @@ async def test_a_chat_request_to_the_same_model_gets_nothing_but_its_own_protoco
             assert "underdog.native" not in answer.text
 
 
+def before_claude(home: Path, weak: ScriptedServer, strong: RecordedServer) -> AbstractAsyncContextManager[LiveServer]:
+    """A server with a weak model that chats, and Claude behind it."""
+    claude = {"route": "strong", "protocol": "anthropic", "url": strong.base_url, "model": "claude-opus-4-5"}
+    environ = {"UNDERDOG_DEPLOYMENTS": json.dumps([claude | {"api_key": KEY}])}
+    return live_server(home, "--weak-url", weak.base_url, "--weak-model", "weak-model", environ=environ)
+
+
+async def test_what_cannot_be_said_in_the_protocol_goes_to_the_model_that_chats(
+    tmp_path: Path, upstream: RecordedServer
+) -> None:
+    async with (
+        ScriptedServer(model="weak-model") as weak,
+        before_claude(tmp_path, weak, upstream) as server,
+        server.http() as http,
+    ):
+        several = {"n": 2, "messages": [{"role": "user", "content": HARD}]}
+        moved = await http.post("/v1/chat/completions", json=several)
+        assert (moved.status_code, moved.headers["x-router-route"]) == (200, "weak")
+        assert moved.headers["x-router-reason"] == "capability"
+        echoed = await http.post("/v1/completions", json={"prompt": [HARD, HARD], "echo": True})
+        assert (echoed.status_code, echoed.headers["x-router-route"]) == (200, "weak")
+        refused = await http.post("/v1/chat/completions", json=several | {"model": "strong"})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "n")
+        assert len(weak.requests) == 2
+
+
 async def test_what_the_protocol_alone_has_goes_to_the_model_that_speaks_it(
     tmp_path: Path, upstream: RecordedServer
 ) -> None:
     async with (
         ScriptedServer(model="weak-model", turns=[Turn(reply="Without a search.")]) as weak,
-        live_server(
-            tmp_path,
-            *("--weak-url", weak.base_url, "--weak-model", "weak-model"),
-            environ={
-                "UNDERDOG_DEPLOYMENTS": json.dumps(
-                    [
-                        {
-                            "route": "strong",
-                            "protocol": "anthropic",
-                            "url": upstream.base_url,
-                            "model": "claude-opus-4-5",
-                            "api_key": KEY,
-                        }
-                    ]
-                )
-            },
-        ) as server,
+        before_claude(tmp_path, weak, upstream) as server,
         server.http() as http,
     ):
         plain = {"max_tokens": 100, "messages": [{"role": "user", "content": EASY}]}

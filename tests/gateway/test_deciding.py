@@ -14,7 +14,7 @@ from router.catalogue import Abilities, Catalogue
 from router.configured.catalogue import CatalogueEntry
 from router.configured.rules import Rule
 from router.deciding import Decider
-from router.errors import SettingsError, UnsupportedByModel
+from router.errors import RefusedByRule, SettingsError, UnsupportedByModel
 from router.policy import Dial
 from router.rules import Rules
 from router.scoring.scorer import Scorer
@@ -110,9 +110,52 @@ def test_a_rule_may_name_an_alias_or_a_third_model(in_use: InUse, model: str, ro
     assert (decision.route, decision.reason, decision.eligible) == (route, "rule", (route,))
 
 
+@pytest.mark.parametrize(
+    ("written", "tuning", "ruled"),
+    [
+        ("third", Tuning(pinned_model="third-model"), "third-model"),  # an alias, as the gateway reads it
+        ("cloud", Tuning(pinned_route="strong"), "strong-model"),
+        ("strong-model", Tuning(pinned_model="strong-model"), "strong"),
+        ("auto", Tuning(), "auto"),
+    ],
+)
+def test_a_rule_about_a_model_holds_under_all_of_its_names(
+    in_use: InUse, written: str, tuning: Tuning, ruled: str
+) -> None:
+    rules = [{"name": "r", "when": {"model": ruled}, "then": {"refuse": "No."}}]
+    strict = decider(named=("third-model",), rules=rules)
+    with pytest.raises(RefusedByRule):
+        strict.terms(call(tuning, model=written), in_use)
+    strict.terms(call(Tuning(threshold=0.5), model="weak-model"), in_use)
+
+
 def test_a_rule_that_names_no_model_is_refused_at_the_start() -> None:
     with pytest.raises(SettingsError, match=r"rules: .r.: then\.model: The model 'nowhere' does not exist here"):
         decider(rules=[{"name": "r", "then": {"model": "nowhere"}}])
+
+
+@pytest.mark.parametrize(("bound", "route"), [({"min_threshold": 1}, "weak"), ({"max_threshold": 0}, "strong")])
+@pytest.mark.parametrize(
+    "tuning", [Tuning(), Tuning(threshold=1.0), Tuning(threshold=0.0), Tuning(pinned_route="weak")]
+)
+def test_a_bound_that_leaves_one_route_lets_the_other_answer_for_no_reason(
+    in_use: InUse, bound: dict[str, float], route: str, tuning: Tuning
+) -> None:
+    mute = decider("weak-mute", rules=[{"name": "r", "then": bound}])
+    plain = call(tuning)
+    decision, _ = mute.decide(plain, in_use, mute.terms(plain, in_use))
+    assert (decision.route, decision.eligible) == (route, (route,))
+    with_tools = call(tuning, tools=TOOLS)
+    if route == "weak":
+        with pytest.raises(UnsupportedByModel):
+            mute.decide(with_tools, in_use, mute.terms(with_tools, in_use))
+
+
+def test_a_bound_that_leaves_a_route_without_a_model_stops_the_start() -> None:
+    upstreams = Upstreams(weak=upstream("weak-model"), strong=None)
+    rules = Rules([msgspec.convert({"name": "r", "then": {"max_threshold": 0}}, Rule)])
+    with pytest.raises(SettingsError, match=r"rules: 'r': then\.max_threshold: leaves strong alone"):
+        Decider(upstreams=upstreams, ways=Ways(rules=rules))
 
 
 def test_answers_are_kept_apart_by_who_could_have_given_them(in_use: InUse) -> None:
@@ -122,6 +165,14 @@ def test_answers_are_kept_apart_by_who_could_have_given_them(in_use: InUse) -> N
     assert len(policies) == 2
     plain = {either.cache_policy(in_use, either.terms(call(), in_use)) for either in (free, bound)}
     assert len(plain) == 1
+
+
+def test_answers_are_kept_apart_by_every_model_of_a_route_though_they_share_an_address(in_use: InUse) -> None:
+    keys = {
+        several.cache_policy(in_use, several.terms(call(), in_use))
+        for several in (decider("one"), decider("one two"), decider("one three"))
+    }
+    assert len(keys) == 3
 
 
 def test_a_moved_threshold_is_part_of_the_key_and_keeps_no_promise(in_use: InUse) -> None:

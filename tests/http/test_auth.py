@@ -62,3 +62,19 @@ def test_pages_of_other_sites_may_not_use_an_open_server() -> None:
         Doorman(None).admit(browser)
     assert Doorman(None).admit({"sec-fetch-site": "same-site"}) == ANONYMOUS
     assert Doorman(Secret("sesame")).admit({**browser, "authorization": "Bearer sesame"}).key_id == "server"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8787", "evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1.nip.io"]
+)
+def test_no_page_gets_in_by_a_name_that_its_own_site_lets_lead_here(host: str) -> None:
+    page = {"origin": "http://evil.example:8787", "host": host}
+    with pytest.raises(Forbidden, match="UNDERDOG_API_KEY"):
+        Doorman(None).admit(page)
+    assert Doorman(Secret("sesame")).admit({**page, "x-api-key": "sesame"}).key_id == "server"
+
+
+@pytest.mark.parametrize("host", ["localhost:8787", "app.localhost", "127.0.0.1:8787", "[::1]:8787", "192.168.0.2"])
+def test_pages_on_the_machine_itself_and_programs_may_use_an_open_server(host: str) -> None:
+    assert Doorman(None).admit({"origin": "http://localhost:3000", "host": host}) == ANONYMOUS
+    assert Doorman(None).admit({"host": "underdog.internal"}) == ANONYMOUS

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest_asyncio
+import uvloop
 
 from router.http.corked import MOST_HELD_BYTES, Corked
 
@@ -19,8 +21,7 @@ class Wire(asyncio.Protocol):
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -99,3 +100,24 @@ async def test_a_reader_who_takes_nothing_is_felt_at_once(ends: tuple[Wire, Wire
         written += MOST_HELD_BYTES
         assert written < 100_000_000
     assert corked.get_write_buffer_size() > 0
+
+
+def test_what_is_written_for_somebody_who_left_is_dropped() -> None:
+    async def leave() -> None:
+        loop = asyncio.get_running_loop()
+        errors: list[object] = []
+        loop.set_exception_handler(lambda _, context: errors.append(context))
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        transport, writes = await loop.create_connection(Wire, *server.sockets[0].getsockname())
+        corked = Corked(transport)
+        corked.write(b"held")
+        transport.abort()
+        await writes.lost.wait()
+        await asyncio.sleep(0.01)
+        corked.write(b"late")
+        corked.flush()
+        corked.close()
+        server.close()
+        assert errors == []
+
+    uvloop.run(leave())  # the server's own loop, whose closed transports refuse to be written to

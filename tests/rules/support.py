@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from router.calls import Call
 from router.needs import Needs
 from router.rules import Facts
-from router.types import ChatRequest, Principal, Tuning
+from router.types import ChatRequest, Endpoint, Principal, Tuning
 
 
 def facts(
@@ -18,7 +19,8 @@ def facts(
     tenant: str = "acme",
     key_id: str | None = None,
     path: str = "/v1/chat/completions",
-    headers: dict[str, str] | None = None,
+    endpoint: Endpoint = "chat/completions",
+    headers: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Facts:
     """The facts of a request with these user turns and fields."""
@@ -31,6 +33,7 @@ def facts(
         body=body,
         tuning=Tuning(),
         path=path,
+        endpoint=endpoint,
         headers=headers or {},
     )
     return Facts(call, Needs(request, body))

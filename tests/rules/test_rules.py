@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
+from router.calls import Call
 from router.configured.rules import Rule
+from router.dialects import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Dialect
 from router.errors import SettingsError
+from router.needs import Needs
+from router.policy import Models, pinned_route, under
 from router.rules import Facts, Rules
 from router.settings import load_settings
-from router.types import Ruling
+from router.types import ANONYMOUS, Ruling, Tuning
 from tests.rules.support import facts
 
 IMAGE = {"type": "image_url", "image_url": {"url": "x"}}
@@ -40,6 +46,11 @@ def holds(when: dict[str, Any], request: Facts) -> bool:
         ({"max_tokens": 50}, facts("word"), facts("word " * 100)),
         ({"regex": r"(?i)\biban\b"}, facts("My IBAN is ..."), facts("my ibans")),
         ({"regex": "^first"}, facts("last", "first things"), facts("first things", "last")),
+        ({"anywhere": "4111"}, facts("my 4111", "go on"), facts("my 41", "11")),
+        ({"anywhere": "4111"}, facts(tools=[{"type": "function", "function": {"name": "n4111"}}]), facts(tools=[TOOL])),
+        ({"regex": "4111"}, facts("4111", "b", endpoint="embeddings"), facts("4111", "b")),
+        ({"header": {"x-a": "b*"}}, facts(headers=CIMultiDict([("X-A", "bad"), ("x-a", "good")])), facts()),
+        ({"header": {"x-a": "b*"}}, facts(headers=CIMultiDict([("X-A", "good"), ("x-a", "bad")])), facts()),
         ({"tools": True}, facts(tools=[TOOL]), facts()),
         ({"tools": False}, facts(), facts(tools=[TOOL])),
         ({"images": True}, facts("hi", [IMAGE], "so?"), facts("hi")),
@@ -52,6 +63,39 @@ def holds(when: dict[str, Any], request: Facts) -> bool:
 def test_a_condition_holds_for_what_it_describes(when: dict[str, Any], yes: Facts, no: Facts | None) -> None:
     assert holds(when, yes)
     assert no is None or not holds(when, no)
+
+
+CARD = 4111_1111_1111_1111
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        (CHAT, {"messages": [{"role": "assistant", "content": None, "reasoning_content": f"It is {CARD}."}]}),
+        (CHAT, {"messages": [{"role": "system", "content": str(CARD)}, {"role": "user", "content": "hi"}]}),
+        (CHAT, {"messages": [{"role": "user", "content": "hi"}], "tools": [{"function": {"name": "f", "x": CARD}}]}),
+        (COMPLETIONS, {"prompt": ["hi", str(CARD)]}),
+        (EMBEDDINGS, {"input": [str(CARD), "hi"]}),
+        (MESSAGES, {"messages": [{"role": "user", "content": "hi"}], "system": str(CARD)}),
+        (MESSAGES, {"messages": [{"role": "user", "content": [{"type": "mcp_tool_result", "content": str(CARD)}]}]}),
+        (RESPONSES, {"input": [{"role": "user", "content": "hi"}, {"type": "reasoning", "summary": [str(CARD)]}]}),
+    ],
+)
+def test_what_may_be_said_nowhere_is_found_in_every_protocol(dialect: Dialect, body: dict[str, Any]) -> None:
+    for said in (body, json.loads(json.dumps(body).replace(str(CARD), "17"))):
+        asked = dialect.parse(
+            json.dumps({"model": "auto", "max_tokens": 9, **said}).encode(), headers={}, max_messages=9
+        )
+        call = Call(
+            principal=ANONYMOUS,
+            request=asked.request,
+            body=asked.body,
+            tuning=Tuning(),
+            native=asked.native,
+            endpoint=dialect.endpoint,
+        )
+        found = holds({"anywhere": str(CARD)}, Facts(call, Needs(asked.request, asked.body)))
+        assert found is (said is body)
 
 
 def test_the_first_rule_that_holds_decides() -> None:
@@ -80,6 +124,21 @@ def test_a_rule_that_continues_lets_later_ones_add_and_narrow_but_not_undo() -> 
     assert (ruling.cache, ruling.min_threshold, ruling.max_threshold) == (False, 0.6, 0.9)
 
 
+@pytest.mark.parametrize("later", [{"route": "strong"}, {"model": "s"}, {"max_threshold": 0}])
+def test_no_later_rule_undoes_a_bound_that_leaves_one_route(later: dict[str, Any]) -> None:
+    models = Models(weak="w", strong="s")
+    never, other = rule("never", then={"min_threshold": 1}, **{"continue": True}), rule("later", then=later)
+    tuning, _ = under(Tuning(), 0.5, Rules([never, other]).ruling(facts()), models)
+    assert pinned_route(tuning, models) == "weak"
+
+
+def test_no_later_bound_undoes_a_route() -> None:
+    models = Models(weak="w", strong="s")
+    first, never = rule("first", then={"route": "strong"}, **{"continue": True}), rule("n", then={"min_threshold": 1})
+    tuning, _ = under(Tuning(), 0.5, Rules([first, never]).ruling(facts()), models)
+    assert pinned_route(tuning, models) == "strong"
+
+
 @pytest.mark.parametrize(
     ("when", "then", "named"),
     [
@@ -91,6 +150,7 @@ def test_a_rule_that_continues_lets_later_ones_add_and_narrow_but_not_undo() -> 
         ({}, {"refuse": " "}, "then.refuse: is one sentence"),
         ({}, {"min_threshold": 0.6, "max_threshold": 0.4}, "then.min_threshold: 0.6 is above max_threshold, 0.4"),
         ({"regex": "(a"}, {"route": "weak"}, "when.regex: missing \\)"),
+        ({"anywhere": "(a"}, {"route": "weak"}, "when.anywhere: missing \\)"),
         ({"regex": r"(?=x)"}, {"route": "weak"}, "when.regex: .*RE2 has no lookaround"),
         ({"language": "xx"}, {"route": "weak"}, "when.language: 'xx' cannot be told; known are ar, "),
         ({"header": {"Authorization": "*"}}, {"route": "weak"}, "when.header: 'Authorization' holds a key"),

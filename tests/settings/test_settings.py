@@ -47,6 +47,8 @@ def test_a_wrong_value_is_named_with_its_origin(environ: dict[str, str], named: 
         ({"UNDERDOG_PORT": "abc"}, "must be a whole number from 0 to 65535, not 'abc'"),
         ({"UNDERDOG_CACHE_TTL_S": "-1"}, "must be a number above 0"),
         ({"UNDERDOG_CACHE": "perhaps"}, "must be true or false"),
+        ({"UNDERDOG_DEPLOYMENTS": '{"route": "weak"}'}, r"is a list; write \[\[deployments\]\] above each record"),
+        ({"UNDERDOG_CONTEXT_FALLBACKS": "strong"}, r'must be JSON, such as \["a", "b"\]'),
     ],
 )
 def test_a_wrong_value_is_answered_with_what_is_allowed(environ: dict[str, str], expected: str) -> None:
@@ -102,10 +104,10 @@ def test_an_error_budget_beyond_a_half_is_refused(value: str) -> None:
             "rules: 'a': when.min_tokens: expected int >= 0",
         ),
         ('[[rules]]\nthen = { route = "weak" }', "rules: number 1: 'name' is required."),
-        ('[rules]\nname = "a"', "rules: must be a list: its table goes between double brackets"),
+        ('[rules]\nname = "a"', "rules: is a list; write [[rules]] above each record"),
         ('[[catalogue]]\nmodel = "m"\ncontext = "long"', "catalogue: 'm': context: expected int, got str."),
         ("[aliases]\na = [1]", "aliases: expected str, got int."),
-        ('context_fallbacks = "strong"', "context_fallbacks: must be a list"),
+        ('context_fallbacks = "strong"', 'context_fallbacks: must be JSON, such as ["a", "b"]'),
     ],
 )
 def test_a_table_that_cannot_be_read_is_told_by_entry_field_and_remedy(
@@ -140,6 +142,17 @@ def test_a_secret_does_not_show_itself() -> None:
     assert "sk-very-secret" not in shown
     assert isinstance(settings.strong_api_key, Secret)
     assert settings.strong_api_key.reveal() == "sk-very-secret"
+
+
+@pytest.mark.parametrize("value", ['["marked"]', "12345", "true"])
+@pytest.mark.parametrize("name", ["api_key", "strong_api_key", "embeddings_api_key"])
+def test_a_key_of_the_wrong_type_is_refused_without_being_shown(tmp_path: Path, name: str, value: str) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(f"{name} = {value}")
+    with pytest.raises(SettingsError, match=f"{name}: must be text in quotes, not ") as refused:
+        load_settings(config=config, environ={})
+    assert value.strip('[]"') not in str(refused.value)
+    assert "marked" not in str(refused.value)
 
 
 def test_every_setting_has_a_sentence() -> None:

@@ -39,6 +39,12 @@ def test_a_name_may_stand_for_a_route_an_operating_point_or_another_name() -> No
     assert read("small", own).pinned_model == "anthropic/claude-haiku-5-5"
 
 
+def test_a_name_that_stands_for_a_model_of_ours_means_it_though_a_shipped_name_is_the_same() -> None:
+    own = {"mine": "gpt-4.1"}
+    assert read("mine", own, has={"gpt-4.1"}).pinned_model == "gpt-4.1"
+    assert read("mine", own, has={"openai/gpt-4.1"}).pinned_model == "openai/gpt-4.1"
+
+
 def test_an_empty_target_takes_a_shipped_name_away() -> None:
     assert read("haiku", {"haiku": ""}).pinned_model == "haiku"
 

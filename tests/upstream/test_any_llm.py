@@ -1,5 +1,6 @@
 """The extra for everything else: the library any-llm between us and a scripted server, over real sockets."""
 
+import asyncio
 import importlib.util
 import json
 import subprocess
@@ -23,6 +24,7 @@ from router.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from router.types import Native
 from router.upstream.any_llm import AnyLLMUpstream
 from router.upstream.connect import connect
 from router.upstream.http_upstream import Timeouts
@@ -32,7 +34,11 @@ from tests.upstream.conftest import Serve
 INSTALLED = importlib.util.find_spec("any_llm") is not None
 needs_library = pytest.mark.skipif(not INSTALLED, reason="the extra all-providers (any-llm-sdk) is not installed")
 
-ASK = {"model": "auto", "messages": [{"role": "user", "content": "Is it one two three?"}], "temperature": 0.5}
+ASK: dict[str, Any] = {
+    "model": "auto",
+    "messages": [{"role": "user", "content": "Is it one two three?"}],
+    "temperature": 0.5,
+}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 Through = Callable[..., AnyLLMUpstream]
 
@@ -112,12 +118,76 @@ async def test_a_stream_comes_through_and_ends_with_its_usage(serve: Serve, thro
 
 
 @needs_library
+async def test_a_translated_request_has_the_words_that_its_provider_knows(serve: Serve, through: Through) -> None:
+    server = await serve()
+    said = {
+        "role": "assistant",
+        "content": "No.",
+        "reasoning_content": "Hm.",
+        "thinking_blocks": [{"type": "thinking"}],
+    }
+    asked = ASK | {"messages": [*ASK["messages"], said, *ASK["messages"]], "max_tokens": 9}
+    native = Native(dialect="messages", body={})
+    upstream = through(server)
+    await upstream.complete(asked, native=native)
+    async for _ in await upstream.stream(asked, native=native):
+        pass
+    for chat in server.chats:
+        assert chat.body["messages"][1] == {"role": "assistant", "content": "No."}
+        assert chat.body["max_completion_tokens"] == 9
+
+
+@needs_library
 async def test_tool_calls_come_through(serve: Serve, through: Through) -> None:
     server = await serve(turns=[Turn(call_tool=True)])
     answer = json.loads((await through(server).complete(ASK | {"tools": [TOOL], "tool_choice": "required"})).body)
     (call,) = answer["choices"][0]["message"]["tool_calls"]
     assert call["function"]["name"] == "look"
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@needs_library
+@pytest.mark.parametrize("field", ["extra_headers", "extra_body", "extra_query", "timeout", "server_url", "base_url"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_no_caller_steers_the_library_behind_our_back(
+    serve: Serve, through: Through, field: str, streams: bool
+) -> None:
+    server = await serve(turns=[Turn(reply="Yes.")])
+    upstream, body = through(server), ASK | {field: {"model": "dearer", "authorization": "Bearer other"}}
+    with pytest.raises(InvalidRequest, match=f"'{field}': .* takes no such field"):
+        await (upstream.stream(body) if streams else upstream.complete(body))
+    await upstream.complete(body, native=Native(dialect="messages", body={}))
+    (chat,) = server.chats
+    assert chat.body["model"] == "m"
+    assert chat.headers["authorization"] == "Bearer sk"
+    assert field not in chat.body
+
+
+@needs_library
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "deepseek"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_redirect_is_not_followed_with_our_key(
+    through: Through, serve: Serve, provider: str, streams: bool
+) -> None:
+    elsewhere = await serve(turns=[Turn(reply="Caught.")])
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        place = f"{elsewhere.base_url}/chat/completions"
+        writer.write(f"HTTP/1.1 307 Go\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    here = await asyncio.start_server(redirect, "127.0.0.1", 0)
+    url = f"http://localhost:{here.sockets[0].getsockname()[1]}/v1"
+    upstream = through(None, provider=provider, base_url=url)
+    with pytest.raises(UpstreamError):
+        if streams:
+            await anext(aiter(await upstream.stream(ASK)))
+        else:
+            await upstream.complete(ASK)
+    here.close()
+    assert elsewhere.requests == []
 
 
 @needs_library
@@ -180,7 +250,7 @@ async def test_a_stream_that_is_let_go_of_ends_at_the_upstream(serve: Serve, thr
 
 @needs_library
 async def test_only_chats_are_answered(through: Through) -> None:
-    with pytest.raises(InvalidRequest, match="chat requests only"):
+    with pytest.raises(UpstreamRefused, match="chat requests only"):
         await through(None).complete({"input": "x"}, endpoint="embeddings")
 
 

@@ -117,22 +117,6 @@ def test_settings_that_could_not_work_are_refused_by_name(settings: dict[str, st
         build(**settings)
 
 
-@pytest.mark.parametrize("setting", ["context_fallbacks", "content_filter_fallbacks"])
-def test_a_fallback_that_cannot_be_asked_is_pointed_out(setting: str, caplog: pytest.LogCaptureFixture) -> None:
-    listed = {setting: ("weak", "small", "strnog", "anthropic/claude", "groq/llama")}
-    build({"GROQ_API_KEY": "k"}, weak_url="http://127.0.0.1:9/v1", weak_model="small", **listed)
-    passed_over = "cannot be asked here and is passed over"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{setting}: 'strnog' {passed_over}: name weak, strong, or a model that is there, by its id.",
-        f"{setting}: 'anthropic/claude' {passed_over}: ANTHROPIC_API_KEY is not set.",
-    ]
-
-
-def test_a_fallback_may_be_a_model_that_is_known_once_it_was_asked(caplog: pytest.LogCaptureFixture) -> None:
-    build(weak_url="http://127.0.0.1:9/v1", context_fallbacks=("llama3.1:8b",))
-    assert caplog.records == []
-
-
 @pytest.mark.parametrize(
     ("url", "warned"),
     [

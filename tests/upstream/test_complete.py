@@ -105,11 +105,41 @@ async def test_a_key_quoted_in_an_error_is_blotted_out(serve: Serve, connect: Co
 
 
 @pytest.mark.parametrize(
+    "quoted",
+    ["key/with+slash=", "secret-of-a-header", "token-of-the-header", "secret-of-the-query"],
+)
+async def test_whatever_is_secret_is_blotted_out_however_deep_and_however_escaped(
+    serve: Serve, connect: Connect, quoted: str
+) -> None:
+    said = json.dumps(f"Who is {quoted}?").replace("/", "\\/").replace("q", "\\u0071")
+    body = f'{{"error": {{"message": {said}, "metadata": {{"raw": [{said}]}}}}}}'
+    server = await serve(turns=[Turn(status=400, error_body=body)])
+    upstream = OpenAICompatibleUpstream(
+        name="strong",
+        base_url=f"{server.base_url}?token=secret-of-the-query",
+        model="m",
+        api_key=Secret("key/with+slash="),
+        headers={"x-a": "secret-of-a-header", "x-b": "Token token-of-the-header", "x-team": "is"},
+    )
+    with pytest.raises(UpstreamRefused) as caught:
+        await upstream.complete(ASK)
+    await upstream.aclose()
+    error = caught.value.payload()["error"]
+    assert (error["message"], error["metadata"]) == ("Who is ***?", {"raw": ["Who is ***?"]})
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         ("<html>Bad gateway</html>", "The strong upstream answered with status 503."),
         ('{"error": "out of memory"}', "out of memory"),
         ('[{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}]', "overloaded"),
+        ('{"object": "error", "message": "no such task", "type": "NotFoundError", "code": 404}', "no such task"),
+        (
+            '{"object": "error", "message": {"detail": [{"loc": ["body", "user"], "msg": "No.", "input": "x"}]}}',
+            "'body.user': No.",
+        ),
+        ('{"detail":[{"loc":["body"],"msg":"field required"}, 7]}', "'body': field required"),
         ('{"detail": "nope"}', "The strong upstream answered with status 503."),
         ("", "The strong upstream answered with status 503."),
     ],
@@ -211,6 +241,50 @@ async def test_an_upstream_that_restarted_is_reached_again(serve: Serve, connect
         reply = await upstream.complete(ASK)
 
     assert b"Back again." in reply.body
+
+
+class Fickle:
+    """A server that answers the first so many requests of each connection, and closes it on the next one."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+        self.asked = 0
+        self.together = asyncio.Barrier(1)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for turn in range(self.answers + 1):
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]))
+            self.asked += 1
+            if turn < self.answers:
+                await self.together.wait()
+                writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{"choices":[]}')
+        writer.close()
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+async def test_a_kept_connection_that_went_stale_costs_one_more_request_over_a_new_one(kept: int) -> None:
+    fickle = Fickle(answers=1)
+    fickle.together = asyncio.Barrier(kept)
+    async with await asyncio.start_server(fickle.serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        upstream = OpenAICompatibleUpstream(name="strong", base_url=url, model="m")
+        await asyncio.gather(*(upstream.complete(ASK) for _ in range(kept)))
+        fickle.together, fickle.asked = asyncio.Barrier(1), 0
+        await upstream.complete(ASK)
+        assert fickle.asked == 2
+        await upstream.aclose()
+
+
+async def test_a_new_connection_that_is_lost_is_not_asked_twice() -> None:
+    fickle = Fickle(answers=0)
+    async with await asyncio.start_server(fickle.serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        upstream = OpenAICompatibleUpstream(name="strong", base_url=url, model="m")
+        with pytest.raises(UpstreamBroken):
+            await upstream.complete(ASK)
+        assert fickle.asked == 1
+        await upstream.aclose()
 
 
 async def test_connections_are_used_again(serve: Serve, connect: Connect) -> None:

@@ -106,8 +106,50 @@ async def test_a_provider_may_be_reached_at_another_address() -> None:
         ({"provider": "openai", "api_key_env": ("NOT_THERE",)}, "the variable NOT_THERE is not set"),
         ({"url": "https://x.example.com/v1", "protocol": "anthropic"}, "names no model"),
         ({"protocol": "any-llm", "model": "m"}, "any-llm needs a provider"),
+        ({"url": "http://h/v\x01"}, "url: not a URL"),
+        ({"url": "http://h h/v1"}, "url: its host holds a blank"),
+        ({"url": "http://h/v1", "headers": {"x-a": Secret("a\r\nx-b: c")}}, "headers: 'x-a': holds characters that no"),
+        ({"url": "http://h/v1", "headers": {"x-a": Secret("5 €")}}, "headers: 'x-a': holds characters that no"),
+        ({"url": "http://h/v1", "headers": {"x a": Secret("b")}}, "headers: 'x a' is no name of a header"),
+        (
+            {"url": "http://h/v1", "headers": {"Content-Length": Secret("0")}},
+            "the connection's own",
+        ),
     ],
 )
 def test_what_could_not_work_is_refused_in_words(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         connected(**fields)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Content-Length", "5"),
+        ("transfer-encoding", "chunked"),
+        ("Connection", "close"),
+        ("x org", "s3cret"),
+        ("x-org:", "s3cret"),
+        ("", "s3cret"),
+        ("x-org", "a\r\nevil: b"),
+        ("x-org", "gr\u00fcn"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_or_is_ours_to_say_is_refused_at_the_start(header: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=r"deployments: 'mine': headers: ") as caught:
+        connected(url="http://127.0.0.1:9/v1", model="m", headers={header: Secret(value)})
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://u:secret@h/v1", "http://u:sec/ret@h/v1", "http://u:secret?x@h/v1"])
+def test_a_url_with_a_password_is_refused_without_it_and_with_the_place_for_keys(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        connected(url=url)
+    assert "sec" not in str(refused.value)
+    assert "api_key_env" in str(refused.value) or "no credentials" in str(refused.value)
+
+
+def test_what_variables_make_of_a_providers_url_is_looked_at_before_it_is_asked() -> None:
+    environ = {"AZURE_OPENAI_ENDPOINT": "ftp://mine", "AZURE_OPENAI_API_KEY": "k"}
+    with pytest.raises(SettingsError, match=r"'azure' \(from AZURE_OPENAI_ENDPOINT\): 'ftp://mine"):
+        connected(environ, provider="azure", model="m")

@@ -146,6 +146,34 @@ async def test_what_comes_after_a_response_answers_nobody(
     assert wire.connections == 2
 
 
+@pytest.mark.parametrize("header", [b"", b"connection: close\r\n"])
+async def test_an_answer_before_all_was_asked_is_taken_and_the_rest_kept_for_nobody(
+    start: Start, transport: PooledTransport, header: bytes
+) -> None:
+    class Hasty(Wire):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.connections += 1
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(b"HTTP/1.1 413 Content Too Large\r\n" + header + b"content-length: 2\r\n\r\nno")
+            await answered.wait()
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            with contextlib.suppress(ConnectionError):
+                while piece := await reader.read(2**20):
+                    self.asked.append(piece)
+            self.gone.set()
+            writer.close()
+
+    answered = asyncio.Event()
+    wire = await start(Hasty())
+    request = httpx.Request("POST", wire.url, stream=httpx.ByteStream(b"x" * 30_000_000))
+    response = await transport.handle_async_request(request)
+    assert (response.status_code, b"".join([piece async for piece in pieces(response)])) == (413, b"no")
+    answered.set()
+    await asyncio.wait_for(wire.gone.wait(), 5)
+    assert sum(map(len, wire.asked)) < 30_000_000
+
+
 async def test_a_response_that_comes_unasked_is_not_taken_for_the_next_one(
     start: Start, transport: PooledTransport
 ) -> None:

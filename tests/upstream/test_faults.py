@@ -32,6 +32,8 @@ CONTEXT: list[tuple[str, int, str]] = [
      ' 5000 tokens in the messages","type":"BadRequestError","param":null,"code":400}}')),
     ("vLLM, newer", 400, ('{"error":{"message":"The decoder prompt (length 5000) is longer than the maximum model'
      ' length of 4096.","type":"BadRequestError","code":400}}')),
+    ("vLLM, older", 400, ('{"object":"error","message":"This model\'s maximum context length is 4096 tokens.",'
+     '"type":"BadRequestError","param":null,"code":400}')),
     ("llama.cpp", 400, ('{"error":{"code":400,"message":"the request exceeds the available context size, try increasing'
      ' it","type":"exceed_context_size_error","n_prompt_tokens":5000,"n_ctx":4096}}')),
     ("llama.cpp, older", 500, '{"error":{"code":500,"message":"the request exceeds the available context size"}}'),
@@ -138,7 +140,7 @@ def test_errors_of_ours_have_their_kind(error: UpstreamError, kind: str) -> None
     ],
 )
 def test_an_error_with_status_200_is_taken_at_its_word(body: str, kind: str) -> None:
-    error = error_in_answer(msgspec.json.decode(body), "strong", "")
+    error = error_in_answer(msgspec.json.decode(body), "strong")
     assert fault_of(error).kind == kind
     assert error.status != 500
     assert error.payload()["error"]["message"]

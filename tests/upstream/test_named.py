@@ -1,14 +1,19 @@
 """Models that callers name: which may be had, and what keeping them at hand costs."""
 
+import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from router.configured.deployments import Deployment
-from router.errors import SettingsError
+from router.errors import SettingsError, UpstreamError
 from router.settings import Settings
+from router.types import Tuning
 from router.upstream.build import Upstreams, build_upstreams
 from router.upstream.named import MAX_ON_DEMAND
 from router.upstream.scripted import Turn
@@ -97,6 +102,48 @@ async def test_a_provider_whose_address_is_not_set_up_has_no_models(build: Build
     assert served(build(environ), "azure/gpt-4.1") == ("azure", "gpt-4.1")
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../../admin", "a/../../b", "a/..", "a//b", "/a", "a\\..\\b"])
+async def test_no_name_leads_to_another_path_of_a_provider_that_has_models_in_its_urls(build: Build, name: str) -> None:
+    environ = {
+        "AZURE_OPENAI_API_KEY": "k",
+        "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com",
+        "OPENAI_API_VERSION": "1",
+    }
+    assert served(build(environ), "azure-dated/gpt-4.1") == ("azure", "gpt-4.1")
+    assert served(build(environ), f"azure-dated/{name}") is None
+
+
+async def test_a_name_is_one_part_of_a_path_whatever_it_holds(build: Build, serve: Serve) -> None:
+    server = await serve(turns=[Turn(reply="Yes.")])
+    endpoint = server.base_url.removesuffix("/v1")
+    upstreams = build({"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": endpoint, "OPENAI_API_VERSION": "1"})
+    for name in ("a?b=c", "a#b", "a/b", "@evil.example"):
+        found = upstreams.named.find(f"azure-dated/{name}")
+        assert found is not None
+        with contextlib.suppress(UpstreamError):
+            await found.complete({"messages": [{"role": "user", "content": "?"}]})
+    assert [request.path for request in server.requests] == [
+        f"/openai/deployments/{part}/chat/completions?api-version=1"
+        for part in ("a%3Fb%3Dc", "a%23b", "a%2Fb", "%40evil.example")
+    ]
+
+
+async def test_the_model_of_a_route_is_that_route_under_any_of_its_names(build: Build) -> None:
+    upstreams = build(KEYS, strong_model="gpt-4.1")
+    for name in ("openai/gpt-4.1", "OpenAI/gpt-4.1", "GPT-4.1"):
+        assert upstreams.read(Tuning(pinned_model=name)) == Tuning(pinned_route="strong")
+    for name in ("gpt-4.1", "openai/gpt-4.1-mini", "none"):
+        assert upstreams.read(Tuning(pinned_model=name)) == Tuning(pinned_model=name)
+    own = Deployment(route="named", model="openai/gpt-4.1", api_key_env=("OPENAI_API_KEY",))
+    asked = Tuning(pinned_model="openai/gpt-4.1")
+    assert build(KEYS, strong_model="gpt-4.1", deployments=(own,)).read(asked) == asked
+
+
+async def test_a_deployment_has_no_name_that_means_something_already(build: Build) -> None:
+    with pytest.raises(SettingsError, match="deployments: model: 'auto' means something already"):
+        build(deployments=(Deployment(route="named", model="auto", url="http://10.0.0.1/v1"),))
+
+
 async def test_models_of_the_routes_come_before_others_of_the_same_name(build: Build) -> None:
     upstreams = build(KEYS, strong_model="gpt-4o-mini")
     assert upstreams.find("gpt-4o-mini") == ("strong", upstreams.strong)
@@ -169,3 +216,28 @@ async def test_so_may_the_weak_one() -> None:
     await upstreams.aclose()
     with pytest.raises(SettingsError, match=r"UNDERDOG_WEAK_MODEL is of the provider 'groq'.*set GROQ_API_KEY"):
         build_upstreams(Settings(weak_model="groq/llama-3.1-8b-instant"), {})
+
+
+@pytest.mark.parametrize(("keys", "imported"), [('{"GROQ_API_KEY": "k"}', True), ("{}", False)])
+def test_the_price_list_is_imported_behind_the_start_where_callers_may_name_models(
+    tmp_path: Path, keys: str, imported: bool
+) -> None:
+    script = f"""
+import sys, time
+from litestar.testing import TestClient
+from router.app import create_app
+from router.settings import Settings
+
+local = "http://127.0.0.1:9/v1"
+urls = {{"weak_url": local, "weak_model": "w", "strong_url": local, "strong_model": "s"}}
+settings = Settings(home={str(tmp_path)!r}, cache=False, **urls)
+with TestClient(create_app(settings, environ={keys})):
+    for _ in range(50 if {imported} else 5):
+        if "genai_prices.data_snapshot" in sys.modules:
+            break
+        time.sleep(0.2)
+print("genai_prices.data_snapshot" in sys.modules)
+"""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(imported)], done.stderr

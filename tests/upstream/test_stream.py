@@ -9,7 +9,9 @@ import pytest
 from router.errors import UpstreamBroken, UpstreamRefused, UpstreamTimeout
 from router.upstream.base import StreamReply
 from router.upstream.http_upstream import Timeouts
+from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import Turn
+from tests.recorded import RecordedServer
 from tests.upstream.conftest import Connect, Serve
 
 ASK = {"model": "auto", "messages": [{"role": "user", "content": "Hello?"}], "stream": True}
@@ -93,6 +95,16 @@ async def test_a_first_event_that_is_no_chunk_counts_as_broken(serve: Serve, con
     stream = await connect(server).stream(ASK)
     with pytest.raises(UpstreamBroken):
         await anext(aiter(stream))
+
+
+async def test_an_error_that_is_the_event_itself_is_one() -> None:
+    event = '{"object": "error", "message": "No capacity.", "type": "InternalServerError", "code": 500}'
+    async with RecordedServer(events=[event]) as server:
+        upstream = OpenAICompatibleUpstream(name="strong", base_url=server.base_url, model="m")
+        stream = await upstream.stream(ASK)
+        with pytest.raises(UpstreamRefused, match="No capacity"):
+            await anext(aiter(stream))
+        await upstream.aclose()
 
 
 async def test_an_event_past_the_limit_counts_as_broken(serve: Serve, connect: Connect) -> None:

@@ -13,12 +13,24 @@ from router.dialects.messages.answer import message_of
 from router.dialects.messages.events import MessageEvents
 from router.dialects.messages.request import PROTOCOL_HEADERS, parse_messages
 from router.dialects.messages.wording import error_of
-from router.errors import UNREADABLE_JSON, ApiError
+from router.errors import UNREADABLE_JSON, ApiError, InvalidRequest
 from router.types import NATIVE, Endpoint
 
 _THINKING = frozenset({"enabled", "adaptive", "between_tools"})
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _protocol_header(headers: Mapping[str, str], name: str) -> str:
+    """A header that goes on to an upstream; of several of its name the list of all.
+
+    Raises:
+        InvalidRequest: it holds what an upstream cannot be sent.
+    """
+    text = ", ".join(value for key, value in headers.items() if key.lower() == name)
+    if not (text.isascii() and text.isprintable()):
+        raise InvalidRequest(f"The header '{name}' may hold printable characters of ASCII only.", param=name)
+    return text
 
 
 class MessagesDialect:
@@ -28,7 +40,7 @@ class MessagesDialect:
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], max_messages: int) -> Asked:
         """See `router.dialects.Dialect.parse`."""
-        kept = {name: headers[name] for name in PROTOCOL_HEADERS if name in headers}
+        kept = {name: _protocol_header(headers, name) for name in PROTOCOL_HEADERS if name in headers}
         return parse_messages(body, headers=kept, max_messages=max_messages)
 
     def whole(self, answer: bytes, asked: Asked) -> bytes:

@@ -60,9 +60,15 @@ class MessageEvents:
             raise untellable("a part of it is no chat chunk") from None
 
     def end(self) -> bytes:
-        """What closes the message: its last block, why it ended, what it took."""
+        """What closes the message: its last block, why it ended, what it took.
+
+        Raises:
+            UpstreamBroken: nobody said that it ended, or a tool call has no name.
+        """
         if self._told:
             return b""
+        if not self._ending:
+            raise untellable("it has no end")
         reason, sequence = stop_of(
             self._ending, calls_tools=self._blocks.calls_tools, stop_sequences=self._stop_sequences
         )
@@ -93,7 +99,7 @@ class MessageEvents:
             yield from self._opening(chunk)
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices") or ():
-            if choice.get("index", 0) != 0:
+            if choice.get("index"):
                 continue
             self._delta(choice.get("delta") or {})
             if choice.get("finish_reason") is not None:
@@ -155,6 +161,8 @@ class MessageEvents:
         block = self._blocks.call(position if index is None else index)
         function = piece.get("function") or {}
         arguments = function.get("arguments") or ""
+        if isinstance(arguments, dict):  # some servers do not write them out
+            arguments = _encode(arguments).decode()
         if block.ended:
             if arguments.strip():
                 raise untellable("a tool call goes on after its end")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -18,6 +19,9 @@ Json = dict[str, Any]
 
 PROTOCOL_HEADERS = ("anthropic-beta", "anthropic-version")
 """The caller's headers that an upstream of the same protocol may be sent."""
+
+MOST_USER_CHARS = 64
+"""How long OpenAI lets a ``user`` be; a SHA-256 in hex is just as long."""
 
 LOW_BUDGET, MEDIUM_BUDGET = 2048, 8192
 """Tokens of thinking up to which a budget counts as a low or a medium effort."""
@@ -79,9 +83,7 @@ def parse_messages(body: bytes, *, headers: dict[str, str], max_messages: int, a
         needs.add("mcp")
     if raw.get("container"):
         needs.add("container")
-    native = Native(
-        dialect="messages", body=_without_unsigned_thinking(raw), headers=headers, needs=tuple(sorted(needs))
-    )
+    native = Native(dialect="messages", body=_as_anthropics(raw), headers=headers, needs=tuple(sorted(needs)))
     return Asked(msgspec.convert(chat, ChatRequest), chat, native)
 
 
@@ -120,8 +122,11 @@ def _chat_body(request: _Request, raw: Json, needs: Needs) -> Json:
 
 
 def _user_id(metadata: Json) -> str | None:
+    """Who asks; by its digest where OpenAI would refuse the name for its length, as it would Claude Code's."""
     user = metadata.get("user_id")
-    return user if isinstance(user, str) else None
+    if not isinstance(user, str):
+        return None
+    return user if len(user) <= MOST_USER_CHARS else hashlib.sha256(user.encode()).hexdigest()
 
 
 def _effort(thinking: Json, output: Json) -> str | None:
@@ -139,20 +144,24 @@ def _response_format(wanted: Any) -> Json | None:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _without_unsigned_thinking(raw: Json) -> Json:
-    """The body without thinking that carries no signature: another model's, which Anthropic would refuse."""
-    turns = raw["messages"]
-    if not any(_unsigned(block) for turn in turns if isinstance(turn["content"], list) for block in turn["content"]):
-        return raw
-    kept = []
-    for turn in turns:
-        content = turn["content"]
-        if isinstance(content, list):
-            content = [block for block in content if not _unsigned(block)]
-        if content:
-            kept.append({**turn, "content": content})
-    return {**raw, "messages": kept}
+def _as_anthropics(raw: Json) -> Json:
+    """The body without what another model said and Anthropic would refuse: unsigned thinking, and blank text."""
+    return {**raw, "messages": [own for turn in raw["messages"] if (own := _own(turn)) is not None]}
 
 
-def _unsigned(block: Json) -> bool:
-    return block.get("type") == "thinking" and not block.get("signature")
+def _own(turn: Json) -> Json | None:
+    """A turn without such blocks; None where it has no others."""
+    content = turn["content"]
+    if turn["role"] != "assistant" or not isinstance(content, list):
+        return turn
+    own = [block for block in content if not _is_foreign(block)]
+    if len(own) == len(content):
+        return turn
+    return {**turn, "content": own} if own else None
+
+
+def _is_foreign(block: Json) -> bool:
+    if block.get("type") == "thinking":
+        return not block.get("signature")
+    text = block.get("text")
+    return block.get("type") == "text" and isinstance(text, str) and not text.strip()

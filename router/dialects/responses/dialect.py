@@ -132,7 +132,7 @@ class ResponseEvents:
         pieces = [
             self._framed(event)
             for choice in _choices(chunk)
-            if choice.get("index", 0) == 0
+            if not choice.get("index")
             for event in self._response.add(choice)
         ]
         return opening + b"".join(pieces)
@@ -178,7 +178,8 @@ def _numbered(message: Json) -> Json:
     calls = message.get("tool_calls")
     if not isinstance(calls, list):
         return message
-    return {**message, "tool_calls": [{**call, "index": place} for place, call in enumerate(calls)]}
+    told = [call for call in calls if isinstance(call, dict)]
+    return {**message, "tool_calls": [{**call, "index": place} for place, call in enumerate(told)]}
 
 
 RESPONSES: Dialect = ResponsesDialect()

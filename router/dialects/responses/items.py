@@ -61,8 +61,12 @@ class _Conversation:
             target[name] = target[name] + value if name in target else value
 
     def answer(self, said: Json) -> None:
-        """Text of the assistant."""
+        """Text of the assistant. What it said after a call joins what it said before: the outputs come next."""
         turn = self._turn
+        if turn is not None and "tool_calls" in turn and _are_text(turn["content"], said["content"]):
+            turn["content"] += "\n\n" + said.pop("content")
+            turn.update(said)
+            return
         if turn is None or turn["content"] is not None or "refusal" in turn:
             turn = self._begin()
         turn.update(said)
@@ -123,6 +127,10 @@ def _thought(item: Mapping[str, Any]) -> Json:
     said = "\n\n".join(texts)
     blocks = unseal(item.get("encrypted_content"))
     return ({"reasoning_content": said} if said else {}) | ({"thinking_blocks": blocks} if blocks else {})
+
+
+def _are_text(*contents: Any) -> bool:
+    return all(isinstance(content, str) for content in contents)
 
 
 def _text(item: Mapping[str, Any], name: str, field: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from router.dialects.base import untellable
 from router.dialects.responses.output import CallItem, Item, MessageItem, ReasoningItem, Status
 from router.dialects.responses.request import ENCRYPTED, ResponsesRequest
@@ -110,7 +112,9 @@ class Telling:
         custom = "custom" in piece or piece.get("type") == "custom"
         told = piece.get("custom" if custom else "function")
         told = told if isinstance(told, dict) else {}
-        text = _text(told.get("input" if custom else "arguments"))
+        given = told.get("input" if custom else "arguments")
+        # Some servers do not write the arguments out.
+        text = msgspec.json.encode(given).decode() if isinstance(given, dict) else _text(given)
         if index not in self._calls:
             waiting = self._waiting.setdefault(index, {"id": "", "name": "", "text": ""})
             waiting["id"] = waiting["id"] or _text(piece.get("id"))

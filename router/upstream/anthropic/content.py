@@ -66,7 +66,7 @@ def _blocks(message: Mapping[str, Any], field: str) -> list[Block]:
 def _said(message: Mapping[str, Any], field: str) -> list[Block]:
     """What the model said earlier: its thoughts first, then its words, then its calls."""
     kept, refused = message.get("thinking_blocks"), message.get("refusal")
-    thoughts = [dict(block) for block in kept if isinstance(block, dict)] if isinstance(kept, list) else []
+    thoughts = [dict(block) for block in kept if _is_signed(block)] if isinstance(kept, list) else []
     words = _parts(message.get("content"), f"{field}.content")
     if not words and isinstance(refused, str):
         words = _parts(refused, f"{field}.refusal")
@@ -75,6 +75,11 @@ def _said(message: Mapping[str, Any], field: str) -> list[Block]:
     if isinstance(old, dict):
         calls.append(_call(_function_id(old.get("name")), old))
     return thoughts + words + calls
+
+
+def _is_signed(block: Any) -> bool:
+    """Whether a thought may go back: without its signature it is another model's, and refused."""
+    return isinstance(block, dict) and (block.get("type") != "thinking" or bool(block.get("signature")))
 
 
 def table(value: Any) -> dict[str, Any]:
@@ -134,13 +139,13 @@ def _parts(content: Any, field: str) -> list[Block]:
 
 
 def _block(part: Mapping[str, Any], field: str) -> Block | None:
-    """The block for one part; None for empty text, which the protocol refuses."""
+    """The block for one part; None for blank text, which the protocol refuses."""
     kind = part.get("type")
     match kind:
         case "text" | "input_text" | "output_text":
-            return {"type": "text", "text": part["text"]} if part.get("text") else None
+            return _text(part.get("text"))
         case "refusal":
-            return {"type": "text", "text": part["refusal"]} if part.get("refusal") else None
+            return _text(part.get("refusal"))
         case "image_url":
             image = part.get("image_url")
             return {"type": "image", "source": _source(image.get("url") if isinstance(image, dict) else image, field)}
@@ -151,9 +156,15 @@ def _block(part: Mapping[str, Any], field: str) -> Block | None:
     raise InvalidRequest(f"'{field}': the model takes no part of type '{str(kind)[:60]}'.", param=field)
 
 
+def _text(text: Any) -> Block | None:
+    blank = not text or (isinstance(text, str) and not text.strip())
+    return None if blank else {"type": "text", "text": text}
+
+
 def _source(url: Any, field: str) -> Block:
     if isinstance(url, str) and (match := _DATA_URL.fullmatch(url)):
-        return {"type": "base64", "media_type": match["media"], "data": match["data"]}
+        media = "image/jpeg" if match["media"] == "image/jpg" else match["media"]  # OpenAI takes either
+        return {"type": "base64", "media_type": media, "data": match["data"]}
     if isinstance(url, str) and url.startswith(("http://", "https://")):
         return {"type": "url", "url": url}
     raise InvalidRequest(f"'{field}': neither a web address nor data in base64.", param=field)

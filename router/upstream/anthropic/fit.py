@@ -30,6 +30,8 @@ def fit(body: Body, model: Claude) -> Body:
     _fit_thinking(fitted, model)
     _fit_effort(fitted, model)
     _fit_sampling(fitted, model)
+    if _thinks(body) and not _thinks(fitted):
+        _clear_no_thinking(fitted)
     return fitted
 
 
@@ -50,6 +52,8 @@ def _fit_thinking(body: Body, model: Claude) -> None:
             _ask_for_effort(body, thinking)
         case "adaptive" if not model.adaptive:
             _ask_for_budget(body)
+        case "enabled" if _continues_a_call_without_thoughts(body):
+            del body["thinking"]
         case "enabled":
             budget = _within(thinking.get("budget_tokens"), body["max_tokens"])
             body["thinking"] = {"type": "disabled"} if budget is None else thinking | {"budget_tokens": budget}
@@ -116,14 +120,31 @@ def _fit_sampling(body: Body, model: Claude) -> None:
     temperature = body.get("temperature")
     if isinstance(temperature, int | float):
         body["temperature"] = max(0.0, min(1.0, temperature))  # OpenAI's goes to 2
-    thinking = body.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
+    if _thinks(body):
         _drop(body, "temperature", "top_k")
         top_p = body.get("top_p")
         if isinstance(top_p, int | float) and top_p < _LEAST_TOP_P_WHILE_THINKING:
             _drop(body, "top_p")
     elif "temperature" in body and not model.samples_by_both:
         _drop(body, "top_p")
+
+
+def _thinks(body: Body) -> bool:
+    """Whether the model is asked to think."""
+    return table(body.get("thinking")).get("type") in ("enabled", "adaptive")
+
+
+def _clear_no_thinking(body: Body) -> None:
+    """To clear the thinking of earlier turns can only be asked of a model that is to think."""
+    management = table(body.get("context_management"))
+    edits = management.get("edits")
+    if not isinstance(edits, list):
+        return
+    kept = [edit for edit in edits if not str(table(edit).get("type")).startswith("clear_thinking_")]
+    if kept:
+        body["context_management"] = management | {"edits": kept}
+    else:
+        _drop(body, "context_management")
 
 
 def _drop(body: Body, *names: str) -> None:

@@ -19,7 +19,8 @@ SAME_FIELDS = ("temperature", "top_p", "top_k", "thinking", "cache_control")
 
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 
-_NO_PARAMETERS = {"type": "object", "properties": {}}
+_SCHEMA = {"type": "object", "properties": {}}
+"""What the protocol wants to be said of a tool's parameters; OpenAI's takes it for granted."""
 
 
 def messages_request(chat: Mapping[str, Any], model: Claude) -> Body:
@@ -52,8 +53,13 @@ def messages_request(chat: Mapping[str, Any], model: Claude) -> Body:
 
 
 def _limit(chat: Mapping[str, Any]) -> Body:
-    asked = chat.get("max_completion_tokens", chat.get("max_tokens"))
+    asked = _either(chat, "max_completion_tokens", "max_tokens")
     return {"max_tokens": asked} if isinstance(asked, int) and asked > 0 else {}
+
+
+def _either(chat: Mapping[str, Any], name: str, old_name: str) -> Any:
+    """A field by the name that it has, or the one that it had. Null is as good as absent."""
+    return chat.get(old_name) if chat.get(name) is None else chat[name]
 
 
 def _stops(chat: Mapping[str, Any]) -> Body:
@@ -69,7 +75,7 @@ def _tools(chat: Mapping[str, Any]) -> Body:
     offered += [_tool({"type": "function", "function": each}) for each in (old if isinstance(old, list) else ())]
     if not offered:
         return {}
-    choice = _choice(chat.get("tool_choice", chat.get("function_call")))
+    choice = _choice(_either(chat, "tool_choice", "function_call"))
     allowed = choice.pop("allowed", None)
     if allowed is not None:
         offered = [tool for tool in offered if tool.get("name") in allowed]
@@ -82,7 +88,7 @@ def _tool(tool: Mapping[str, Any]) -> Body:
     function = tool.get("function")
     if tool.get("type", "function") != "function" or not isinstance(function, dict):
         return dict(tool)  # one of Anthropic's own, or something for it to refuse
-    made: Body = {"name": function.get("name"), "input_schema": function.get("parameters") or _NO_PARAMETERS}
+    made: Body = {"name": function.get("name"), "input_schema": _SCHEMA | table(function.get("parameters"))}
     if function.get("description"):
         made["description"] = function["description"]
     if function.get("strict"):

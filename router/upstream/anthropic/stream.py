@@ -13,7 +13,7 @@ from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, Upstre
 from router.types import NATIVE, Served
 from router.upstream.anthropic import reply
 from router.upstream.anthropic.wire import Ending, Event, Message, read_event
-from router.upstream.refusals import MAX_DETAIL_CHARS, error_in_answer, error_message
+from router.upstream.refusals import MAX_DETAIL_CHARS, Secrets, blotted, error_in_answer, error_message
 from router.upstream.streaming import EventStream
 
 Json = dict[str, Any]
@@ -50,18 +50,17 @@ class MessageEvents(EventStream):
             message = f"The {self._upstream} upstream sent an event that is no part of a message."
             raise UpstreamBroken(message, upstream=self._upstream) from error
         if event.type == "error" or event.error is not None:
-            raise refused_midway(event.error, self._upstream, self._key)
+            raise refused_midway(event.error, self._upstream, self._secrets)
         if event.type == "message_stop":
             self._finish_seen = True
 
 
-def refused_midway(error: Any, upstream: str, key: str) -> UpstreamError:
-    """The error to raise for an error event; ``key`` is never quoted."""
+def refused_midway(error: Any, upstream: str, secrets: Secrets) -> UpstreamError:
+    """The error to raise for an error event; ``secrets`` are never quoted."""
     status = ERROR_STATUS.get(error.get("type", "")) if isinstance(error, dict) else None
     if status is None:
-        return error_in_answer(error, upstream, key)
-    detail = (error_message(error) or "no details")[:MAX_DETAIL_CHARS]
-    detail = detail.replace(key, "***") if key else detail
+        return error_in_answer(error, upstream, secrets)
+    detail = (error_message(blotted(error, secrets)) or "no details")[:MAX_DETAIL_CHARS]
     body = {"message": detail, "type": error["type"], "param": None, "code": None}
     return UpstreamRefused(detail, upstream=upstream, status=status, body=body)
 

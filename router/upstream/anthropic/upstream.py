@@ -37,6 +37,10 @@ VERSION = "2023-06-01"
 """The ``anthropic-version`` that is spoken where the caller's own request names none."""
 
 
+BETA = "anthropic-beta"
+"""The header that lists what is tried beyond the protocol."""
+
+
 class AnthropicUpstream(HttpUpstream):
     """Implements `router.upstream.base.Upstream` for an endpoint that speaks Anthropic's protocol.
 
@@ -84,12 +88,14 @@ class AnthropicUpstream(HttpUpstream):
             provider=provider,
             key=key,
             headers=request_headers(key, key_header, {"anthropic-version": VERSION, **(headers or {})}),
+            own_headers=headers or {},
             timeouts=timeouts,
             key_setting=key_setting,
             max_answer_bytes=max_answer_bytes,
             max_event_bytes=max_event_bytes,
             transport=transport,
         )
+        self._operators = {name.lower() for name in headers or {}}
         self._url = join(base_url, "messages")
         self.address = str(self._url)
 
@@ -138,7 +144,7 @@ class AnthropicUpstream(HttpUpstream):
             silence_s=self._timeouts.first_token_s,
             end_by=now + self._timeouts.total_s,
             max_event_bytes=self._max_event_bytes,
-            key=self._key,
+            secrets=self._secrets,
         )
         return ChunkStream(events, carries_events=_is_shared(native))
 
@@ -149,10 +155,15 @@ class AnthropicUpstream(HttpUpstream):
         return msgspec.json.encode(fit(asked, model) | {"model": self.model, "stream": stream})
 
     def _headers_for(self, native: Native | None) -> httpx.Headers:
-        """Ours, and what the caller said of the protocol: its version, and what is tried beyond it."""
+        """Ours, and what the caller said of the protocol: its version, and what is tried beyond it.
+
+        What the operator set stands: the version instead of the caller's, what is tried beside it.
+        """
         if native is None:
             return self._headers
         theirs = {name: text for name, text in native.headers.items() if name.startswith("anthropic-")}
+        for name in theirs.keys() & self._operators:
+            theirs[name] = f"{self._headers[name]}, {theirs[name]}" if name == BETA else self._headers[name]
         return httpx.Headers({**self._headers, **theirs})
 
     async def _require_events(self, response: httpx.Response) -> None:
@@ -172,7 +183,7 @@ class AnthropicUpstream(HttpUpstream):
             sentence = f"The {self.name} upstream answered with something that is no message; check its URL."
             raise UpstreamBroken(sentence, upstream=self.name) from error
         if message.error is not None:
-            raise refused_midway(message.error, self.name, self._key)
+            raise refused_midway(message.error, self.name, self._secrets)
         if message.content is None:
             sentence = f"The {self.name} upstream answered without `content`; check that its URL ends in /v1."
             raise UpstreamBroken(sentence, upstream=self.name)

@@ -70,6 +70,7 @@ class Pool:
         self._chance = chance or random.Random()  # noqa: S311 - no secret hangs on it
         self._clock = clock
         self._looked_up: tuple[float, bool] | None = None
+        self._looking_up = asyncio.Lock()
 
     @property
     def model(self) -> str:
@@ -90,10 +91,10 @@ class Pool:
     @property
     def address(self) -> str:
         """The first member's; of several, all that may answer: an answer is kept for these and no others."""
-        addresses = {member.upstream.address: member.upstream.model for member in self.members}
-        if len(addresses) == 1:
+        places = {(member.upstream.address, member.upstream.model) for member in self.members}
+        if len(places) == 1:
             return self._first.address
-        return "|".join(f"{model}@{address}" for address, model in sorted(addresses.items()))
+        return "|".join(f"{model}@{address}" for address, model in sorted(places))
 
     @property
     def state(self) -> State:
@@ -108,11 +109,12 @@ class Pool:
         return [member.condition(now) for member in self.members]
 
     async def reachable(self) -> bool:
-        """Whether any member may be asked now, and is there. Looked up at most once in a few seconds."""
-        now = self._clock()
-        if self._looked_up is None or now - self._looked_up[0] > LOOK_UP_S:
-            self._looked_up = now, any(await asyncio.gather(*(member.reachable(now) for member in self.members)))
-        return self._looked_up[1]
+        """Whether any member may be asked now, and is there. Looked up at most once in a few seconds, whoever asks."""
+        async with self._looking_up:
+            now = self._clock()
+            if self._looked_up is None or now - self._looked_up[0] > LOOK_UP_S:
+                self._looked_up = now, any(await asyncio.gather(*(member.reachable(now) for member in self.members)))
+            return self._looked_up[1]
 
     async def complete(
         self, body: Mapping[str, Any], *, endpoint: Endpoint = "chat/completions", native: Native | None = None

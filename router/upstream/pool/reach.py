@@ -18,7 +18,7 @@ async def listens(address: str) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_S):
             _, writer = await asyncio.open_connection(parts.hostname, port)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, UnicodeError):  # the last for a name that no host can have
         return False
     writer.close()
     with contextlib.suppress(OSError):

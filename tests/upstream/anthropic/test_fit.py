@@ -62,14 +62,15 @@ def test_a_budget_leaves_room_for_the_answer_or_goes() -> None:
     assert "thinking" not in fitted(HAIKU_4_5, max_tokens=500, **asked)
 
 
-def test_a_model_does_not_think_after_a_call_whose_thoughts_are_lost() -> None:
+@pytest.mark.parametrize("thinking", [{"type": "adaptive"}, {"type": "enabled", "budget_tokens": 2048}])
+def test_a_model_does_not_think_after_a_call_whose_thoughts_are_lost(thinking: dict[str, Any]) -> None:
     call = {"type": "tool_use", "id": "c", "name": "weather", "input": {}}
     result = {"type": "tool_result", "tool_use_id": "c", "content": "Sun."}
     messages = [*HELLO, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
-    assert "thinking" not in fitted(HAIKU_4_5, messages=messages, thinking={"type": "adaptive"})
+    assert "thinking" not in fitted(HAIKU_4_5, messages=messages, thinking=thinking)
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     messages[1] = {"role": "assistant", "content": [thought, call]}
-    assert "thinking" in fitted(HAIKU_4_5, messages=messages, thinking={"type": "adaptive"})
+    assert "thinking" in fitted(HAIKU_4_5, messages=messages, thinking=thinking)
 
 
 @pytest.mark.parametrize(("model", "kept"), [(HAIKU_4_5, True), (OPUS_4_7, False), (OPUS_5, True), (OPUS_5_5, False)])
@@ -93,3 +94,12 @@ def test_a_model_that_thinks_samples_as_it_likes() -> None:
 
 def test_a_model_that_cannot_think_is_not_asked_to() -> None:
     assert "thinking" not in fitted(claude("claude-3-5-haiku-latest"), thinking={"type": "adaptive"})
+
+
+def test_what_is_cleared_of_thinking_goes_with_it() -> None:
+    tools, thoughts = {"type": "clear_tool_uses_20250919"}, {"type": "clear_thinking_20251015", "keep": "all"}
+    asked: dict[str, Any] = {"thinking": {"type": "adaptive"}, "context_management": {"edits": [thoughts, tools]}}
+    assert fitted(OPUS_4_6, **asked)["context_management"] == asked["context_management"]
+    assert fitted(claude("claude-3-5-haiku-latest"), **asked)["context_management"] == {"edits": [tools]}
+    asked["context_management"] = {"edits": [thoughts]}
+    assert "context_management" not in fitted(claude("claude-3-5-haiku-latest"), **asked)

@@ -41,6 +41,17 @@ def test_images_travel_as_data_or_as_their_address() -> None:
     assert blocks[2]["source"] == {"type": "url", "url": "https://example.com/cat.jpg"}
 
 
+def test_what_openai_takes_for_granted_is_put_as_the_protocol_wants_it() -> None:
+    jpg = {"type": "image_url", "image_url": {"url": "data:image/jpg;base64,aGk="}}
+    (block,) = asked({"role": "user", "content": [jpg]})["messages"][0]["content"]
+    assert block["source"]["media_type"] == "image/jpeg"
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    blank = {"role": "assistant", "content": "\n\n", "tool_calls": [call]}
+    assert [block["type"] for block in asked(HELLO, blank)["messages"][1]["content"]] == ["tool_use"]
+    bare = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
+    assert asked(tools=[bare])["tools"][0]["input_schema"] == {"type": "object", "properties": {"a": {}}}
+
+
 def test_a_file_travels_as_a_document() -> None:
     file = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}}
     (block,) = asked({"role": "user", "content": [file]})["messages"][0]["content"]
@@ -84,7 +95,8 @@ def test_arguments_that_are_no_object_reach_the_model_as_the_text_that_they_are(
 
 def test_thoughts_come_back_before_the_words_that_followed_them() -> None:
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
-    said = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.", "thinking_blocks": [thought]}
+    unsigned = {"type": "thinking", "thinking": "Another's."}
+    said = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.", "thinking_blocks": [unsigned, thought]}
     assert asked(HELLO, said)["messages"][1]["content"] == [thought, {"type": "text", "text": "Yes."}]
 
 
@@ -151,6 +163,7 @@ def test_stops_limits_and_the_user_are_carried_over() -> None:
     assert body["metadata"] == {"user_id": "u-1"}
     assert set(body) == {"messages", "stop_sequences", "max_tokens", "metadata", "temperature", "top_p"}
     assert asked(max_tokens=7, max_completion_tokens=9)["max_tokens"] == 9
+    assert asked(max_tokens=7, max_completion_tokens=None)["max_tokens"] == 7
 
 
 def test_an_effort_makes_the_model_think_unless_it_must_call_a_tool() -> None:

@@ -122,6 +122,19 @@ async def test_a_messages_request_is_sent_as_it_came(serve: Serve, claude_at: Co
     assert "x-other" not in request.headers
 
 
+async def test_what_the_operator_says_of_the_protocol_stands_beside_or_above_the_callers_words(
+    serve: Serve, claude_at: ConnectClaude
+) -> None:
+    server = await serve()
+    body = {"max_tokens": 9, "messages": [{"role": "user", "content": "Hello?"}]}
+    own = {"Anthropic-Beta": "ours", "anthropic-version": "2024-01-01"}
+    native = Native(dialect="messages", body=body, headers={"anthropic-beta": "theirs", "anthropic-version": "1"})
+    await claude_at(server, headers=own).complete(ASK, native=native)
+    (request,) = server.chats
+    assert request.headers["anthropic-beta"] == "ours, theirs"
+    assert request.headers["anthropic-version"] == "2024-01-01"
+
+
 @pytest.mark.parametrize(("reason", "finish"), [("length", "length"), ("content_filter", "content_filter")])
 async def test_reasons_to_stop_are_said_in_openais_words(
     serve: Serve, claude_at: ConnectClaude, reason: str, finish: str

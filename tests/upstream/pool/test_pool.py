@@ -293,6 +293,26 @@ async def left(pool: Pool, *, after_s: float) -> None:
         await task
 
 
+async def test_however_many_ask_whether_it_can_be_reached_it_is_looked_up_once(pool: MakePool) -> None:
+    looked_up = 0
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal looked_up
+        looked_up += 1
+        writer.close()
+
+    async with await asyncio.start_server(look, "127.0.0.1", 0) as server:
+        members = await pool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        assert set(await asyncio.gather(*(members.reachable() for _ in range(20)))) == {True}
+        await asyncio.sleep(0.05)
+    assert looked_up == 1
+
+
+@pytest.mark.parametrize("address", [DEAD, "http://no-such-host.invalid/v1", f"http://{'a' * 80}.invalid/v1"])
+async def test_where_nobody_is_nobody_can_be_reached(pool: MakePool, address: str) -> None:
+    assert not await (await pool(address)).reachable()
+
+
 async def test_a_caller_who_leaves_cancels_the_call_at_once(serve: Serve, pool: MakePool) -> None:
     server = await serve(turns=[Turn(fault="hang")])
     one = await pool(server)

@@ -1,0 +1,63 @@
+"""Threads that judge rewordings, and how long a request waits for them: a burst goes past the cache, not after it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+VERIFIER_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
+"""Threads that verify: one processor is left to the event loop."""
+
+MOST_UNDER_WAY = 8 * VERIFIER_THREADS
+"""Lookups that may be judged or wait for it at a time: beyond them a model is asked at once.
+
+Most verdicts take a millisecond or two, the dearest 20 and more: eight are a wait that pays for a hit."""
+
+TURN_PATIENCE_S = 0.25
+"""Seconds that a request waits for its turn."""
+
+VERDICT_PATIENCE_S = 2.0
+"""Seconds that it waits once its turn has come; who takes a cached answer or none waits as long for the turn itself."""
+
+
+class VerifierBusy(Exception):
+    """Others are judged for as long as a request can wait."""
+
+
+class Verifying:
+    """Runs lookups in threads of its own. For one event loop."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
+        self._under_way: set[Future[Any]] = set()
+
+    async def run(self, work: Callable[[], T], *, patient: bool) -> T:
+        """What ``work`` gives; where its turn has not come by the end of this call, it never comes.
+
+        Args:
+            work: judges candidates; runs in a thread.
+            patient: whether there is nothing to do but to wait.
+
+        Raises:
+            VerifierBusy: its turn did not come.
+            TimeoutError: it began, and took too long.
+        """
+        if not patient and len(self._under_way) >= MOST_UNDER_WAY:
+            raise VerifierBusy
+        job = self._threads.submit(work)
+        self._under_way.add(job)
+        job.add_done_callback(self._under_way.discard)
+        judged = asyncio.wrap_future(job)
+        try:
+            await asyncio.wait({judged}, timeout=VERDICT_PATIENCE_S if patient else TURN_PATIENCE_S)
+            if job.cancel():
+                raise VerifierBusy
+            async with asyncio.timeout(VERDICT_PATIENCE_S):
+                return await judged
+        finally:
+            judged.cancel()
