@@ -45,9 +45,13 @@ help: ## list the targets
 
 # --- run -------------------------------------------------------------------------------------------------------------
 
+# A configuration may name a weak model of its own. Where it does not, the server fetches the LLM when it starts.
+CONFIGURED = $(wildcard underdog.toml)$(findstring --config,$(ARGS))$(findstring --weak-,$(ARGS))
+
 .PHONY: serve
 serve: install ## start the server on 127.0.0.1:8787, with the embedded LLM (ARGS: flags of `underdog serve`)
-	@if [ -z "$$UNDERDOG_WEAK_URL$(findstring --weak-url,$(ARGS))" ] && [ ! -s "$$(cat $(LLM) 2>/dev/null)" ]; then \
+	@if [ -z "$$UNDERDOG_WEAK_URL$$UNDERDOG_WEAK_MODEL$$UNDERDOG_CONFIG$$UNDERDOG_DEPLOYMENTS" ] && [ -z "$(CONFIGURED)" ] && \
+		[ ! -s "$$(cat $(LLM) 2>/dev/null)" ]; then \
 		echo "fetching the local LLM (98 MB, once)"; $(PY) -m router fetch >$(LLM) || true; fi
 	@exec $(PY) -m router serve $(ARGS)
 

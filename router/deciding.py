@@ -76,6 +76,7 @@ class Decider:
             strong=strong.model if strong else None,
             named=lambda name: self._upstreams.named.find(name) is not None,
             read=self._upstreams.read,
+            lacking=self._upstreams.named.lacking,
             names=self._upstreams.names,
         )
 

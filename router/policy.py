@@ -36,6 +36,10 @@ def _as_it_is(tuning: Tuning) -> Tuning:
     return tuning
 
 
+def _not_known(_: str) -> str | None:
+    return None
+
+
 def _no_names(_: Tuning) -> frozenset[str]:
     return frozenset()
 
@@ -44,7 +48,7 @@ class Models(Struct, frozen=True):
     """The model ids behind the two routes; None where nothing is configured. ``named``: whether another is there.
 
     ``read``: gives a tuning with the alias in it, if there is one, as what it stands for. ``names``: all names of what
-    a tuning pins.
+    a tuning pins. ``lacking``: says what a model needs to be there, where that is known.
     """
 
     weak: str | None
@@ -52,6 +56,7 @@ class Models(Struct, frozen=True):
     named: Callable[[str], bool] = _none
     read: Callable[[Tuning], Tuning] = _as_it_is
     names: Callable[[Tuning], frozenset[str]] = _no_names
+    lacking: Callable[[str], str | None] = _not_known
 
     def on(self, route: Route, pinned: str | None = None) -> str | None:
         """The model id on a route. The third route has the one that the caller pinned."""
@@ -277,10 +282,12 @@ def _pinned(
     route: Route, name: str | None, reason: Reason, models: Models, shortfalls: Mapping[Route, Shortfall]
 ) -> Choice:
     lacks = shortfalls.get(route)
-    said = None if lacks is None else f"{lacks.what}: {_takes(route, models.on(route, name), lacks)}"
-    if lacks is not None and lacks.certain:
-        raise _refusal(lacks, f"{said}, and no other model may answer.")
-    return Choice(route, reason, (route,), said)
+    if lacks is None:
+        return Choice(route, reason, (route,))
+    takes = _takes(route, models.on(route, name), lacks)
+    if lacks.certain:
+        raise _refusal(lacks, f"of {lacks.what} {takes}, and no other model may answer.")
+    return Choice(route, reason, (route,), f"{lacks.what}: {takes}")
 
 
 def _takes(route: Route, model: str | None, lacks: Shortfall) -> str:
@@ -349,8 +356,10 @@ def pinned_route(tuning: Tuning, models: Models) -> Route | None:
     if models.named(tuning.pinned_model):
         return "named"
     offered = ", ".join(dict.fromkeys(name for name in (AUTO, models.weak, models.strong) if name))
+    why = models.lacking(tuning.pinned_model)
+    here = f"here: {why}" if why else "here"
     message = (
-        f"The model '{tuning.pinned_model[:100]}' does not exist here. Use {offered}, or another of GET /v1/models."
+        f"The model '{tuning.pinned_model[:100]}' does not exist {here}. Use {offered}, or another of GET /v1/models."
     )
     raise UnknownModel(message, param="model")
 

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from router.configured.catalogue import CatalogueEntry
+from router.configured.complaint import complaint
 from router.configured.deployments import Deployment
 from router.configured.rules import Rule
 from router.configured.secret import Secret
@@ -362,13 +363,14 @@ def _convert(name: str, value: Any, origin: str) -> Any:
 def _convert_table(name: str, value: Any, origin: str) -> Any:
     try:
         decoded = msgspec.json.decode(value) if isinstance(value, str) else value
-        if isinstance(decoded, dict) and isinstance(FIELDS[name].default, tuple):
-            raise SettingsError(f"{origin}: is a list; write [[{name}]] above each record in TOML, [{{...}}] in JSON.")
-        return msgspec.convert(decoded, FIELDS[name].type, dec_hook=_secret)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: {error}.") from error
     except UNREADABLE_JSON as error:
         raise SettingsError(f'{origin}: must be JSON, such as ["a", "b"] or {{"a": "b"}}: {error}.') from error
+    if isinstance(decoded, dict) and isinstance(FIELDS[name].default, tuple):
+        raise SettingsError(f"{origin}: is a list; write [[{name}]] above each record in TOML, [{{...}}] in JSON.")
+    try:
+        return msgspec.convert(decoded, FIELDS[name].type, dec_hook=_secret)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{origin}: {complaint(FIELDS[name].type, decoded, error)}") from error
 
 
 def _secret(kind: type, value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import msgspec
 
 from router.errors import UNREADABLE_JSON, InvalidRequest
-from router.types import ChatRequest
+from router.types import ChatRequest, Role
 
 MAX_REASON_CHARS = 200
 _TEXT_PARTS = ("text", "input_text")
@@ -32,7 +33,7 @@ def parse_chat_request(body: bytes, *, max_messages: int) -> tuple[ChatRequest, 
     try:
         request = _typed.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid_field(str(error)) from None
+        raise invalid_field(str(error), roles=get_args(Role)) from None
     _check_messages(request, max_messages)
     if request.n is not None and request.n < 1:
         raise InvalidRequest("'n': at least one answer must be asked for.", param="n")
@@ -67,8 +68,8 @@ def _why(body: bytes, error: Exception) -> str:
     return str(error).removesuffix(" - at `$[...]`")
 
 
-def invalid_field(text: str) -> InvalidRequest:
-    """The error for what msgspec says of a field that is missing or of the wrong type."""
+def invalid_field(text: str, *, roles: Sequence[str] = ()) -> InvalidRequest:
+    """The error for what msgspec says of a field that is missing or of the wrong type; ``roles``: those known."""
     match = _AT_PATH.match(text)
     reason, path = (match["reason"], match["path"]) if match else (text, None)
     reason = reason[:MAX_REASON_CHARS]  # it may quote a value of any length
@@ -77,6 +78,8 @@ def invalid_field(text: str) -> InvalidRequest:
     if missing:
         param = f"{param}.{missing[1]}" if param else missing[1]
         return InvalidRequest(f"'{param}' is required.", param=param)
+    if roles and param.endswith(".role"):
+        reason = f"{reason}; it must be one of {', '.join(roles)}"
     return InvalidRequest(f"'{param or 'body'}': {reason[0].lower()}{reason[1:]}.", param=param or None)
 
 

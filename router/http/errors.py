@@ -24,6 +24,8 @@ logger = logging.getLogger("underdog.http")
 
 JSON = "application/json"
 
+UNKNOWN_URL = "Unknown request URL. See GET /v1/models and POST /v1/chat/completions."
+
 
 def as_api_error(error: Exception, request: str) -> ApiError:
     """Translate anything that reaches the edge.
@@ -46,12 +48,22 @@ def as_api_error(error: Exception, request: str) -> ApiError:
 
 def _from_litestar(error: HTTPException) -> ApiError:
     if error.status_code == 404:
-        return NotFound("Unknown request URL. See GET /v1/models and POST /v1/chat/completions.")
+        return NotFound(UNKNOWN_URL)
     if error.status_code == 405:
         return MethodNotAllowed("This method is not allowed here.", allow=(error.headers or {}).get("allow"))
     if error.status_code == 413:
         return BodyTooLarge("The request body is too large.")
     return InvalidRequest(f"{error.detail}.")
+
+
+def _of_base_urls(request: Request[Any, Any, Any]) -> str | None:
+    """What is wrong with a client's base URL, where that is all that is wrong with the request's."""
+    path = request.scope["path"]
+    if path.startswith("/v1/v1/"):
+        return "The client's base URL has a '/v1' too many: Anthropic's clients add it themselves."
+    if any(route.path == f"/v1{path}" for route in request.app.routes):
+        return "The client's base URL must end with '/v1'."
+    return None
 
 
 def _without_values(error: BaseException) -> BaseException:
@@ -63,6 +75,8 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Litestar's exception handler for everything that is not answered by an exchange."""
     name = request_id(request.scope)
     api_error = as_api_error(error, name)
+    if isinstance(api_error, NotFound) and (hint := _of_base_urls(request)):
+        api_error = NotFound(f"{UNKNOWN_URL} {hint}")
     dialect = dialect_of(request.scope["path"], request.headers)
     headers = dialect.headers(name) | api_error.headers
     body = dialect.error(api_error, name)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import logging
+import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +22,8 @@ from router.rules.facts import Facts
 from router.types import Decision, Ruling
 
 logger = logging.getLogger("underdog.hook")
+
+_AT_FIELD = re.compile(r" - at `\$\.(?P<field>\w+)`$")
 
 SLOW_S = 0.02
 """A hook that takes longer holds up every other request: the log says so."""
@@ -38,6 +43,10 @@ class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache: bool | None = None
     refuse: str | None = None
     reason: str | None = None
+
+
+class _UnusableOverrideError(Exception):
+    """What a hook returned is no override. Its text holds nothing of what was returned."""
 
 
 Function = Callable[[Facts, Decision], Override | Mapping[str, Any] | None]
@@ -68,8 +77,7 @@ class Hook:
         try:
             said = self._ruling(self._function(facts, decision))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
-            # By its type alone: its message may quote a prompt.
-            logger.error("the hook %s failed: %s", self._name, type(error).__name__)
+            logger.error("the hook %s failed: %s", self._name, _without_values(error))
             if self._required:
                 raise HookFailed("The operator's hook failed, so this request is not answered.") from None
             return NO_RULING
@@ -80,9 +88,9 @@ class Hook:
     def _ruling(self, said: Any) -> Ruling:
         if said is None:
             return NO_RULING
-        override = said if isinstance(said, Override) else msgspec.convert(said, Override)
+        override = said if isinstance(said, Override) else _read(said)
         if override.route is not None and override.model is not None:
-            raise ValueError("both a route and a model")
+            raise _UnusableOverrideError("both a route and a model")
         threshold = override.threshold
         return Ruling(
             name=(override.reason or self._name)[:200],
@@ -94,6 +102,24 @@ class Hook:
             refuse=override.refuse,
             by="hook",
         )
+
+
+def _read(said: Any) -> Override:
+    try:
+        return msgspec.convert(said, Override)
+    except msgspec.ValidationError as error:
+        at = _AT_FIELD.search(str(error))
+        what = f"'{at['field']}' cannot be used" if at else "no dict, or a field that is unknown"
+        raise _UnusableOverrideError(f"{what}; None or a dict of {', '.join(Override.__struct_fields__)}") from None
+
+
+def _without_values(error: Exception) -> str:
+    """An error by its type and place alone: its message may quote a prompt."""
+    if isinstance(error, _UnusableOverrideError):
+        return f"it returned something else than it may ({error})"
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    filename, line = places[min(1, len(places) - 1)]  # the first is our own call, the second the hook's line
+    return f"{type(error).__name__} at {Path(filename).name}:{line}"
 
 
 def overridden(rules: Ruling, hook: Ruling) -> Ruling:
@@ -134,12 +160,14 @@ def load_hook(place: str, *, required: bool) -> Hook:
     function = getattr(module, name, None)
     if not callable(function):
         raise SettingsError(f"hook: '{where}' has no function '{name}'.")
+    if inspect.iscoroutinefunction(function):
+        raise SettingsError(f"hook: '{name}' is asynchronous; it is not waited for, so make it a plain function.")
     return Hook(function, name=name, required=required)
 
 
 def _from_file(path: Path) -> Any:
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+        raise FileNotFoundError(f"there is no {path.absolute()}")
     spec = importlib.util.spec_from_file_location(f"underdog_hook_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

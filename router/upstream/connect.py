@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.provider import MODEL_PLACEHOLDER, Protocol
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider, provider_at, split_model
 
+logger = logging.getLogger("underdog.settings")
 _BLANK = re.compile(r"\s")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110's token."""
@@ -223,7 +225,9 @@ def _through_library(
 
 
 def require_usable(url: str, setting: str) -> None:
-    """Refuse URLs that could never work. The message leaves the URL out where it may hold a secret.
+    """Refuse URLs that could never work, and warn of one that most likely will not.
+
+    The message leaves the URL out where it may hold a secret.
 
     Raises:
         SettingsError: naming the ``setting``.
@@ -244,6 +248,9 @@ def require_usable(url: str, setting: str) -> None:
     if parts.scheme not in {"http", "https"} or not host:
         shown = url.partition("?")[0]  # a query may hold a key
         raise SettingsError(f"{setting}: '{shown}' must begin with http:// or https:// and name a host.")
+    if parts.path in {"", "/"} and provider_at(url) is None:
+        # Not refused: some servers do answer there. Where they do not, their 404 says little to whoever gets it.
+        logger.warning("%s: the URL has no path; most servers answer below /v1.", setting)
 
 
 def _keys(

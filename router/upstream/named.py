@@ -40,6 +40,10 @@ class NamedModels:
         found = self.configured.get(name)
         return found if found is not None or self._on_demand is None else self._on_demand.find(name)
 
+    def lacking(self, name: str) -> str | None:
+        """What is missing for a model of a known provider to be found by its name; None where that is not known."""
+        return None if self._on_demand is None else self._on_demand.lacking(name)
+
     def preload(self) -> None:
         """Import what names are looked up in, where callers may name any. That costs 0.1 s: call it in a thread."""
         if self._on_demand is not None:
@@ -90,6 +94,18 @@ class OnDemand:
         if named is None or named[0].id not in self._open:
             named = self._made_by(name)
         return None if named is None else self._at_hand(*named)
+
+    def lacking(self, name: str) -> str | None:
+        """What is missing for the provider that a name begins with; None where it names none, or nothing is missing."""
+        named = split_model(name)
+        if named is None or named[0].id in self._open:
+            return None
+        provider = named[0]
+        if provider.local:
+            return f"named_local does not list '{provider.id}'"
+        if provider.shared_key:
+            return f"models of '{provider.id}' need a deployment with the route 'named'"
+        return f"{' or '.join(provider.key_variables)} is not set"
 
     def preload(self) -> None:
         """Import the price list, by which the makers of bare ids are told, where any may be asked."""

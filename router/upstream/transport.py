@@ -16,6 +16,7 @@ requests/s per core). Streams would not: 1.2 and 1.5 ms of CPU, 1.2 to 1.3 and 1
 from __future__ import annotations
 
 import functools
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -63,6 +64,9 @@ def translate(error: Exception, upstream: str) -> UpstreamError:
         case httpx.ConnectError(__cause__=ssl.SSLCertVerificationError()):
             remedy = "set SSL_CERT_FILE to the certificates that vouch for it"
             return UpstreamUnreachable(f"{name} shows a certificate that is not trusted; {remedy}.", upstream=upstream)
+        case httpx.ConnectError(__cause__=socket.gaierror()):
+            remedy = "check its URL and this machine's network"
+            return UpstreamUnreachable(f"{name} has a host name that cannot be found; {remedy}.", upstream=upstream)
         case httpx.ConnectTimeout():
             return UpstreamUnreachable(f"{name} did not accept a connection in time.", upstream=upstream)
         case httpx.ConnectError():

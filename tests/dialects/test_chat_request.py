@@ -76,6 +76,13 @@ def test_a_wrong_field_is_named(body: Any, param: str) -> None:
     assert param in caught.value.message
 
 
+def test_an_unknown_role_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"'messages\[0\]\.role': invalid enum value 'robot'; .* one of system, .*user"
+    ):
+        parse({"messages": [{"role": "robot", "content": "hi"}]})
+
+
 def test_too_many_messages_are_refused_with_the_limit() -> None:
     with pytest.raises(InvalidRequest, match="at most 2"):
         parse({"messages": [USER] * 3}, max_messages=2)

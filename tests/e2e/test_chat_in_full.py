@@ -220,6 +220,24 @@ async def test_an_unknown_address_is_404_in_openais_shape_by_any_method(
 
 
 @pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/chat/completions", "must end with '/v1'"),
+        ("/messages", "must end with '/v1'"),
+        ("/v1/v1/messages", "has a '/v1' too many"),
+        ("/v1/images/generations", None),
+        ("/", None),
+    ],
+)
+async def test_a_base_url_that_is_off_by_its_v1_is_told_how(server: LiveServer, path: str, hint: str | None) -> None:
+    async with server.http() as http:
+        answer = await http.post(path, json={})
+    said = answer.json()["error"]["message"]
+    assert answer.status_code == 404
+    assert (hint in said) if hint else ("base URL" not in said)
+
+
+@pytest.mark.parametrize(
     ("method", "path"), [("GET", "/v1/chat/completions"), ("DELETE", "/v1/chat/completions"), ("POST", "/v1/models")]
 )
 async def test_a_wrong_method_is_405_and_says_the_right_ones(server: LiveServer, method: str, path: str) -> None:

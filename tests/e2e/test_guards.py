@@ -206,5 +206,5 @@ async def test_every_protocol_is_guarded(
         refused = await http.post(path, json={**body, "model": "weak", "stream": stream})
     assert said(moved) == (200, "strong", "capability")
     assert refused.status_code == 400
-    assert "tools: weak model llama3:8b takes none" in refused.json()["error"]["message"]
+    assert "of tools weak model llama3:8b takes none" in refused.json()["error"]["message"]
     assert len(weak.chats) == before

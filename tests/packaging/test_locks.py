@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +95,30 @@ def test_the_locked_build_backend_is_the_declared_one(
     for requirement in map(Requirement, declared):
         assert locks["build"][requirement.name] in requirement.specifier
         assert locks["dev"][requirement.name] == locks["build"][requirement.name]
+
+
+OF_AN_EXTRA = {"any_llm"}
+"""Packages that `router` imports only where a deployment names them."""
+
+
+def imported_by(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every package that a folder's modules import, function bodies included, each with the module that does."""
+    for module in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name.partition(".")[0], module.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0], module.name
+
+
+def test_whatever_the_server_imports_is_a_dependency_of_its_own(project: dict[str, Any], repository: Path) -> None:
+    declared = {canonicalize_name(Requirement(line).name) for line in project["project"]["dependencies"]}
+    installed = packages_distributions()
+    ours = {"router", "training", *sys.stdlib_module_names, *OF_AN_EXTRA}
+    lacking = {
+        f"{package} in {module}"
+        for package, module in imported_by(repository / "router")
+        if package not in ours
+        if not declared & {canonicalize_name(name) for name in installed.get(package, [])}
+    }
+    assert lacking == set()

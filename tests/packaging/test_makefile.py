@@ -55,15 +55,33 @@ def test_a_second_start_installs_nothing(checkout: Path, jobs: str) -> None:
     assert "router serve --port 9000" in plan
 
 
-def test_the_llm_is_fetched_once_and_again_where_its_file_is_gone(checkout: Path) -> None:
+@pytest.fixture
+def calls(checkout: Path) -> Path:
+    """A file that says what make asked of Python, whose place a script takes."""
     python = checkout / ".venv" / "bin" / "python"
     python.parent.mkdir()
     python.write_text(
         '#!/bin/sh\necho "$@" >>calls\n[ "$3" = fetch ] && echo weights >"the llm" && echo "the llm"\nexit 0\n'
     )
     python.chmod(0o755)
-    calls = checkout / "calls"
+    return checkout / "calls"
 
+
+@pytest.mark.parametrize(
+    "arguments", ["--weak-url http://h/v1", "--weak-model groq/llama-3.1-8b-instant", "--config mine.toml"]
+)
+def test_make_fetches_no_llm_for_who_brings_another(checkout: Path, calls: Path, arguments: str) -> None:
+    make(checkout, "serve", f"ARGS={arguments}")
+    assert calls.read_text() == f"-m router serve {arguments}\n"
+
+
+def test_make_leaves_the_llm_to_the_server_where_there_is_a_configuration(checkout: Path, calls: Path) -> None:
+    (checkout / "underdog.toml").touch()
+    make(checkout, "serve")
+    assert calls.read_text() == "-m router serve\n"
+
+
+def test_the_llm_is_fetched_once_and_again_where_its_file_is_gone(checkout: Path, calls: Path) -> None:
     make(checkout, "serve")
     assert calls.read_text() == "-m router fetch\n-m router serve\n"
     make(checkout, "serve")

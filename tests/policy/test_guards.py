@@ -76,7 +76,7 @@ def test_where_nobody_takes_it_the_error_names_field_models_and_remedy() -> None
 
 
 def test_a_pinned_model_that_does_not_take_it_is_not_exchanged_for_another() -> None:
-    with pytest.raises(UnsupportedByModel, match="weak model small takes none"):
+    with pytest.raises(UnsupportedByModel, match="content': of images weak model small takes none"):
         decided(0.1, {"weak": NO_IMAGES}, pinned_model="small")
     with pytest.raises(ContextLengthExceeded):
         decided(0.1, {"strong": TOO_LONG}, pinned_route="strong")

@@ -99,6 +99,16 @@ def test_a_pin_on_an_unknown_model_lists_those_that_exist() -> None:
         decided(pinned_model="medium")
 
 
+def test_what_an_unknown_model_lacks_is_said_where_it_is_known() -> None:
+    models = Models(weak="small", strong=None, lacking={"openai/o3": "OPENAI_API_KEY is not set"}.get)
+    with pytest.raises(
+        UnknownModel, match=r"'openai/o3' does not exist here: OPENAI_API_KEY is not set\. Use auto, small,"
+    ):
+        decided(models=models, pinned_model="openai/o3")
+    with pytest.raises(UnknownModel, match=r"'medium' does not exist here\. Use"):
+        decided(models=models, pinned_model="medium")
+
+
 @pytest.mark.parametrize(
     ("tuning", "threshold"),
     [

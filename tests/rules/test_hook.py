@@ -66,14 +66,34 @@ def test_an_answer_that_is_no_override_fails_the_request(answer: Any) -> None:
     assert (failed.value.status, failed.value.code) == (500, "hook_failed")
 
 
-def test_a_hook_that_raises_is_logged_by_type_alone(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"secret": "weak"}, "no dict, or a field that is unknown; None or a dict of route, model, threshold"),
+        ({"route": "secret"}, "'route' cannot be used; None or a dict of"),
+        ("secret", "no dict, or"),
+        ({"route": "weak", "model": "secret"}, "both a route and a model"),
+    ],
+)
+def test_the_log_says_what_is_wrong_with_an_answer_and_quotes_nothing(
+    answer: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(HookFailed):
+        ruled(answer)
+    assert said in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_hook_that_raises_is_logged_by_type_and_line_alone(caplog: pytest.LogCaptureFixture) -> None:
     def leaking(facts: Facts, decision: Decision) -> None:
         raise KeyError(facts.text)
 
     with pytest.raises(HookFailed) as failed:
         Hook(leaking, name="mine").ruling(facts("a secret"), SO_FAR)
     assert Hook(leaking, name="mine", required=False).ruling(facts("a secret"), SO_FAR) == Ruling()
-    assert [record.getMessage() for record in caplog.records] == ["the hook mine failed: KeyError"] * 2
+    line = leaking.__code__.co_firstlineno + 1
+    logged = f"the hook mine failed: KeyError at test_hook.py:{line}"
+    assert [record.getMessage() for record in caplog.records] == [logged] * 2
     assert "secret" not in failed.value.message
 
 
@@ -103,6 +123,13 @@ def test_a_hook_is_loaded_from_a_file_or_a_module(tmp_path: Path) -> None:
     path.write_text("def choose(facts, decision):\n    return {'route': 'strong'} if facts.tokens > 3 else None\n")
     assert load_hook(f"{path}:choose", required=True).ruling(facts("word " * 9), SO_FAR).route == "strong"
     assert load_hook("math:hypot", required=True)
+
+
+def test_a_hook_that_would_have_to_be_waited_for_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "my_hook.py"
+    path.write_text("async def choose(facts, decision):\n    return None\n")
+    with pytest.raises(SettingsError, match="hook: 'choose' is asynchronous"):
+        load_hook(f"{path}:choose", required=True)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,35 @@ def test_an_error_budget_beyond_a_half_is_refused(value: str) -> None:
         load_settings(environ={"UNDERDOG_CACHE_MAX_WRONG": value})
 
 
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ('[[deployments]]\nname = "eu"\nroute = "wek"', "deployments: 'eu': route: must be one of named, strong, weak"),
+        ('[[deployments]]\nroute = "weak"\nmodle = "x"', "number 1: unknown field 'modle'; did you mean 'model'?"),
+        ('[[rules]]\nname = "a"\nwhen = { regx = "x" }\nthen = {}', "rules: 'a': when: unknown field 'regx'; did you"),
+        ('[[rules]]\nname = "a"\nthen = { cash = 1, zzz = 2 }', "rules: 'a': then: unknown field 'cash'; did you mean"),
+        ('[[rules]]\nname = "a"\nthen = { zzz = 2 }', "'zzz'; known are cache, max_threshold, min_threshold, model"),
+        (
+            '[[rules]]\nname = "a"\nwhen = { min_tokens = -1 }\nthen = {}',
+            "rules: 'a': when.min_tokens: expected int >= 0",
+        ),
+        ('[[rules]]\nthen = { route = "weak" }', "rules: number 1: 'name' is required."),
+        ('[rules]\nname = "a"', "rules: is a list; write [[rules]] above each record"),
+        ('[[catalogue]]\nmodel = "m"\ncontext = "long"', "catalogue: 'm': context: expected int, got str."),
+        ("[aliases]\na = [1]", "aliases: expected str, got int."),
+        ('context_fallbacks = "strong"', 'context_fallbacks: must be JSON, such as ["a", "b"]'),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told_by_entry_field_and_remedy(
+    toml: str, expected: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(toml)
+    with pytest.raises(SettingsError) as raised:
+        load_settings(environ={}, config=config)
+    assert expected in str(raised.value)
+
+
 def test_broken_toml_is_said_to_be_broken(tmp_path: Path) -> None:
     config = tmp_path / "underdog.toml"
     config.write_text("port = \n")

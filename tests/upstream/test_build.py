@@ -117,6 +117,21 @@ def test_settings_that_could_not_work_are_refused_by_name(settings: dict[str, st
         build(**settings)
 
 
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://127.0.0.1:11434", 1),
+        ("http://127.0.0.1:11434/", 1),
+        ("http://h/v1", 0),
+        ("https://api.perplexity.ai", 0),
+    ],
+)
+def test_a_url_without_its_path_is_pointed_out(url: str, warned: int, caplog: pytest.LogCaptureFixture) -> None:
+    build(weak_url=url)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["UNDERDOG_WEAK_URL: the URL has no path; most servers answer below /v1."] * warned
+
+
 def test_credentials_in_a_url_are_refused_without_showing_them() -> None:
     with pytest.raises(SettingsError) as caught:
         build(strong_url="https://me:hunter2@host/v1")

@@ -220,7 +220,7 @@ async def test_nobody_listening_is_unreachable_and_shows_in_the_state(serve: Ser
 
 
 async def test_a_name_that_does_not_resolve_is_unreachable(connect: Connect, serve: Serve) -> None:
-    with pytest.raises(UpstreamUnreachable):
+    with pytest.raises(UpstreamUnreachable, match="host name that cannot be found; check its URL"):
         await connect(await serve(), base_url="http://nowhere.invalid/v1").complete(ASK)
 
 

@@ -73,6 +73,23 @@ async def test_the_operator_can_switch_it_off(build: Build) -> None:
     assert served(upstreams, "gpt-4o-mini") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY is not set"),
+        ("gemini/gemini-2.5-pro", "GEMINI_API_KEY or GOOGLE_API_KEY is not set"),
+        ("ollama/llama3.1", "named_local does not list 'ollama'"),
+        ("github/openai/gpt-4.1", "models of 'github' need a deployment with the route 'named'"),
+        ("openai/gpt-4.1-mini", None),
+        ("nobody/nothing", None),
+        ("nothing", None),
+    ],
+)
+async def test_what_a_providers_model_lacks_to_be_named_is_known(build: Build, name: str, lacking: str | None) -> None:
+    assert build(KEYS).named.lacking(name) == lacking
+    assert build(KEYS, named_models=False).named.lacking(name) is None
+
+
 @pytest.mark.parametrize("name", ["openai/", "openai/two words", "openai/" + "x" * 300, "openai/ü", "", "/", "openai"])
 async def test_what_is_no_model_id_is_not_there(build: Build, name: str) -> None:
     assert served(build(KEYS), name) is None

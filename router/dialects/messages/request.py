@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -29,8 +29,11 @@ LOW_BUDGET, MEDIUM_BUDGET = 2048, 8192
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
+_Role = Literal["user", "assistant", "system"]
+
+
 class _Turn(Struct):
-    role: Literal["user", "assistant", "system"]
+    role: _Role
     content: str | list[Json]
 
 
@@ -72,7 +75,7 @@ def parse_messages(body: bytes, *, headers: dict[str, str], max_messages: int, a
     try:
         request = _typed.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid_field(str(error)) from None
+        raise invalid_field(str(error), roles=get_args(_Role)) from None
     _check(request, max_messages, answered=answered)
     needs: Needs = set()
     chat = _chat_body(request, raw, needs)
