@@ -18,9 +18,9 @@ class ChatEvents:
     """Payloads as events, untouched. ``[DONE]`` ends the answer; an error event stands in its place."""
 
     def feed(self, payload: bytes) -> bytes:
-        """One event; a payload of several lines is told in as many, since a bare line would be no part of it."""
-        lines = payload.replace(b"\n", b"\ndata: ") if b"\n" in payload else payload
-        return b"data: %b\n\n" % lines
+        """One event of one line: many clients take no other, and between the tokens of JSON a line end is a blank."""
+        line = payload.replace(b"\n", b" ") if b"\n" in payload else payload
+        return b"data: %b\n\n" % line
 
     def end(self) -> bytes:
         """``[DONE]``."""
