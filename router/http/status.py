@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import HttpMethod, Request, Response, get, route
 from litestar.di import NamedDependency
 from msgspec import Struct
 
@@ -50,7 +50,11 @@ class Health(Struct, frozen=True, kw_only=True):
     upstreams: dict[str, UpstreamHealth | None]
 
 
-@get("/health", summary="Say that the server is alive", tags=["status"])
+_LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
+"""Uptime monitors look with HEAD; the server leaves the body out."""
+
+
+@route("/health", http_method=_LOOKED_AT, summary="Say that the server is alive", tags=["status"])
 async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
     gateway = services.gateway
@@ -83,7 +87,7 @@ class Readiness(Struct, frozen=True, kw_only=True):
     reasons: list[str]
 
 
-@get("/ready", summary="Say whether the server can answer requests", tags=["status"])
+@route("/ready", http_method=_LOOKED_AT, summary="Say whether the server can answer requests", tags=["status"])
 async def ready(services: NamedDependency[Services]) -> Response[Readiness]:
     """For load balancers, open to everybody: 200, or 503 with the reasons.
 

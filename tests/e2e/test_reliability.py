@@ -223,6 +223,13 @@ async def test_ready_says_why_not_and_health_stays_alive(tmp_path: Path) -> None
     assert UNUSED not in health.text
 
 
+async def test_monitors_may_look_without_a_body(tmp_path: Path) -> None:
+    async with live_server(tmp_path, "--weak-url", "http://127.0.0.1:9/v1") as server, server.http() as http:
+        for path in ("/health", "/ready"):
+            looked, got = await http.head(path), await http.get(path)
+            assert (looked.status_code, looked.content) == (got.status_code, b"")
+
+
 async def test_a_server_that_is_to_stop_says_so_while_it_still_answers(tmp_path: Path) -> None:
     async with (
         ScriptedServer() as weak,
