@@ -101,7 +101,9 @@ class Caller:
         reader, writer = self._streams
         writer.write(sent)
         head = await self._head(reader)
-        if b"transfer-encoding: chunked" in head:
+        if sent.startswith(b"HEAD "):
+            body = b""
+        elif b"transfer-encoding: chunked" in head:
             body = await _chunks(reader)
         else:
             length = next((line[15:] for line in head.split(b"\r\n") if line.startswith(b"content-length:")), b"0")
