@@ -10,8 +10,6 @@ from litestar.types import ASGIApp
 
 from router.deciding import RoutePreview
 from router.dialects import CHAT
-from router.errors import InvalidRequest
-from router.http.body import ClientLeft
 from router.http.described import ChatOperation
 from router.http.exchange import Exchange, call_of, read_asked
 from router.http.services import Services
@@ -41,8 +39,5 @@ async def chat_completions(request: Request[Any, Any, Any], services: NamedDepen
 async def route(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> RoutePreview:
     """Takes the body and the query of a chat request; calls no model and leaves no ledger row."""
     principal = services.doorman.admit(request.headers)
-    try:
-        asked = await read_asked(request, CHAT, services.settings)
-    except ClientLeft as error:
-        raise InvalidRequest("The caller left before the body was complete.") from error
+    asked = await read_asked(request, CHAT, services.settings)
     return services.gateway.preview(call_of(request, asked, principal, CHAT))

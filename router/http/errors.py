@@ -18,6 +18,7 @@ from router.errors import (
     NotFound,
     UnderdogError,
 )
+from router.http.body import ClientLeft
 from router.http.request_id import request_id
 
 logger = logging.getLogger("underdog.http")
@@ -34,6 +35,9 @@ def as_api_error(error: Exception, request: str) -> ApiError:
     """
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, ClientLeft):
+        # Where a ledger row is owed, the exchange itself sees to it; elsewhere nobody is there to read this.
+        return InvalidRequest("The caller left before the body was complete.")
     if isinstance(error, RecursionError):
         # Only a body can be nested so deep that reading it, or writing it out again, runs out of stack.
         return InvalidRequest("The request body is nested too deeply.", code="invalid_json")

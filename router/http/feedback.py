@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router.errors import InvalidRequest, UnknownRequest
-from router.http.body import ClientLeft, read_body
+from router.http.body import read_body
 from router.http.services import Services
 from router.types import Rating
 
@@ -32,10 +32,7 @@ async def feedback(request: Request[Any, Any, Any], services: NamedDependency[Se
     question had been answered, it counts against the cache's error budget too.
     """
     principal = services.doorman.admit(request.headers)
-    try:
-        body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
-    except ClientLeft as error:
-        raise InvalidRequest("The caller left before the body was complete.") from error
+    body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
     given = _parse(body)
     if not await services.gateway.feedback.rate(principal, given.request_id, given.rating):
         raise UnknownRequest(

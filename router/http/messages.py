@@ -11,8 +11,7 @@ from litestar.types import ASGIApp
 
 from router.dialects import MESSAGES
 from router.dialects.messages import parse_messages
-from router.errors import InvalidRequest
-from router.http.body import ClientLeft, read_request_body
+from router.http.body import read_request_body
 from router.http.described import CountOperation, MessagesOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
@@ -49,10 +48,7 @@ async def messages(request: Request[Any, Any, Any], services: NamedDependency[Se
 async def count_tokens(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[TokenCount]:
     """By our own estimate, since which model will answer is open; asks nobody and leaves no ledger row."""
     services.doorman.admit(request.headers)
-    try:
-        body = await read_request_body(request, services.settings)
-    except ClientLeft as error:
-        raise InvalidRequest("The caller left before the body was complete.") from error
+    body = await read_request_body(request, services.settings)
     asked = parse_messages(body, headers={}, max_messages=services.settings.max_messages, answered=False)
     # Tools of every kind, those too that the chat form leaves out.
     tools = asked.native.body.get("tools") if asked.native is not None else None

@@ -10,8 +10,8 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from router.dialects import RESPONSES
-from router.errors import InvalidRequest, NotFound
-from router.http.body import ClientLeft, read_request_body
+from router.errors import NotFound
+from router.http.body import read_request_body
 from router.http.described import ResponsesOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
@@ -50,10 +50,7 @@ async def count_input_tokens(
 ) -> Response[InputTokens]:
     """By our own estimate, since which model will answer is open; asks nobody and leaves no ledger row."""
     services.doorman.admit(request.headers)
-    try:
-        body = await read_request_body(request, services.settings)
-    except ClientLeft as error:
-        raise InvalidRequest("The caller left before the body was complete.") from error
+    body = await read_request_body(request, services.settings)
     asked = RESPONSES.parse(body, headers={}, max_messages=services.settings.max_messages)
     counted = estimate_usage(asked.request, "").prompt_tokens
     return Response(InputTokens(input_tokens=counted), headers={"x-router-estimated": "true"})
