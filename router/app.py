@@ -158,6 +158,8 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     finally:
         warming.cancel()
         await gateway.upstreams.aclose()
+        if gateway.embeddings is not None:
+            await gateway.embeddings.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 
