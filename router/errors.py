@@ -317,7 +317,7 @@ class RateLimited(ApiError):
 
     Args:
         message: which limit of whose, and when there is room again.
-        retry_after_s: seconds until then.
+        retry_after_s: seconds until then; infinite where it never fits.
         limits: the ``x-ratelimit-*`` headers as they stand.
         kind: what there is too much of, which is the error's type, as OpenAI has it.
     """
@@ -341,6 +341,8 @@ class RateLimited(ApiError):
     @property
     def headers(self) -> dict[str, str]:
         """The limits, and when to try again: whole seconds, and the milliseconds that OpenAI's clients read first."""
+        if math.isinf(self.retry_after_s):
+            return {"x-should-retry": "false", **self.limits}
         wait = {"retry-after": str(max(1, math.ceil(self.retry_after_s)))}
         return wait | {"retry-after-ms": str(math.ceil(self.retry_after_s * 1000))} | self.limits
 
