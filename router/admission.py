@@ -97,6 +97,14 @@ class Admission:
         taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
         return Grant(self._budgets, scopes, taken)
 
+    def preload(self) -> None:
+        """Import what limits need. Run it in a thread after the start."""
+        self._limiter.preload()
+
+    async def start(self) -> None:
+        """Begin to follow what counters are kept in."""
+        await self._limiter.start()
+
     async def aclose(self) -> None:
         """Let go of whatever counters and sums are kept in."""
         await self._limiter.aclose()

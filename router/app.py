@@ -16,6 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from router import __version__
+from router.admission import Admission
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
@@ -39,6 +40,7 @@ from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
+from router.limits import LocalLimiter
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.terms import ways_of
@@ -82,6 +84,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
+        admission=Admission(limiter=LocalLimiter()),
     )
     services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
     return Litestar(
@@ -151,6 +154,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
+    await gateway.admission.start()
     warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
     try:
@@ -194,6 +198,7 @@ async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
     await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(gateway.admission.preload)
     models = [model for upstream in upstreams for model in models_of(upstream)]
     await asyncio.to_thread(gateway.catalogue.preload, models)
     await asyncio.to_thread(gateway.upstreams.named.preload)

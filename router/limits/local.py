@@ -2,9 +2,10 @@
 
 Why ``limits`` (MIT, maintained since 2013, the engine of slowapi and Flask-Limiter): a sliding window kept as two
 counters, so that no burst of twice the limit fits around a full minute, as it does with fixed windows, and no list of
-requests is kept, as for moving ones. A count costs 5 us here by its blocking storage in memory, which waits for nothing;
-that for asyncio starts a task at every count that walks all of its keys (13 us, 59 us at 600 keys). What it does not
-have is done here: taking from several limits or from none, tokens that are settled later, and requests at once.
+requests is kept, as for moving ones. A count costs 5 us here by its blocking storage in memory, which waits for
+nothing; that for asyncio starts a task at every count that walks all of its keys (13 us, 59 us at 600 keys). What it
+does not have is done here: taking from several limits or from none, tokens that are settled later, and requests at
+once.
 """
 
 from __future__ import annotations
