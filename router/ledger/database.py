@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from router.errors import LedgerError
-from router.sqlite import enter_wal_mode
+from router.database.wal import enter_wal_mode
 
 _REMEDIES = {
     "SQLITE_BUSY": "another process keeps it locked; stop that process (a backup, an SQL shell, a second server)",
