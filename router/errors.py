@@ -9,6 +9,7 @@
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
+    │   └── ValueRefused              it is well, but does not take what was to be written
     ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
@@ -88,6 +89,10 @@ class LedgerError(UnderdogError):
 
 class DatabaseError(UnderdogError):
     """SQLite or PostgreSQL cannot be used; the message names it, without a password, and the remedy."""
+
+
+class ValueRefused(DatabaseError):
+    """The database is well, but a value cannot be written: it breaks a constraint, or does not fit its column."""
 
 
 class SharedStateAway(UnderdogError):

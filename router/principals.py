@@ -59,9 +59,9 @@ class Principal(Struct, frozen=True):
     """Who is asking. ``tenant`` partitions everything that is kept: cache, ledger, statistics.
 
     ``scopes``: what the request is counted against; each of them must have room for it. ``models``: the names that
-    ``model`` may carry, ``*`` standing for any text: a list of the key's and one of its team's, where they have one, and
-    each must let it. ``threshold``: the key's own default, and the bounds of any that is asked for. ``admin``: may
-    administer keys and teams, and look at everybody's figures.
+    ``model`` may carry, ``*`` standing for any text: a list of the key's and one of its team's, where they have one;
+    each must have the name. ``threshold``: the key's own default, and the bounds of any that is asked for. ``admin``:
+    may administer keys and teams, and look at everybody's figures.
     """
 
     tenant: str

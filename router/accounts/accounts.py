@@ -268,7 +268,9 @@ def _key(connection: Connection, key_id: str) -> Key:
     # What is no id asks for nothing: it may be text that no database takes.
     key = store.key_of(connection, key_id) if _ID.fullmatch(key_id) else None
     if key is None:
-        raise UnknownAccount(f"There is no key '{key_id[:60]}'. GET /admin/keys, or `underdog keys list`, has them all.")
+        raise UnknownAccount(
+            f"There is no key '{key_id[:60]}'. GET /admin/keys, or `underdog keys list`, has them all."
+        )
     return key
 
 

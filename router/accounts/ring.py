@@ -126,10 +126,11 @@ class Ring:
             self._thread.start()
 
     def close(self) -> None:
-        """Follow it no longer. The database stays open. Waits for a look at the database that is under way."""
+        """Follow it no longer, and let go of it. Waits for a look at the database that is under way."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
+        self._database.close()
 
     def principal(self, text: str, digest: bytes) -> Principal:
         """See ``Keyring.principal``."""

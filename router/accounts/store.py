@@ -64,6 +64,8 @@ _KEY_COLUMNS = (
     "id, form, digest, previous_digest, previous_until, created_at, rotated_at, revoked_at, change, name, team, user_id"
 )
 _TEAM_COLUMNS = "id, form, created_at, deleted_at, change, name"
+_KEYS = f"SELECT {_KEY_COLUMNS} FROM keys"
+_TEAMS = f"SELECT {_TEAM_COLUMNS} FROM teams"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -90,25 +92,25 @@ def last_change(connection: Connection) -> int:
 
 def key_of(connection: Connection, key_id: str) -> Key | None:
     """The key of this id."""
-    row = connection.execute(f"SELECT {_KEY_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()
+    row = connection.execute(f"{_KEYS} WHERE id = ?", (key_id,)).fetchone()
     return None if row is None else _key(row)
 
 
 def keys_where(connection: Connection, which: Which) -> list[Key]:
     """Keys, newest first; one more than the limit where there are more."""
     conditions, values = _conditions({"team": which.team, "user_id": which.user, "name": which.name})
-    return [_key(row) for row in _page(connection, "keys", _KEY_COLUMNS, "revoked_at", which, conditions, values)]
+    return [_key(row) for row in _page(connection, "keys", _KEYS, "revoked_at", which, conditions, values)]
 
 
 def keys_since(connection: Connection, change: int) -> list[Key]:
     """Keys that changed after that change, the revoked ones too."""
-    rows = connection.execute(f"SELECT {_KEY_COLUMNS} FROM keys WHERE change > ? ORDER BY change", (change,))
+    rows = connection.execute(f"{_KEYS} WHERE change > ? ORDER BY change", (change,))
     return [_key(row) for row in rows]
 
 
 def live_keys_of(connection: Connection, team_id: str) -> list[Key]:
     """The keys of a team that are not revoked."""
-    rows = connection.execute(f"SELECT {_KEY_COLUMNS} FROM keys WHERE team = ? AND revoked_at IS NULL", (team_id,))
+    rows = connection.execute(f"{_KEYS} WHERE team = ? AND revoked_at IS NULL", (team_id,))
     return [_key(row) for row in rows]
 
 
@@ -133,13 +135,13 @@ def put_key(connection: Connection, key: Key) -> None:
 
 def team_of(connection: Connection, team_id: str) -> Team | None:
     """The team of this id."""
-    row = connection.execute(f"SELECT {_TEAM_COLUMNS} FROM teams WHERE id = ?", (team_id,)).fetchone()
+    row = connection.execute(f"{_TEAMS} WHERE id = ?", (team_id,)).fetchone()
     return None if row is None else _team(row)
 
 
 def team_called(connection: Connection, name: str) -> Team | None:
     """The one team of this name that is not deleted."""
-    sql = f"SELECT {_TEAM_COLUMNS} FROM teams WHERE name = ? AND deleted_at IS NULL"
+    sql = f"{_TEAMS} WHERE name = ? AND deleted_at IS NULL"
     row = connection.execute(sql, (name,)).fetchone()
     return None if row is None else _team(row)
 
@@ -147,12 +149,12 @@ def team_called(connection: Connection, name: str) -> Team | None:
 def teams_where(connection: Connection, which: Which) -> list[Team]:
     """Teams, newest first; one more than the limit where there are more."""
     conditions, values = _conditions({"name": which.name})
-    return [_team(row) for row in _page(connection, "teams", _TEAM_COLUMNS, "deleted_at", which, conditions, values)]
+    return [_team(row) for row in _page(connection, "teams", _TEAMS, "deleted_at", which, conditions, values)]
 
 
 def teams_since(connection: Connection, change: int) -> list[Team]:
     """Teams that changed after that change, the deleted ones too."""
-    rows = connection.execute(f"SELECT {_TEAM_COLUMNS} FROM teams WHERE change > ? ORDER BY change", (change,))
+    rows = connection.execute(f"{_TEAMS} WHERE change > ? ORDER BY change", (change,))
     return [_team(row) for row in rows]
 
 
@@ -173,9 +175,8 @@ def _put(connection: Connection, table: str, columns: str, values: Sequence[Any]
     names = columns.split(", ")
     kept = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     places = ", ".join("?" for _ in names)
-    connection.execute(
-        f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {kept}", values
-    )
+    sql = f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {kept}"  # noqa: S608 - ours
+    connection.execute(sql, values)
 
 
 def _conditions(wanted: dict[str, str | None]) -> tuple[list[str], list[Any]]:
@@ -186,7 +187,7 @@ def _conditions(wanted: dict[str, str | None]) -> tuple[list[str], list[Any]]:
 def _page(
     connection: Connection,
     table: str,
-    columns: str,
+    select: str,
     ended: str,
     which: Which,
     conditions: list[str],
@@ -195,10 +196,10 @@ def _page(
     if which.ended != "any":
         conditions.append(f"{ended} IS {'NOT ' if which.ended == 'yes' else ''}NULL")
     if which.after is not None:
-        conditions.append(f"(created_at, id) < (SELECT created_at, id FROM {table} WHERE id = ?)")
+        conditions.append(f"(created_at, id) < (SELECT created_at, id FROM {table} WHERE id = ?)")  # noqa: S608 - ours
         values.append(which.after)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    sql = f"SELECT {columns} FROM {table}{where} ORDER BY created_at DESC, id DESC LIMIT ?"
+    sql = f"{select}{where} ORDER BY created_at DESC, id DESC LIMIT ?"
     return connection.execute(sql, (*values, which.limit + 1)).fetchall()
 
 

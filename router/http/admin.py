@@ -69,7 +69,9 @@ async def create_key(request: Request[Any, Any, Any], services: NamedDependency[
 
 
 @get("/admin/keys", summary="List keys", tags=["admin"])
-async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[ListView[KeyView]]:
+async def list_keys(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> Response[ListView[KeyView]]:
     """Newest first, without the revoked ones unless ``revoked`` asks for them."""
     accounts = _accounts(request, services)
     query = read_query(request, WhichKeys)

@@ -12,9 +12,9 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
+from router.accounts.forms import Text
 from router.cache import CacheStats
 from router.gateway import Gateway
-from router.accounts.forms import Text
 from router.http.auth import require_admin, require_operator
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
