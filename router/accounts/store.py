@@ -64,8 +64,8 @@ _KEY_COLUMNS = (
     "id, form, digest, previous_digest, previous_until, created_at, rotated_at, revoked_at, change, name, team, user_id"
 )
 _TEAM_COLUMNS = "id, form, created_at, deleted_at, change, name"
-_KEYS = f"SELECT {_KEY_COLUMNS} FROM keys"
-_TEAMS = f"SELECT {_TEAM_COLUMNS} FROM teams"
+_KEYS = f"SELECT {_KEY_COLUMNS} FROM keys"  # noqa: S608 - constants
+_TEAMS = f"SELECT {_TEAM_COLUMNS} FROM teams"  # noqa: S608 - constants
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
