@@ -16,6 +16,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from router import __version__
+from router.accounts import Accounts, Ring
+from router.accounts.principal import server_scope
 from router.admission import Admission
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
@@ -23,8 +25,10 @@ from router.artifacts.pointer import Pointer, Stamp
 from router.asking import fallbacks_of
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.database import open_database
 from router.feedback import past_answers
 from router.gateway import Gateway
+from router.http.admin import ADMIN_HANDLERS
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
@@ -63,6 +67,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         SettingsError: the configuration cannot be used.
         ArtifactError: the classifier artifact cannot be used.
         LedgerError: the ledger cannot be opened.
+        DatabaseError: the database of keys cannot be used.
     """
     settings = settings or load_settings()
     environ = os.environ if environ is None else environ
@@ -86,7 +91,15 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         max_concurrent=settings.max_concurrent_requests,
         admission=Admission(limiter=LocalLimiter()),
     )
-    services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
+    accounts, ring = _accounts(settings)
+    doorman = Doorman(
+        settings.api_key,
+        master_key=settings.master_key,
+        require_key=settings.require_key,
+        keys=ring,
+        server=server_scope(settings),
+    )
+    services = Services(gateway=gateway, settings=settings, doorman=doorman, accounts=accounts)
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -113,12 +126,14 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             show_entry,
             evict_entry,
             evict_entries,
+            *ADMIN_HANDLERS,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[
             lambda _app: _lifespan(gateway, settings),
+            lambda _app: _following_keys(ring),
             lambda _app: _following(gateway, settings, pointer, stamp),
         ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
@@ -167,6 +182,24 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         await gateway.admission.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
+
+
+def _accounts(settings: Settings) -> tuple[Accounts, Ring]:
+    """Keys and teams to administer, and all keys at hand for the door."""
+    database = open_database(settings, "accounts")
+    ring = Ring(database, server=server_scope(settings))
+    ring.open()
+    return Accounts(database, changed=ring.refresh), ring
+
+
+@asynccontextmanager
+async def _following_keys(ring: Ring) -> AsyncIterator[None]:
+    """Follow changes of keys that are made elsewhere."""
+    ring.follow()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(ring.close)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 
 from router.admission import expected_usage
+from router.allowed import may_have, require_allowed
 from router.artifacts.in_use import InUse
 from router.budgets import Pace
 from router.cache import Embed
@@ -105,8 +106,10 @@ class Decider:
             pace: the least threshold at which the budgets last that it counts against.
 
         Raises:
+            ModelNotAllowed: the key may not ask for the model.
             ApiError: as ``router.terms.terms_of``.
         """
+        require_allowed(call, self._upstreams)
         needs = Needs(call.request, call.body)
         terms = terms_of(call, needs, in_use, self._ways, self.models, pace)
         promise = NO_PROMISE if terms.promise is not None and not self.routes else terms.promise
@@ -186,11 +189,11 @@ class Decider:
         """Whether an upstream may answer a request in the place of who was decided for, since that one failed.
 
         Of the two routes those that the decision calls eligible. Another model may where no pin, rule or hook chose,
-        and where it takes what the request needs.
+        where the key may ask for it, and where it takes what the request needs.
         """
         if route != "named":
             return route in decision.eligible
-        if decision.reason in ("pinned", "rule", "hook"):
+        if decision.reason in ("pinned", "rule", "hook") or not may_have(call.principal, upstream, self._upstreams):
             return False
         lacks = self._lacks(call, Needs(call.request, call.body), upstream)
         return lacks is None or not lacks.certain

@@ -9,7 +9,7 @@
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
-    ├── AccountsError             keys and teams cannot be read or changed (start-up, commands)
+    │   └── ValueRefused              it is well, but does not take what was to be written
     ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
@@ -25,6 +25,7 @@
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
         ├── UnknownEntry          404: the id names no cached answer of the caller's
+        ├── UnknownAccount        404: the id names no key, or no team
         ├── MethodNotAllowed      405: the path exists, the method does not
         ├── NotCached             404: the model was `cache`, and there is no cached answer
         ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
@@ -34,6 +35,7 @@
         ├── TooManyRequests       429: the server answers as many requests as it may at once
         ├── RateLimited           429: a limit of the key, its team or the server is reached
         ├── InsufficientQuota     429: a budget is spent
+        ├── KeysUnavailable       503: the database of keys is away
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -89,8 +91,8 @@ class DatabaseError(UnderdogError):
     """SQLite or PostgreSQL cannot be used; the message names it, without a password, and the remedy."""
 
 
-class AccountsError(UnderdogError):
-    """Keys and teams cannot be read or changed; the message names the database and the remedy."""
+class ValueRefused(DatabaseError):
+    """The database is well, but a value cannot be written: it breaks a constraint, or does not fit its column."""
 
 
 class SharedStateAway(UnderdogError):
@@ -236,6 +238,14 @@ class UnknownEntry(ApiError):
     default_code = "entry_not_found"
 
 
+class UnknownAccount(ApiError):
+    """The id names no key, or no team."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "account_not_found"
+
+
 class CacheLoading(ApiError):
     """The cache still reads its file: what is let go of now could come back from there."""
 
@@ -372,6 +382,18 @@ class InsufficientQuota(ApiError):
     def headers(self) -> dict[str, str]:
         """When the next period begins. OpenAI's clients wait a minute at most, so that they do not ask again."""
         return {"retry-after": str(max(1, math.ceil(self.retry_after_s))), "x-should-retry": "false"}
+
+
+class KeysUnavailable(ApiError):
+    """The database of keys and teams is away: an unknown key cannot be judged, and nothing can be changed."""
+
+    status = 503
+    default_code = "keys_unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: the database is looked for every second."""
+        return {"retry-after": "1"}
 
 
 class NoUpstream(ApiError):

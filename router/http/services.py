@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from router.accounts import Accounts
 from router.gateway import Gateway
 from router.http.auth import Doorman
 from router.settings import Settings
@@ -16,3 +17,4 @@ class Services:
     gateway: Gateway
     settings: Settings
     doorman: Doorman
+    accounts: Accounts

@@ -12,10 +12,13 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
+from router.accounts.forms import Text
 from router.cache import CacheStats
 from router.gateway import Gateway
+from router.http.auth import require_admin, require_operator
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
+from router.http.query import read_query
 from router.http.services import Services
 from router.http.upstream_metrics import upstream_families
 from router.ledger.reports import Stats
@@ -107,25 +110,38 @@ async def _reachable(upstream: Upstream) -> bool:
     return await upstream.reachable() if isinstance(upstream, Pool) else upstream.state != "failed"
 
 
+class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of ``GET /stats``."""
+
+    tenant: Text | None = None
+
+
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
-    """The caller's own tenant only."""
+    """Of the caller's own tenant. The master key may ask for another one: ``?tenant=team:ID``, or ``key:ID``."""
     principal = services.doorman.admit(request.headers)
-    return await services.gateway.ledger.stats(principal.tenant)
+    tenant = read_query(request, WhichTenant).tenant or principal.tenant
+    if tenant != principal.tenant:
+        require_admin(principal)
+    return await services.gateway.ledger.stats(tenant)
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
 async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
-    """Counters since the server started, and the error budget of the caller's tenant."""
+    """Counters since the server started, of all tenants together: for who runs it. The error budget is their own."""
     principal = services.doorman.admit(request.headers)
+    require_operator(principal)
     cache = services.gateway.cache
     return msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
 
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
-    services.doorman.admit(request.headers)
+    """In Prometheus's text format, since the server started, of all tenants together: for who runs it.
+
+    A closed server shows them to its master key and its ``api_key``.
+    """
+    require_operator(services.doorman.admit(request.headers))
     gateway = services.gateway
     families = itertools.chain(
         gateway.metrics.families(),

@@ -13,8 +13,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+from router.database.wal import enter_wal_mode
 from router.errors import LedgerError
-from router.sqlite import enter_wal_mode
 
 _REMEDIES = {
     "SQLITE_BUSY": "another process keeps it locked; stop that process (a backup, an SQL shell, a second server)",

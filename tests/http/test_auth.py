@@ -11,7 +11,7 @@ from router.principals import ANONYMOUS
 
 
 def test_a_server_without_a_key_is_open() -> None:
-    assert Doorman(None).admit({}) == ANONYMOUS
+    assert Doorman().admit({}) == ANONYMOUS
 
 
 def test_the_right_key_is_let_in() -> None:
@@ -59,8 +59,8 @@ def test_a_key_beyond_ascii_is_recognised_as_servers_hand_it_over() -> None:
 def test_pages_of_other_sites_may_not_use_an_open_server() -> None:
     browser = {"sec-fetch-site": "cross-site"}
     with pytest.raises(Forbidden, match="UNDERDOG_API_KEY"):
-        Doorman(None).admit(browser)
-    assert Doorman(None).admit({"sec-fetch-site": "same-site"}) == ANONYMOUS
+        Doorman().admit(browser)
+    assert Doorman().admit({"sec-fetch-site": "same-site"}) == ANONYMOUS
     assert Doorman(Secret("sesame")).admit({**browser, "authorization": "Bearer sesame"}).key_id == "server"
 
 
@@ -70,11 +70,11 @@ def test_pages_of_other_sites_may_not_use_an_open_server() -> None:
 def test_no_page_gets_in_by_a_name_that_its_own_site_lets_lead_here(host: str) -> None:
     page = {"origin": "http://evil.example:8787", "host": host}
     with pytest.raises(Forbidden, match="UNDERDOG_API_KEY"):
-        Doorman(None).admit(page)
+        Doorman().admit(page)
     assert Doorman(Secret("sesame")).admit({**page, "x-api-key": "sesame"}).key_id == "server"
 
 
 @pytest.mark.parametrize("host", ["localhost:8787", "app.localhost", "127.0.0.1:8787", "[::1]:8787", "192.168.0.2"])
 def test_pages_on_the_machine_itself_and_programs_may_use_an_open_server(host: str) -> None:
-    assert Doorman(None).admit({"origin": "http://localhost:3000", "host": host}) == ANONYMOUS
-    assert Doorman(None).admit({"host": "underdog.internal"}) == ANONYMOUS
+    assert Doorman().admit({"origin": "http://localhost:3000", "host": host}) == ANONYMOUS
+    assert Doorman().admit({"host": "underdog.internal"}) == ANONYMOUS
