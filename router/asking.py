@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Struct
 
 from router.cache import StreamFold
-from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InsufficientQuota, InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
@@ -17,7 +17,7 @@ from router.naming import ROUTES
 from router.settings import Settings
 from router.settlement import Settlement
 from router.types import Cost, Decision, Reason, Route, Tuning
-from router.upstream.base import Upstream
+from router.upstream.base import StreamReply, Upstream, at_hand
 from router.upstream.build import Upstreams
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
@@ -218,10 +218,9 @@ class Asker:
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
         reply = await self._endpoints.stream(upstream, call)
-        payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.
-            first = await anext(payloads, None)
+            first = await anext(aiter(reply), None)
             if first is None:
                 raise UpstreamBroken(f"The {upstream.name} model sent an empty stream.", upstream=upstream.name)
         except BaseException:
@@ -232,22 +231,21 @@ class Asker:
         settlement.first_byte()
         fold = StreamFold()
         settlement.streaming(fold)
-        return StreamedAnswer(_relay(first, payloads, fold, keep_usage=call.wants_usage_chunk), reply)
+        return StreamedAnswer(_relay(first, reply, fold, keep_usage=call.wants_usage_chunk), reply)
 
 
 def _other(route: Route) -> Route:
     return "weak" if route == "strong" else "strong"
 
 
-async def _relay(
-    first: bytes, payloads: AsyncIterator[bytes], fold: StreamFold, *, keep_usage: bool
-) -> AsyncGenerator[bytes, None]:
+async def _relay(first: bytes, reply: StreamReply, fold: StreamFold, *, keep_usage: bool) -> Batches:
     """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
-    if not fold.add(first) or keep_usage:
-        yield first
-    async for payload in payloads:
-        if not fold.add(payload) or keep_usage:
-            yield payload
+    payloads = aiter(reply)
+    payload: bytes | None = first
+    while payload is not None:
+        batch = [payload, *at_hand(reply)]
+        yield [payload for payload in batch if not fold.add(payload) or keep_usage]
+        payload = await anext(payloads, None)
 
 
 class _FilteredChoice(msgspec.Struct):

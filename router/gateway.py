@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -12,7 +12,7 @@ from router.admission import Admission
 from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
-from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
 from router.embeddings import Embeddings
@@ -199,9 +199,9 @@ def _replayed(call: Call, hit: Hit, settlement: Settlement) -> Answer:
     return StreamedAnswer(_each(chunks))
 
 
-async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _each(payloads: Iterator[bytes]) -> Batches:
     for payload in payloads:
-        yield payload
+        yield [payload]
 
 
 def _as_good_as(cached: Route, due: Route) -> bool:

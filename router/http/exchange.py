@@ -106,8 +106,10 @@ class Exchange:
 
     async def _stream(self, answer: StreamedAnswer, events: EventStream, settlement: Settlement, wire: _Wire) -> None:
         await wire.start_stream(self._headers(settlement), events)
-        async for payload in answer:
-            await wire.send_events(events.feed(payload), hold=answer.at_hand)
+        async for payloads in answer:
+            for payload in payloads:
+                wire.hold(events.feed(payload))
+            await wire.send_held()
         closing = events.end()
         await settlement.close()
         await wire.end_stream(closing)
@@ -122,7 +124,7 @@ class Exchange:
             said = wire.events.error(error, settlement.request_id) if wire.events else b""
             try:
                 async with asyncio.timeout(LAST_WORDS_S):
-                    await wire.send_events(said)
+                    wire.hold(said)
                     await wire.close()
             except TimeoutError:
                 self._drop_connection()
@@ -224,11 +226,14 @@ class _Wire:
         self.events = events
         await self._start(200, {**fixed, **headers})
 
-    async def send_events(self, events: bytes, *, hold: bool = False) -> None:
-        """Send events, or hold them to go with the next ones, which are there already."""
+    def hold(self, events: bytes) -> None:
+        """Take events that go with whatever is sent next."""
         if events:
             self._held.append(events)
-        if self._held and not hold:
+
+    async def send_held(self) -> None:
+        """Send what is held, if anything is."""
+        if self._held:
             await self._body(b"", more=True)
 
     async def end_stream(self, closing: bytes) -> None:

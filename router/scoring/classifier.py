@@ -180,11 +180,15 @@ class Blend:
 
     def predict(self, rows: Matrix) -> Column:
         """Scores float64 [N] of standardised rows float32 [N, D]."""
+        if len(rows) <= _BLOCK_ROWS:
+            return self._predict_block(rows)
+        blocks = [rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS)]
+        return np.concatenate([self._predict_block(block) for block in blocks])
+
+    def _predict_block(self, rows: Matrix) -> Column:
         scores = np.full(len(rows), self.bias)
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
-            for part in self.heads:
-                scores[block] += part.weight * part.head.predict(rows[block])
+        for part in self.heads:
+            scores += part.weight * part.head.predict(rows)
         return scores
 
     def contributions(self, row: Matrix) -> Column:
