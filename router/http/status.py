@@ -147,6 +147,6 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         gateway.metrics.families(),
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
-        process_families(),
+        process_families(gateway.room),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})
