@@ -38,7 +38,7 @@ from router.http.responses import cancel_response, count_input_tokens, delete_re
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
-from router.ledger.prices import ModelRef, preload
+from router.ledger.prices import ModelRef
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.terms import ways_of
@@ -193,7 +193,7 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
 async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
-    await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(gateway.prices.preload, references)
     models = [model for upstream in upstreams for model in models_of(upstream)]
     await asyncio.to_thread(gateway.catalogue.preload, models)
     await asyncio.to_thread(gateway.upstreams.named.preload)

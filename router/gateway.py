@@ -19,6 +19,7 @@ from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
+from router.ledger.prices import Prices
 from router.metrics import Metrics
 from router.policy import AUTO, Models
 from router.principals import Principal
@@ -86,7 +87,9 @@ class Gateway:
             may_answer=decider.may_answer,
             expected_cost=decider.expected_cost,
         )
-        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
+        self._embeddings = Embeddings(
+            own=self.embeddings, model=self._embeddings_model, upstreams=upstreams, prices=self._ways.prices
+        )
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -97,6 +100,7 @@ class Gateway:
             endpoint=endpoint,
             artifact=self.in_use.artifact,
             baseline=self.decider.baseline,
+            prices=self._ways.prices,
         )
 
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
@@ -153,6 +157,11 @@ class Gateway:
     def catalogue(self) -> Catalogue:
         """What models can take."""
         return self._ways.catalogue
+
+    @property
+    def prices(self) -> Prices:
+        """What models cost."""
+        return self._ways.prices
 
     @property
     def routes(self) -> bool:
