@@ -38,6 +38,8 @@ from router.http.responses import cancel_response, count_input_tokens, delete_re
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
+from router.ledger.price_list import PriceList
+from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
@@ -117,6 +119,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         lifespan=[
             lambda _app: _lifespan(gateway, settings),
             lambda _app: _following(gateway, settings, pointer, stamp),
+            lambda _app: _pricing(gateway, settings),
         ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
         request_max_body_size=None,
@@ -181,6 +184,22 @@ async def _following(
     finally:
         if following is not None:
             following.cancel()
+
+
+@asynccontextmanager
+async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
+    """Take up price lists that are fetched while the server runs."""
+    upkeep = keep_current(
+        PriceList(settings.home_path),
+        update=settings.prices_update,
+        url=settings.prices_url,
+        changed=gateway.prices.forget,
+    )
+    keeping = asyncio.create_task(upkeep)
+    try:
+        yield
+    finally:
+        keeping.cancel()
 
 
 def _start_verifier(cache: Cache, settings: Settings) -> None:
