@@ -37,7 +37,8 @@ from router.http.request_id import say_request_id
 from router.http.responses import cancel_response, count_input_tokens, delete_response, get_response, responses
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
-from router.ledger.ledger import LEDGER_FILE, Ledger
+from router.ledger.ledger import Ledger
+from router.ledger.opening import open_ledger
 from router.ledger.price_list import PriceList
 from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
-    ledger = Ledger.open(settings.home_path / LEDGER_FILE)
+    ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,

@@ -20,6 +20,7 @@ from router.settlement import Settlement
 from router.types import Cost, Decision, Reason, Route, Tuning
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
+from router.upstream.embedded.upstream import ADDRESS as EMBEDDED
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
 logger = logging.getLogger("underdog.settings")
@@ -199,7 +200,7 @@ class Asker:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
         await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
-        settlement.asks(ModelRef(upstream.provider, upstream.model))
+        settlement.asks(ModelRef(upstream.provider, upstream.model), embedded=upstream.address == EMBEDDED)
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)

@@ -10,6 +10,7 @@
     ├── LedgerError               the ledger failed
     ├── PriceListError            a price list cannot be fetched or read; the one in use stays
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
+    │   └── ValueRefused              it is well, but does not take what was to be written
     ├── AccountsError             keys and teams cannot be read or changed (start-up, commands)
     ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
@@ -92,6 +93,10 @@ class PriceListError(UnderdogError):
 
 class DatabaseError(UnderdogError):
     """SQLite or PostgreSQL cannot be used; the message names it, without a password, and the remedy."""
+
+
+class ValueRefused(DatabaseError):
+    """The database is well, but a value cannot be written: it breaks a constraint, or does not fit its column."""
 
 
 class AccountsError(UnderdogError):

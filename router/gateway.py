@@ -132,7 +132,9 @@ class Gateway:
         decision, embed = self._timed_decision(call, in_use, terms, settlement)
         settlement.will_cache(self.cache, ticket, embed)
         settlement.will_remember(self.decider.remember(call))
+        began = time.perf_counter()
         hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
+        settlement.looked_for_rewordings(took_us=(time.perf_counter() - began) * 1e6)
         if hit is not None:
             self.feedback.served(ticket, settlement.request_id, hit, call.body["messages"])
             return _replayed(call, hit, settlement)

@@ -69,10 +69,12 @@ class Settlement:
         self._request: ChatRequest | None = None
         self._decision: Decision | None = None
         self._decision_us: float | None = None
+        self._verify_us: float | None = None
         self._promise: str | None = None
         self._rule: str | None = None
         self._remember: Callable[[Decision, Usage | None], None] | None = None
         self._asked: ModelRef | None = None
+        self._asked_embedded_at: float | None = None
         self._served: Served | None = None
         self._attempts = 0
         self._ticket: Ticket | None = None
@@ -156,9 +158,19 @@ class Settlement:
         self._finish_reason = "stop"
         self._keep = None
 
-    def asks(self, model: ModelRef) -> None:
-        """An upstream is about to be asked: what it reads is billed, also where its answer never arrives."""
+    def looked_for_rewordings(self, *, took_us: float) -> None:
+        """The cache has judged whether a kept answer stands for this question."""
+        self._verify_us = took_us
+
+    def asks(self, model: ModelRef, *, embedded: bool = False) -> None:
+        """An upstream is about to be asked: what it reads is billed, also where its answer never arrives.
+
+        Args:
+            model: as its bill knows it.
+            embedded: whether that is the embedded LLM, whose time is this machine's.
+        """
         self._asked = model
+        self._asked_embedded_at = time.perf_counter() if embedded else None
 
     def served_by(self, served: Served) -> None:
         """An upstream has begun to answer."""
@@ -366,6 +378,10 @@ class Settlement:
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
 
+    def _embedded_ms(self) -> float | None:
+        asked_at = self._asked_embedded_at
+        return None if asked_at is None else (time.perf_counter() - asked_at) * 1000
+
     def _kept_promise(self) -> str | None:
         if self._hit is not None:
             return kept_promise(self._promise, self._hit.answer.reason)
@@ -425,9 +441,12 @@ class Settlement:
             tokens_estimated=usage.estimated,
             cost_usd=cost_.usd,
             baseline_cost_usd=cost_.baseline_usd,
+            uncertain_usd=cost_.uncertain_usd if cost_.usd is not None else None,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
             decision_us=self._decision_us,
+            verify_us=self._verify_us,
+            embedded_ms=self._embedded_ms(),
             scored_tokens=decision.evidence.tokens if decision else None,
             unfamiliarity=decision.evidence.unfamiliarity if decision else None,
             cache_key=self._cache_key(),

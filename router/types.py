@@ -250,6 +250,10 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     ``team`` and ``user_id`` are those of the key; ``provider`` and ``deployment`` are who answered, at the attempt of
     that number; ``rule`` names the operator's rules that were applied.
 
+    ``uncertain_usd`` is the part of the baseline that hangs on the length of an answer which another model wrote; None
+    unless cost and baseline are both known. ``verify_us``: what looking for a reworded question in the cache took.
+    ``embedded_ms``: how long the embedded LLM was busy with the answer, where that gave it.
+
     ``cache_key`` is the request's exact key in the cache, in hex: a digest, from which nothing can be read, but by
     which a guess can be checked; it stays out of exports. Where a reworded question was answered, ``cache_entry`` is
     the key of the entry that did, ``cache_verdict`` the score by which ``cache_verifier`` let it (infinite: certain).
@@ -288,9 +292,12 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     tokens_estimated: bool = False
     cost_usd: Decimal | None = None
     baseline_cost_usd: Decimal | None = None
+    uncertain_usd: Decimal | None = None
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     decision_us: float | None = None
+    verify_us: float | None = None
+    embedded_ms: float | None = None
     scored_tokens: int | None = None
     unfamiliarity: float | None = None
     cache_key: str | None = None

@@ -14,7 +14,7 @@ from router.database import Connection
 from router.database.money import EXACT
 from router.ledger.baseline import LENGTHS, Lengths
 from router.ledger.periods import Period, Span, spans
-from router.ledger.rollup import QUARTER_S, Totals, sums, sums_of
+from router.ledger.rollup import QUARTER_S, SUMS, Totals, totals_of_sums
 
 By = Literal["day", "week", "month", "tenant", "team", "key", "user", "model", "route", "cache"]
 """What figures may be told apart by."""
@@ -133,12 +133,11 @@ def _groups(connection: Connection, query: UsageQuery) -> Iterator[tuple[dict[st
     # The shortest of several: the longer ones follow from it.
     for span in _spans(connection, query, periods):
         found = [
-            (dict(zip(others, names, strict=True)), part)
-            for names, part in _sums(connection, query, span, others)
+            (dict(zip(others, names, strict=True)), part) for names, part in _sums(connection, query, span, others)
         ]
         found.sort(key=lambda group: (-group[1].cost_usd, [name or "" for name in group[0].values()]))
         for names, part in found:
-            named = {name: span.name for name in periods} | names
+            named = dict.fromkeys(periods, span.name) | names
             yield {name: named[name] for name in query.by}, part
 
 
@@ -169,11 +168,11 @@ def _sums(
     where, values = ["quarter >= ?", "quarter < ?"], [span.begin, span.end, *_wanted(query).values()]
     where += [f"{_COLUMNS.get(name, name)} = ?" for name in _wanted(query)]
     # Only names of our own are put into SQL; values are always bound.
-    sql = f"SELECT {', '.join((*columns, *sums()))} FROM quarters WHERE {' AND '.join(where)}"  # noqa: S608
+    sql = f"SELECT {', '.join((*columns, *SUMS))} FROM quarters WHERE {' AND '.join(where)}"  # noqa: S608
     if columns:
         sql += f" GROUP BY {', '.join(columns)}"
     for found in connection.execute(sql, values):
-        part = sums_of(found[len(columns) :])
+        part = totals_of_sums(found[len(columns) :])
         if part.requests:
             yield tuple(name or None for name in found[: len(columns)]), part
 
@@ -190,7 +189,9 @@ def _row(by: dict[str, str | None], part: Totals, terms: Terms) -> UsageRow:
         for ratio in terms.lengths
     )
     busy_us = part.decision_us + part.verify_us + part.embedded_us
-    compute = EXACT.divide(terms.compute_usd_per_hour * busy_us, Decimal(_HOUR_US)) if terms.compute_usd_per_hour else None
+    compute = (
+        EXACT.divide(terms.compute_usd_per_hour * busy_us, Decimal(_HOUR_US)) if terms.compute_usd_per_hour else None
+    )
     return UsageRow(
         by=by,
         requests=part.requests,
@@ -211,8 +212,15 @@ def _row(by: dict[str, str | None], part: Totals, terms: Terms) -> UsageRow:
         routing_s=part.decision_us / 1e6,
         verifying_s=part.verify_us / 1e6,
         embedded_s=part.embedded_us / 1e6,
-        compute_usd=_text(None if compute is None else round(compute, 12)),
+        compute_usd=_text(compute),
     )
+
+
+def _compute(part: Totals, usd_per_hour: Decimal) -> Decimal | None:
+    if not usd_per_hour:
+        return None
+    busy_us = part.decision_us + part.verify_us + part.embedded_us
+    return round(EXACT.divide(usd_per_hour * busy_us, Decimal(_HOUR_US)), 12)
 
 
 def _text(amount: Decimal | None) -> str | None:
@@ -220,4 +228,4 @@ def _text(amount: Decimal | None) -> str | None:
     if amount is None:
         return None
     shortest = amount.normalize(EXACT)
-    return format(shortest if shortest else Decimal(0), "f")
+    return format(shortest or Decimal(0), "f")

@@ -14,7 +14,12 @@ from training.cli import main
 
 
 def battle(a: str, b: str, long_a: int, long_b: int) -> dict[str, str]:
-    return {"model_a": a, "model_b": b, "response_a": json.dumps(["x" * long_a]), "response_b": json.dumps(["y" * long_b])}
+    return {
+        "model_a": a,
+        "model_b": b,
+        "response_a": json.dumps(["x" * long_a]),
+        "response_b": json.dumps(["y" * long_b]),
+    }
 
 
 def test_the_ratio_is_of_all_that_both_sides_wrote_whichever_stands_first() -> None:

@@ -11,7 +11,7 @@ from training.commands.shared import json_option, print_json, seed_option
 
 @click.command("answer-lengths")
 @click.argument("battles", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--strong", multiple=True, help="A strong model; may be given several times.  [default: RouteLLM's tiers]")
+@click.option("--strong", multiple=True, help="A strong model; may be given several times.  [default: RouteLLM's]")
 @seed_option("Of the resampling.")
 @json_option()
 def command(*, battles: Path, strong: tuple[str, ...], seed: int, as_json: bool) -> None:
@@ -29,6 +29,6 @@ def command(*, battles: Path, strong: tuple[str, ...], seed: int, as_json: bool)
         print_json(found)
         return
     click.echo(
-        f"{found.ratio:g} characters of a strong model's answer for one of the other's, over {found.battles} battles of "
-        f"{found.strong_models} strong models; for another pair {found.low:g} to {found.high:g} (95 %)."
+        f"{found.ratio:g} characters of a strong model's answer for one of the other's, over {found.battles} battles "
+        f"of {found.strong_models} strong models; for another pair {found.low:g} to {found.high:g} (95 %)."
     )

@@ -16,7 +16,7 @@ from typing import Literal
 
 from router.cache.clock import Anchor, anchored_now
 from router.cache.fingerprint import KEY_VERSION
-from router.sqlite import enter_wal_mode
+from router.database.wal import enter_wal_mode
 
 APPLICATION_ID = 0x55444341
 """Marks the file as a cache of Underdog ("UDCA") in SQLite's header."""

@@ -1,4 +1,4 @@
-"""What our SQLite files have in common, whoever owns them."""
+"""How our SQLite files begin, whoever owns them."""
 
 from __future__ import annotations
 
