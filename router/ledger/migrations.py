@@ -165,4 +165,32 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT
         """,
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN verify_us REAL",
+        "ALTER TABLE requests ADD COLUMN embedded_ms REAL",
+        # Answered by a model whose price nobody knows.
+        "ALTER TABLE quarters ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0",
+        # What this machine itself took, in whole microseconds.
+        "ALTER TABLE quarters ADD COLUMN decision_us INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE quarters ADD COLUMN verify_us INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE quarters ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0",
+        # Of the requests so far, once more: before these columns there was no release that counted quarters.
+        "DELETE FROM quarters",
+        """
+        INSERT INTO quarters
+        SELECT
+            at / 900000000 * 900, tenant, coalesce(team, ''), coalesce(key_id, ''), coalesce(user_id, ''),
+            substr(coalesce(model, ''), 1, 200), coalesce(route, ''), coalesce(cache, ''),
+            count(*), sum(CASE WHEN outcome = 'error' THEN 1 ELSE 0 END), sum(prompt_tokens), sum(completion_tokens),
+            sum(cached_tokens), sum(cache_written_tokens), sum(reasoning_tokens), sum(tokens_estimated),
+            count(cost_usd), count(baseline_cost_usd), count(exact_add(cost_usd, baseline_cost_usd)),
+            coalesce(exact_sum(cost_usd), '0'), coalesce(exact_sum(baseline_cost_usd), '0'),
+            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'),
+            coalesce(exact_sum(uncertain_usd), '0'),
+            sum(CASE WHEN cost_usd IS NULL AND prompt_tokens + completion_tokens > 0 THEN 1 ELSE 0 END),
+            coalesce(sum(CAST(decision_us AS INTEGER)), 0), 0, 0
+        FROM requests
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        """,
+    ),
 )

@@ -32,7 +32,8 @@ MAX_KEY_CHARS = 200
 _QUARTER_US = QUARTER_S * 1_000_000
 _ZERO = Decimal(0)
 _COUNTS = ("requests", "prompt_tokens", "completion_tokens", "estimated", "priced", "baselined", "compared")
-_MORE_COUNTS = ("errors", "cached_tokens", "cache_written_tokens", "reasoning_tokens")
+_MORE_COUNTS = ("errors", "cached_tokens", "cache_written_tokens", "reasoning_tokens", "unpriced")
+_TIMES = ("decision_us", "verify_us", "embedded_us")
 _AMOUNTS = ("cost_usd", "baseline_cost_usd", "saved_usd")
 _MORE_AMOUNTS = ("uncertain_usd",)
 
@@ -66,7 +67,7 @@ class Totals:
     """Sums over some requests. Amounts are exact US dollars; times are microseconds since 1970, UTC.
 
     ``priced``, ``baselined`` and ``compared`` count the requests whose cost, baseline cost, or both are known, and
-    are what the amounts are sums over.
+    are what the amounts are sums over; ``unpriced`` those that were answered by a model whose price nobody knows.
     """
 
     requests: int = 0
@@ -86,6 +87,10 @@ class Totals:
     cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     uncertain_usd: Decimal = _ZERO
+    unpriced: int = 0
+    decision_us: int = 0
+    verify_us: int = 0
+    embedded_us: int = 0
 
     def count(self, row: LedgerRow, at: int) -> None:
         """Count one request in; ``at`` is its time."""
@@ -97,6 +102,10 @@ class Totals:
         self.cache_written_tokens += row.cache_written_tokens
         self.reasoning_tokens += row.reasoning_tokens
         self.estimated += row.tokens_estimated
+        self.unpriced += row.cost_usd is None and row.prompt_tokens + row.completion_tokens > 0
+        self.decision_us += round(row.decision_us or 0.0)
+        self.verify_us += round(row.verify_us or 0.0)
+        self.embedded_us += round((row.embedded_ms or 0.0) * 1000)
         self._count_money(row.cost_usd, row.baseline_cost_usd)
         if row.uncertain_usd is not None:
             self.uncertain_usd = EXACT.add(self.uncertain_usd, row.uncertain_usd)
@@ -104,7 +113,7 @@ class Totals:
 
     def add(self, other: Totals) -> None:
         """Count the requests of ``other`` in."""
-        for name in (*_COUNTS, *_MORE_COUNTS):
+        for name in (*_COUNTS, *_MORE_COUNTS, *_TIMES):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in (*_AMOUNTS, *_MORE_AMOUNTS):
             setattr(self, name, EXACT.add(getattr(self, name), getattr(other, name)))
@@ -157,7 +166,9 @@ class _Table:
 
 
 _ROLLUP = _Table("rollup", Key._fields, _COUNTS, _AMOUNTS, ("first_at", "last_at"))
-_QUARTERS = _Table("quarters", QuarterKey._fields, (*_COUNTS, *_MORE_COUNTS), (*_AMOUNTS, *_MORE_AMOUNTS))
+_QUARTER_COUNTS = (*_COUNTS, *_MORE_COUNTS, *_TIMES)
+_QUARTER_AMOUNTS = (*_AMOUNTS, *_MORE_AMOUNTS)
+_QUARTERS = _Table("quarters", QuarterKey._fields, _QUARTER_COUNTS, _QUARTER_AMOUNTS)
 _SELECT = f"SELECT {', '.join((*Key._fields, *_COUNTS, *_AMOUNTS, 'first_at', 'last_at'))} FROM rollup"  # noqa: S608
 _SPENT = {
     "server": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ?",
@@ -197,6 +208,18 @@ def load(connection: Connection, tenant: str | None) -> list[tuple[Key, Totals]]
         found = connection.execute(f"{_SELECT} WHERE tenant = ?", (tenant,))
     width = len(Key._fields)
     return [(Key(*values[:width]), _decode(values[width:])) for values in found]
+
+
+SUMS = (*(f"sum({each})" for each in _QUARTER_COUNTS), *(f"exact_sum({each})" for each in _QUARTER_AMOUNTS))
+"""What to select of ``quarters`` for ``totals_of_sums``."""
+
+
+def totals_of_sums(values: Sequence[Any]) -> Totals:
+    """The totals of some quarters, from what ``SUMS`` selected of them: nothing where there were none."""
+    width = len(_QUARTER_COUNTS)
+    found: dict[str, Any] = {name: int(value or 0) for name, value in zip(_QUARTER_COUNTS, values[:width], strict=True)}
+    found |= {name: Decimal(value or 0) for name, value in zip(_QUARTER_AMOUNTS, values[width:], strict=True)}
+    return Totals(**found)
 
 
 def spent(connection: Connection, kind: Literal["server", "team", "key"], id: str, since: datetime) -> Decimal:
