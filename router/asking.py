@@ -12,6 +12,7 @@ from router.cache import StreamFold
 from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InsufficientQuota, InvalidRequest, UpstreamBroken, UpstreamError
+from router.ledger.prices import ModelRef
 from router.metrics import Metrics
 from router.naming import ROUTES
 from router.settings import Settings
@@ -19,6 +20,7 @@ from router.settlement import Settlement
 from router.types import Cost, Decision, Reason, Route, Tuning
 from router.upstream.base import StreamReply, Upstream, at_hand
 from router.upstream.build import Upstreams
+from router.upstream.embedded.upstream import ADDRESS as EMBEDDED
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
 logger = logging.getLogger("underdog.settings")
@@ -198,6 +200,7 @@ class Asker:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
         await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
+        settlement.asks(ModelRef(upstream.provider, upstream.model), embedded=upstream.address == EMBEDDED)
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)
@@ -240,11 +243,12 @@ def _other(route: Route) -> Route:
 
 async def _relay(first: bytes, reply: StreamReply, fold: StreamFold, *, keep_usage: bool) -> Batches:
     """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
+    wanted = ("piece", "usage") if keep_usage else ("piece",)
     payloads = aiter(reply)
     payload: bytes | None = first
     while payload is not None:
         batch = [payload, *at_hand(reply)]
-        yield [payload for payload in batch if not fold.add(payload) or keep_usage]
+        yield [payload for payload in batch if fold.add(payload) in wanted]
         payload = await anext(payloads, None)
 
 

@@ -22,6 +22,7 @@ from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.catalogue import CatalogueEntry
 from router.configured.complaint import complaint
 from router.configured.deployments import Deployment
+from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, SettingsError
@@ -187,6 +188,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[CatalogueEntry, ...],
         Meta(description="What models can take, where the router does not know it or is wrong; see docs/guards.md."),
     ] = ()
+    prices: Annotated[
+        tuple[PriceEntry, ...],
+        Meta(description="What models cost you, where that is not what the price list says; see docs/costs.md."),
+    ] = ()
+    prices_update: Annotated[
+        bool, Meta(description="Fetch the price list of `genai-prices` once a day; off takes the one that is there.")
+    ] = False
+    prices_url: Annotated[
+        str | None, Meta(description="Where the price list is fetched from; none takes the address of its makers.")
+    ] = None
+    compute_usd_per_hour: Annotated[
+        Annotated[float, Meta(ge=0)],
+        Meta(description="What an hour of this machine costs: reports then show what routing takes as money."),
+    ] = 0.0
     rules: Annotated[
         tuple[Rule, ...], Meta(description="Your own rules, which come before the score; see docs/rules.md.")
     ] = ()

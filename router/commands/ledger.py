@@ -47,12 +47,12 @@ def export(
     `train-router tune-threshold --on` reads it. In CSV, a text that a spreadsheet would run as a formula gets a '
     before it.
     """
+    from router.database import open_database
     from router.ledger.export import read_export
-    from router.ledger.ledger import LEDGER_FILE
 
-    path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
+    database = open_database(load_settings(flags={"home": home}, config=config), "ledger")
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_export(path, since=begin, tenant=tenant), form, out)
+    _write_records(read_export(database, since=begin, tenant=tenant), form, out)
 
 
 @command.command()
@@ -70,12 +70,12 @@ def pairs(
 
     They are kept from the moment that the setting `cache_keep_pairs` is on. `train-router verifier --pairs` reads them.
     """
+    from router.database import open_database
     from router.ledger.feedback import read_pairs
-    from router.ledger.ledger import LEDGER_FILE
 
-    path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
+    database = open_database(load_settings(flags={"home": home}, config=config), "ledger")
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_pairs(path, since=begin, tenant=tenant), "jsonl", out)
+    _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out)
 
 
 def _write_records(records: Iterator[dict[str, Any]], form: str, out: Path | None) -> None:

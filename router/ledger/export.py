@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from router.database import Database
 from router.ledger.reading import reading
 from router.ledger.rows import COLUMNS, micros, moment
 
@@ -24,13 +24,15 @@ _SELECT = f"SELECT {_NAMES} {_FROM} WHERE requests.at >= ? ORDER BY seq"
 _SELECT_OF_TENANT = f"SELECT {_NAMES} {_FROM} WHERE requests.at >= ? AND tenant = ? ORDER BY seq"
 
 
-def read_export(path: Path, *, since: datetime | None = None, tenant: str | None = None) -> Iterator[dict[str, Any]]:
+def read_export(
+    database: Database, *, since: datetime | None = None, tenant: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Requests from ``since`` on, oldest first, with the fields of ``EXPORTED``: one at a time, from one snapshot.
 
     The file is only read, so that a server, also one of an earlier version, goes on with it.
 
     Args:
-        path: the ledger.
+        database: the ledger.
         since: aware; None for the beginning.
         tenant: whose requests; None for all.
 
@@ -38,11 +40,11 @@ def read_export(path: Path, *, since: datetime | None = None, tenant: str | None
         LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
     first = 0 if since is None else micros(since)
-    with reading(path) as connection:
+    with reading(database) as connection:
         found = (
-            connection.execute(_SELECT, (first,))
+            connection.stream(_SELECT, (first,))
             if tenant is None
-            else connection.execute(_SELECT_OF_TENANT, (first, tenant))
+            else connection.stream(_SELECT_OF_TENANT, (first, tenant))
         )
         for values in found:
             record = dict(zip(EXPORTED, values, strict=True))

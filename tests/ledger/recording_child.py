@@ -51,7 +51,7 @@ async def small_disk(path: Path) -> None:
     ledger = Ledger.open(path)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, unlimited[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, unlimited[1]))
     for number in itertools.count():
         try:
             await ledger.record(a_row(f"req-{number}"))

@@ -35,7 +35,7 @@ AT_ONCE = 64
 REQUESTS, REQUESTS_IN_FULL = 1_200, 20_000
 REDIS_AWAY_S, REDIS_AWAY_IN_FULL_S = 2.0, 10.0
 EDGE_S = 1.0
-"""Requests that began so near to the turn of a minute are counted in neither: they may have been admitted in the other."""
+"""Requests that began so near to the turn of a minute are counted in neither of the two."""
 
 BUDGET, LIMIT = Decimal("0.02"), 120
 
@@ -172,7 +172,7 @@ async def ledger(url: str, expected: set[str], patience_s: float = 60) -> list[d
 def by_minute(answers: list[Acknowledged]) -> Counter[int]:
     """How many requests began in each minute, but for those at its edges."""
     return Counter(
-        int(each.began_s // 60) for each in answers if EDGE_S < each.began_s % 60 and each.ended_s % 60 > EDGE_S
+        int(each.began_s // 60) for each in answers if each.began_s % 60 > EDGE_S and each.ended_s % 60 > EDGE_S
     )
 
 
