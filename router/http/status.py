@@ -118,9 +118,9 @@ class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
-    """Of the caller's own tenant. The master key may ask for another one: ``?tenant=team:ID``, or ``key:ID``."""
+    """Of the caller's own tenant. The master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
     principal = services.doorman.admit(request.headers)
-    tenant = read_query(request, WhichTenant).tenant or principal.tenant
+    tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
     if tenant != principal.tenant:
         require_admin(principal)
     return await services.gateway.ledger.stats(tenant)

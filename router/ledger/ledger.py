@@ -20,6 +20,7 @@ from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper
 from router.ledger.reading import as_ledger_errors
 from router.ledger.reports import Stats
 from router.ledger.store import Entry, Store, sealed
+from router.ledger.usage import Terms, UsageQuery, UsageReport, read_usage
 from router.types import LedgerRow, Rating
 
 T = TypeVar("T")
@@ -108,6 +109,15 @@ class Ledger:
             LedgerError: the database cannot be read.
         """
         return await self._read(lambda connection: reports.read_stats(connection, tenant))
+
+    async def usage(self, query: UsageQuery, terms: Terms) -> UsageReport:
+        """Sums over a period; see ``router.ledger.usage.read_usage``.
+
+        Raises:
+            ValueError: there are more periods than anybody reads.
+            LedgerError: the database cannot be read.
+        """
+        return await self._read(lambda connection: read_usage(connection, query, terms))
 
     async def recent(self, limit: int = 50, tenant: str | None = None) -> list[LedgerRow]:
         """The last ``limit`` rows, newest first, of one tenant or (None) of all.
