@@ -115,9 +115,13 @@ def _stands_for(pattern: str, place: Place, upstreams: Upstreams) -> bool:
     if "*" in pattern:
         return False
     try:
-        return _place(upstreams.read(tuning_of(pattern)), upstreams) == place
+        meant = upstreams.read(tuning_of(pattern))
     except InvalidRequest:
         return False
+    # These say more than what is asked for: who may have `auto` at one threshold may not have it at any.
+    if meant.threshold is not None or meant.cache_only:
+        return False
+    return _place(meant, upstreams) == place
 
 
 def _place(tuning: Tuning, upstreams: Upstreams) -> Place:

@@ -5,7 +5,7 @@ Amounts are exact: they are read from text or from the digits of a number, never
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -112,11 +112,12 @@ def read_form(kind: type[F], given: bytes, *, now: datetime, before: F | None = 
         InvalidRequest: naming the field and what may stand there.
     """
     fields = _fields(given)
+    _require_known(kind, fields)
     whole = _merged(fields, before)
     try:
         form = msgspec.json.decode(whole, type=kind)
     except UNREADABLE_JSON as error:
-        raise _refusal(kind, whole, error) from None
+        raise _refusal(kind, error) from None
     _require_sound(form, fields, now)
     return form
 
@@ -142,20 +143,29 @@ def _fields(given: bytes) -> dict[str, msgspec.Raw]:
         raise InvalidRequest(f"The body cannot be understood: {said}.", code="invalid_json") from None
 
 
+def _require_known(kind: type[Form], fields: Mapping[str, msgspec.Raw]) -> None:
+    known = kind.__struct_fields__
+    for name in fields:
+        if name not in known:
+            nearest = difflib.get_close_matches(name[:60], known, n=1)
+            hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
+            raise InvalidRequest(f"Unknown field '{name[:60]}'; {hint}", param=name[:60])
+
+
 def _merged(fields: Mapping[str, msgspec.Raw], before: Form | None) -> bytes:
     kept = {} if before is None else msgspec.json.decode(as_json(before), type=dict[str, msgspec.Raw])
     merged = {**kept, **fields}
     return msgspec.json.encode({name: value for name, value in merged.items() if bytes(value).strip() != b"null"})
 
 
-def _refusal(kind: type[Form], whole: bytes, error: Exception) -> InvalidRequest:
+def _refusal(kind: type[Form], error: Exception) -> InvalidRequest:
     if not isinstance(error, msgspec.ValidationError):
         return InvalidRequest("The body is nested too deeply, or is no valid text.", code="invalid_json")
     said = complaint(kind, None, error)
-    names = kind.__struct_fields__
-    wrong = next((name for name in names if said.startswith((f"{name}:", f"{name}."))), None)
-    wrong = wrong or next(iter(re.findall(r"'([^']{1,60})'", said)), None)
-    return InvalidRequest(said[:1].upper() + said[1:] if wrong not in names else said, param=wrong)
+    wrong = next(
+        (name for name in kind.__struct_fields__ if said.startswith((f"{name}:", f"{name}.", f"'{name}'"))), None
+    )
+    return InvalidRequest(said, param=wrong)
 
 
 def _require_sound(form: Form, given: Mapping[str, msgspec.Raw], now: datetime) -> None:

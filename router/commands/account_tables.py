@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.accounts.forms import Form
+from router.accounts.secrets import ID_LENGTH
 from router.accounts.views import KeyView, TeamView
 from router.commands.printable import printable
 
@@ -53,6 +54,7 @@ def show_view(view: KeyView | TeamView) -> None:
 def _show(head: Cells, rows: Sequence[Sequence[str | None]], has_more: bool) -> None:
     console = Console(highlight=False)
     table = Table(*head)
+    table.columns[0].no_wrap, table.columns[0].min_width = True, ID_LENGTH
     for row in rows:
         table.add_row(*(escape(printable(cell)) if cell else "-" for cell in row))
     console.print(table)

@@ -113,7 +113,7 @@ def delete(*, team: str, yes: bool, home: str | None, config: Path | None, as_js
     if as_json:
         print_json(team_view(deleted))
     else:
-        click.echo(f"The team '{deleted.form.name}' is deleted; {keys:,} keys are revoked.")
+        click.echo(f"The team '{deleted.form.name}' is deleted. Keys revoked with it: {keys:,}.")
 
 
 def _show(team: Team, as_json: bool) -> None:
