@@ -40,6 +40,7 @@ from router.http.status import cache_stats, health, metrics, ready, stats
 from router.ledger.ledger import LEDGER_FILE, Ledger
 from router.ledger.prices import ModelRef, preload
 from router.metrics import Metrics
+from router.replicas import Replicas, replicas_of
 from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
@@ -68,22 +69,25 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
+    replicas = replicas_of(settings)
     ledger = Ledger.open(settings.home_path / LEDGER_FILE)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
+        cache=_cache(settings, ledger, replicas, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
         fallbacks=fallbacks_of(settings, upstreams),
-        ways=ways_of(settings),
+        ways=ways_of(settings, replicas.memory),
         single_flight=settings.cache_single_flight,
+        elsewhere=replicas.elsewhere,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
     )
-    services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
+    replicas.join(gateway.cache, _all_of(gateway))
+    services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key), replicas=replicas)
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -115,7 +119,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[
-            lambda _app: _lifespan(gateway, settings),
+            lambda _app: _lifespan(gateway, settings, replicas),
             lambda _app: _following(gateway, settings, pointer, stamp),
         ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
@@ -127,7 +131,12 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
+def _all_of(gateway: Gateway) -> list[Upstream]:
+    """Every upstream that there is from the start."""
+    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
+
+
+def _cache(settings: Settings, ledger: Ledger, replicas: Replicas, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -136,21 +145,21 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
-        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded())),
+        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded()), peers=replicas.peers),
         clock=elapsed_s,
         file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
+        peers=replicas.peers,
     )
 
 
 @asynccontextmanager
-async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
+async def _lifespan(gateway: Gateway, settings: Settings, replicas: Replicas) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = gateway.upstreams.configured
-    if gateway.embeddings is not None:
-        upstreams.append(gateway.embeddings)
+    upstreams = _all_of(gateway)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
+    await replicas.start()
     warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
     try:
@@ -161,6 +170,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         if gateway.embeddings is not None:
             await gateway.embeddings.aclose()
         await gateway.admission.aclose()
+        await replicas.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 

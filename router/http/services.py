@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from router.gateway import Gateway
 from router.http.auth import Doorman
+from router.replicas import Replicas
 from router.settings import Settings
 
 
@@ -16,3 +17,4 @@ class Services:
     gateway: Gateway
     settings: Settings
     doorman: Doorman
+    replicas: Replicas
