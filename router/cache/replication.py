@@ -1,9 +1,9 @@
 """One cache on several servers: what each stores and lets go of, all of them do.
 
 Every server keeps its own entries and its own index, so that a lookup never leaves the process. What it hears of the
-others comes by a stream that all read in the same order, its own messages included: two servers that store under one
-key at the same moment end with the same answer. An entry goes as the file has it, with its checksum: what is damaged on
-the way is passed by.
+others comes by a stream that all read in the same order, its own messages included: what one lets go of while another
+stores it is held by all in the end, or by none. Of two answers to one request the newer stays. An entry goes as the
+file has it, with its checksum: what is damaged on the way is passed by.
 """
 
 from __future__ import annotations

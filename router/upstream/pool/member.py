@@ -177,7 +177,7 @@ class Member:
         if first is None:
             # Who is overloaded may say for how long.
             if fault.kind == "overloaded" and asked:
-                self._leave_out(now + min(asked, waiting.LONGEST_COOLDOWN_S), error, fault)
+                self._leave_out(now + min(asked, waiting.LONGEST_COOLDOWN_S), error)
             return
         if now >= self._rest_until:  # of failures that were under way together, only the first one is a strike
             self._strikes += 1
@@ -190,13 +190,13 @@ class Member:
                 # Sentences of ours, or a code; the upstream's own may quote a prompt.
                 said = error.message if fault.kind == "key-rejected" else fault.kind
                 logger.warning("deployment %s: %s It is left out for %.0f s.", self.label, said, rest)
-        self._leave_out(max(self._rest_until, now + rest), error, fault)
+        self._leave_out(max(self._rest_until, now + rest), error)
 
-    def _leave_out(self, until: float, error: UpstreamError, fault: Fault) -> None:
+    def _leave_out(self, until: float, error: UpstreamError) -> None:
         self._rest_until = until
         self.rest_because = error
-        # Another server may have another key: whether that is rejected it finds out by itself.
-        if isinstance(error, UpstreamRefused) and fault.kind != "key-rejected":
+        # A rejected key is no refusal: another server may have another one, and finds out by itself.
+        if isinstance(error, UpstreamRefused):
             self._tell("rests", until, error.upstream_status)
 
 
