@@ -48,8 +48,9 @@ from router.ledger.opening import open_ledger
 from router.ledger.price_list import PriceList
 from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
-from router.limits import LocalLimiter
+from router.limits import Limiter, LocalLimiter, SharedLimiter
 from router.metrics import Metrics
+from router.replicas import Replicas, replicas_of
 from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
@@ -79,22 +80,25 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
+    replicas = replicas_of(settings)
     ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
+        cache=_cache(settings, ledger, replicas, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
         fallbacks=fallbacks_of(settings, upstreams),
-        ways=ways_of(settings),
+        ways=ways_of(settings, replicas.memory),
         single_flight=settings.cache_single_flight,
+        elsewhere=replicas.elsewhere,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
-        admission=Admission(limiter=LocalLimiter()),
+        admission=Admission(limiter=_limiter(replicas)),
     )
+    replicas.join(gateway.cache, _all_of(gateway))
     accounts, ring = _accounts(settings)
     doorman = Doorman(
         settings.api_key,
@@ -103,7 +107,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         keys=ring,
         server=server_scope(settings),
     )
-    services = Services(gateway=gateway, settings=settings, doorman=doorman, accounts=accounts)
+    services = Services(gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas)
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -137,7 +141,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[
-            lambda _app: _lifespan(gateway, settings),
+            lambda _app: _lifespan(gateway, settings, replicas),
             lambda _app: _following_keys(ring),
             lambda _app: _following(gateway, settings, pointer, stamp),
             lambda _app: _pricing(gateway, settings),
@@ -151,7 +155,12 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
+def _all_of(gateway: Gateway) -> list[Upstream]:
+    """Every upstream that there is from the start."""
+    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
+
+
+def _cache(settings: Settings, ledger: Ledger, replicas: Replicas, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -160,21 +169,25 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
-        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded())),
+        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded()), peers=replicas.peers),
         clock=elapsed_s,
         file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
+        peers=replicas.peers,
     )
 
 
+def _limiter(replicas: Replicas) -> Limiter:
+    return LocalLimiter() if replicas.link is None else SharedLimiter(replicas.link)
+
+
 @asynccontextmanager
-async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
+async def _lifespan(gateway: Gateway, settings: Settings, replicas: Replicas) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = gateway.upstreams.configured
-    if gateway.embeddings is not None:
-        upstreams.append(gateway.embeddings)
+    upstreams = _all_of(gateway)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
+    await replicas.start()
     await gateway.admission.start()
     warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
@@ -186,6 +199,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         if gateway.embeddings is not None:
             await gateway.embeddings.aclose()
         await gateway.admission.aclose()
+        await replicas.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 

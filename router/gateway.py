@@ -11,7 +11,7 @@ import msgspec
 from router.admission import Admission
 from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
+from router.cache import Cache, Elsewhere, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
@@ -49,6 +49,7 @@ class Gateway:
         fallbacks: Fallbacks,
         ways: Ways,
         single_flight: bool = True,
+        elsewhere: Elsewhere | None = None,
         keep_pairs: bool = False,
         max_concurrent: int = 1024,
         admission: Admission | None = None,
@@ -60,7 +61,7 @@ class Gateway:
         self.embeddings = embeddings
         self._embeddings_model = embeddings_model
         self.cache = cache
-        self._flights = Flights(cache, enabled=single_flight)
+        self._flights = Flights(cache, enabled=single_flight, elsewhere=elsewhere)
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics

@@ -44,6 +44,8 @@ def run(settings: Settings) -> None:
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
     logging.getLogger("underdog.cache").setLevel(logging.INFO)
+    # And that what was away is shared again.
+    logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
     app = create_app(settings)
     config = uvicorn.Config(

@@ -90,6 +90,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1, max_length=64)],
         Meta(description="What the names of all keys in Redis begin with, so that installations can share one."),
     ] = "underdog"
+    redis_max_mb: Annotated[
+        Positive, Meta(description="Megabytes of cached answers kept in Redis, for servers that join.")
+    ] = 64.0
 
     weak_url: Annotated[
         str | None, Meta(description="Base URL of the weak model, with its /v1; none runs the embedded LLM.")

@@ -23,7 +23,7 @@ from router.rules.hook import overridden
 from router.scoring.prompt import prompt_text
 from router.scoring.scorer import Score
 from router.settings import Settings
-from router.sticky import InMemory, Stickiness
+from router.sticky import InMemory, Memory, Stickiness
 from router.types import Decision, Evidence, Route, Ruling, Shortfall, Tuning, WhenUnfamiliar
 
 
@@ -48,8 +48,12 @@ class Ways:
     prices: Prices = field(default_factory=Prices)
 
 
-def ways_of(settings: Settings) -> Ways:
+def ways_of(settings: Settings, memory: Memory | None = None) -> Ways:
     """The ways of a server.
+
+    Args:
+        settings: of the server.
+        memory: of who answered which conversation, by the monotonic clock; None keeps it in this process.
 
     Raises:
         SettingsError: a rule or the hook cannot be used.
@@ -61,7 +65,7 @@ def ways_of(settings: Settings) -> Ways:
         catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
         rules=Rules(settings.rules),
         hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
-        stickiness=Stickiness(InMemory(clock), clock, prices) if settings.sticky else None,
+        stickiness=Stickiness(memory or InMemory(clock), clock, prices) if settings.sticky else None,
         prices=prices,
     )
 

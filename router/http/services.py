@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from router.accounts import Accounts
 from router.gateway import Gateway
 from router.http.auth import Doorman
+from router.replicas import Replicas
 from router.settings import Settings
 
 
@@ -18,3 +19,4 @@ class Services:
     settings: Settings
     doorman: Doorman
     accounts: Accounts
+    replicas: Replicas

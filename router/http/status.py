@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import HttpMethod, Request, Response, get, route
@@ -20,6 +20,7 @@ from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
 from router.http.services import Services
+from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
@@ -42,7 +43,8 @@ class Health(Struct, frozen=True, kw_only=True):
     """The server is alive; ``upstreams`` says what can answer by now. None where no model is configured.
 
     ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
-    settings name its artifact, so that ``underdog artifacts use`` does not move it.
+    settings name its artifact, so that ``underdog artifacts use`` does not move it. ``shared``: whether Redis is there,
+    by which servers share what they know; None where this one is alone.
     """
 
     status: str
@@ -51,6 +53,7 @@ class Health(Struct, frozen=True, kw_only=True):
     artifact_sha256: str
     artifact_pinned: bool
     upstreams: dict[str, UpstreamHealth | None]
+    shared: Literal["up", "away"] | None = None
 
 
 _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
@@ -63,6 +66,7 @@ async def health(services: NamedDependency[Services]) -> Health:
     gateway = services.gateway
     upstreams: dict[str, UpstreamHealth | None] = {"weak": None, "strong": None}
     upstreams |= {upstream.name: _health(upstream) for upstream in _all(gateway)}
+    sharing = services.replicas.status()
     return Health(
         status="ok",
         version=__version__,
@@ -70,6 +74,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         artifact_sha256=gateway.in_use.digest,
         artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
+        shared=sharing.state if sharing is not None else None,
     )
 
 
@@ -147,6 +152,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         gateway.metrics.families(),
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
+        shared_families(services.replicas.status()),
         process_families(gateway.room),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

@@ -1,0 +1,124 @@
+"""One cache on several servers: what each stores and lets go of, all of them do.
+
+Every server keeps its own entries and its own index, so that a lookup never leaves the process. What it hears of the
+others comes by a stream that all read in the same order, its own messages included: what one lets go of while another
+stores it is held by all in the end, or by none. Of two answers to one request the newer stays. An entry goes as the
+file has it, with its checksum: what is damaged on the way is passed by.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from router.cache.account import Trial
+from router.cache.disk import rows
+from router.cache.disk.rows import Kept
+from router.cache.fingerprint import KEY_VERSION
+from router.cache.index import FloatArray
+from router.cache.judge import Judge
+from router.cache.shelf import Shelf
+from router.cache.store import Entry
+from router.shared.sharing import Sharing
+from router.shared.streams import CACHE, NEWS, Message
+
+logger = logging.getLogger("underdog.cache")
+
+ENTRY = b"entry/1/" + KEY_VERSION
+GONE = b"gone/1/" + KEY_VERSION
+BAN = b"ban/1/" + KEY_VERSION
+SERVED = b"served/1"
+RATED = b"rated/1"
+"""Kinds of messages. Keys that are made differently would never meet, so their version belongs to the kind."""
+
+KEY_BYTES = 32
+MOST_KEYS = 1000
+"""Keys in one message."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_row = msgspec.msgpack.Decoder(list[Any]).decode
+_decode_keys = msgspec.msgpack.Decoder(list[bytes]).decode
+_decode_trial = msgspec.msgpack.Decoder(tuple[str, str, Trial]).decode
+
+
+class Replication:
+    """Tells other servers what this one keeps; implements `router.cache.peers.Peers`.
+
+    Args:
+        sharing: the way to them.
+        clock: the one by which entries are timed.
+        wall: seconds since 1970, by which ages travel. Servers' clocks should agree to a second or so.
+    """
+
+    def __init__(self, sharing: Sharing, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+        self._sharing = sharing
+        self._clock = clock
+        self._wall = wall
+
+    def kept(self, entry: Entry, vector: FloatArray | None) -> None:
+        """An entry was stored here."""
+        try:
+            row = rows.to_row(Kept(entry, vector, 0), file_time_s=self._wall() - self._clock())
+        except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
+            logger.warning("cache: an entry is not told to other servers: %s", type(error).__name__)
+            return
+        self._sharing.publish(CACHE, ENTRY, _encode(row), subject=entry.exact)
+
+    def gone(self, keys: Sequence[bytes]) -> None:
+        """Entries are to be let go of."""
+        for first in range(0, len(keys), MOST_KEYS):
+            self._sharing.publish(CACHE, GONE, _encode(keys[first : first + MOST_KEYS]), must=True)
+
+    def banned(self, entry: bytes, asked: bytes) -> None:
+        """A pair must never meet again."""
+        self._sharing.publish(CACHE, BAN, _encode([entry, asked]), must=True)
+
+    def served(self, tenant: str, verifier: str, trial: Trial) -> None:
+        """A rewording was answered here."""
+        self._sharing.publish(NEWS, SERVED, _encode((tenant, verifier, trial)))
+
+    def rated(self, tenant: str, verifier: str, trial: Trial) -> None:
+        """An answered rewording was rated here."""
+        self._sharing.publish(NEWS, RATED, _encode((tenant, verifier, trial)), must=True)
+
+
+def receive(sharing: Sharing, shelf: Shelf, judge: Judge, wall: Callable[[], float] = time.time) -> None:
+    """Let what other servers tell come to a cache; see `Replication` for the clocks. Before ``sharing`` is started."""
+
+    def entry(message: Message) -> None:
+        kept = rows.from_row(_decode_row(message.payload), file_time_s=wall() - shelf.clock())
+        if kept is None or len(kept.entry.exact) != KEY_BYTES or len(kept.entry.partition) != KEY_BYTES:
+            raise ValueError("an entry is damaged")
+        shelf.receive(kept)
+
+    def gone(message: Message) -> None:
+        shelf.let_go(_keys(message), "removed")
+
+    def ban(message: Message) -> None:
+        kept, asked = _keys(message)
+        judge.heed_ban(kept, asked)
+
+    def served(message: Message) -> None:
+        if message.origin != sharing.origin:
+            judge.heed_served(*_decode_trial(message.payload))
+
+    def rated(message: Message) -> None:
+        if message.origin != sharing.origin:
+            judge.heed_rated(*_decode_trial(message.payload), now=wall())
+
+    sharing.on(CACHE, ENTRY, entry)
+    sharing.on(CACHE, GONE, gone)
+    sharing.on(CACHE, BAN, ban)
+    sharing.on(NEWS, SERVED, served)
+    sharing.on(NEWS, RATED, rated)
+
+
+def _keys(message: Message) -> list[bytes]:
+    keys = _decode_keys(message.payload)
+    if any(len(key) != KEY_BYTES for key in keys):
+        raise ValueError("a key is damaged")
+    return keys
