@@ -199,7 +199,7 @@ class StreamFold:
         if piece is not None:
             self._lengths.append(len(piece))
         if not self.started:
-            self.started = bool(piece or choice.delta is not None and _says_something(choice.delta))
+            self.started = bool(piece or (choice.delta is not None and _says_something(choice.delta)))
         if choice.finish_reason is not None:
             self._open.discard(index)
             if index == 0:
