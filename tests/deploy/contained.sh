@@ -24,6 +24,7 @@ locked() {
     part=''
     for name in $(echo "$1" | tr / ' '); do
         part="$part/$name"
+        [ -e "$part" ] || return 0
         case $(stat -c %A "$part") in *x | *t) ;; *) echo "$part" && return ;; esac
     done
 }

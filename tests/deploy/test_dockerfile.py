@@ -93,7 +93,7 @@ def site(repository: Path, copied: list[str], tmp_path_factory: pytest.TempPathF
     build = [*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(sources)]
     subprocess.run(build, check=True, timeout=300)
     (wheel,) = wheels.glob("*.whl")
-    # Not among pytest's own folders, which only their owner may enter, nor below /tmp: the container has one of its own.
+    # Not among pytest's own folders, which only their owner may enter, nor below /tmp: a container has one of its own.
     with tempfile.TemporaryDirectory(prefix="underdog-site-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         with zipfile.ZipFile(wheel) as archive:
