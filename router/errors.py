@@ -7,6 +7,7 @@
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
+    ├── ClusterError              the Dask cluster that training was given cannot be used, or failed
     ├── LedgerError               the ledger failed
     ├── PriceListError            a price list cannot be fetched or read; the one in use stays
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
@@ -82,6 +83,10 @@ class EmbeddedModelError(UnderdogError):
 
 class DataError(UnderdogError):
     """Training or evaluation input cannot be used; the message names the file and the remedy."""
+
+
+class ClusterError(UnderdogError):
+    """The Dask cluster that training was given cannot be used, or failed; the message says what to do."""
 
 
 class LedgerError(UnderdogError):

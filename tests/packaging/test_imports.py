@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
+    "dask",
     "datasets",
+    "distributed",
     "lightgbm",
     "matplotlib",
     "pandas",
