@@ -169,6 +169,11 @@ async def ledger(url: str, expected: set[str], patience_s: float = 60) -> list[d
     return rows
 
 
+def cost_of(row: Mapping[str, Any]) -> Decimal:
+    """What a request cost; nothing where no price is known."""
+    return Decimal(row["cost_usd"] or 0)
+
+
 def by_minute(answers: list[Acknowledged]) -> Counter[int]:
     """How many requests began in each minute, but for those at its edges."""
     return Counter(
@@ -197,7 +202,7 @@ async def test_nothing_is_lost_overspent_or_mixed_up_while_parts_fail(tmp_path: 
         rows = await ledger(made.environ["UNDERDOG_DATABASE_URL"], set(acknowledged))
     kept = Counter(row["request_id"] for row in rows)
     spent = {
-        name: sum((row["cost_usd"] or Decimal(0) for row in rows if row["key_id"] == _id(callers[name])), Decimal(0))
+        name: sum((cost_of(row) for row in rows if row["key_id"] == _id(callers[name])), Decimal(0))
         for name in callers
     }
     print(f"\n{count} requests, {AT_ONCE} at once, over {REPLICAS} replicas in {took:.0f} s: {noted.endings}")
@@ -221,7 +226,7 @@ async def test_nothing_is_lost_overspent_or_mixed_up_while_parts_fail(tmp_path: 
         alone = 60 * minute <= back and gone <= 60 * (minute + 1)
         assert requests <= (LIMIT * REPLICAS if alone else LIMIT)
 
-    dearest = max(row["cost_usd"] or Decimal(0) for row in rows)
+    dearest = max(map(cost_of, rows))
     assert 0 < spent["budgeted"] <= BUDGET + AT_ONCE * dearest
     assert noted.refused["429 insufficient_quota"] > 0
 
