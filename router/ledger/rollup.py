@@ -29,6 +29,7 @@ QUARTER_S = 900
 MAX_KEY_CHARS = 200
 """What a caller or an upstream made up counts under its first characters; PostgreSQL's indexes have a limit."""
 
+_QUARTER_US = QUARTER_S * 1_000_000
 _ZERO = Decimal(0)
 _COUNTS = ("requests", "prompt_tokens", "completion_tokens", "estimated", "priced", "baselined", "compared")
 _MORE_COUNTS = ("errors", "cached_tokens", "cache_written_tokens", "reasoning_tokens", "unpriced")
@@ -47,12 +48,6 @@ class Key(NamedTuple):
     outcome: str
     error_code: str
 
-    @classmethod
-    def of(cls, row: LedgerRow) -> Key:
-        """The key that ``row`` counts under."""
-        reason, error_code = (row.reason or "")[:MAX_KEY_CHARS], (row.error_code or "")[:MAX_KEY_CHARS]
-        return cls(row.tenant, row.route or "", reason, row.cache or "", row.outcome, error_code)
-
 
 class QuarterKey(NamedTuple):
     """The same for a quarter of an hour. ``quarter`` is its beginning, in seconds since 1970, UTC."""
@@ -65,20 +60,6 @@ class QuarterKey(NamedTuple):
     model: str
     route: str
     cache: str
-
-    @classmethod
-    def of(cls, row: LedgerRow) -> QuarterKey:
-        """The key that ``row`` counts under."""
-        return cls(
-            quarter_of(row.at),
-            row.tenant,
-            row.team or "",
-            row.key_id or "",
-            row.user_id or "",
-            (row.model or "")[:MAX_KEY_CHARS],
-            row.route or "",
-            row.cache or "",
-        )
 
 
 @dataclass(slots=True)
@@ -111,8 +92,8 @@ class Totals:
     verify_us: int = 0
     embedded_us: int = 0
 
-    def count(self, row: LedgerRow) -> None:
-        """Count one request in."""
+    def count(self, row: LedgerRow, at: int) -> None:
+        """Count one request in; ``at`` is its time."""
         self.requests += 1
         self.errors += row.outcome == "error"
         self.prompt_tokens += row.prompt_tokens
@@ -128,7 +109,7 @@ class Totals:
         self._count_money(row.cost_usd, row.baseline_cost_usd)
         if row.uncertain_usd is not None:
             self.uncertain_usd = EXACT.add(self.uncertain_usd, row.uncertain_usd)
-        self._span(at := micros(row.at), at)
+        self._span(at, at)
 
     def add(self, other: Totals) -> None:
         """Count the requests of ``other`` in."""
@@ -198,19 +179,25 @@ _SPENT = {
 
 def quarter_of(moment: datetime) -> int:
     """The beginning of the quarter of an hour that an aware time lies in, in seconds since 1970, UTC."""
-    return micros(moment) // (QUARTER_S * 1_000_000) * QUARTER_S
+    return micros(moment) // _QUARTER_US * QUARTER_S
 
 
 def count_in(connection: Connection, rows: Iterable[LedgerRow]) -> None:
     """Add newly inserted ``rows`` to the stored totals, inside the caller's transaction."""
+    counted: dict[tuple[Key, QuarterKey], Totals] = {}
+    for row in rows:
+        at = micros(row.at)
+        keys = _keys(row, at)
+        if keys not in counted:
+            counted[keys] = Totals()
+        counted[keys].count(row, at)
     ever: dict[Key, Totals] = {}
     quarters: dict[QuarterKey, Totals] = {}
-    for row in rows:
-        ever.setdefault(Key.of(row), Totals()).count(row)
-        quarters.setdefault(QuarterKey.of(row), Totals()).count(row)
-    if ever:
-        connection.executemany(_ROLLUP.add, [_ROLLUP.values(key, ever[key]) for key in sorted(ever)])
-        connection.executemany(_QUARTERS.add, [_QUARTERS.values(key, quarters[key]) for key in sorted(quarters)])
+    for (key, quarter_key), totals in counted.items():
+        ever[key] = _sum(ever.get(key), totals)
+        quarters[quarter_key] = _sum(quarters.get(quarter_key), totals)
+    connection.executemany(_ROLLUP.add, [_ROLLUP.values(key, ever[key]) for key in sorted(ever)])
+    connection.executemany(_QUARTERS.add, [_QUARTERS.values(key, quarters[key]) for key in sorted(quarters)])
 
 
 def load(connection: Connection, tenant: str | None) -> list[tuple[Key, Totals]]:
@@ -240,6 +227,28 @@ def spent(connection: Connection, kind: Literal["server", "team", "key"], id: st
     values = (quarter_of(since),) if kind == "server" else (quarter_of(since), id)
     found = connection.execute(_SPENT[kind], values).fetchone()
     return Decimal(found[0] or 0)
+
+
+def _keys(row: LedgerRow, at: int) -> tuple[Key, QuarterKey]:
+    """What ``row`` counts under."""
+    tenant, route, cache = row.tenant, row.route or "", row.cache or ""
+    reason, error_code = (row.reason or "")[:MAX_KEY_CHARS], (row.error_code or "")[:MAX_KEY_CHARS]
+    model = (row.model or "")[:MAX_KEY_CHARS]
+    quarter = at // _QUARTER_US * QUARTER_S
+    return (
+        Key(tenant, route, reason, cache, row.outcome, error_code),
+        QuarterKey(quarter, tenant, row.team or "", row.key_id or "", row.user_id or "", model, route, cache),
+    )
+
+
+def _sum(one: Totals | None, other: Totals) -> Totals:
+    # The first may be counted elsewhere as well: it is left as it is.
+    if one is None:
+        return other
+    both = Totals()
+    both.add(one)
+    both.add(other)
+    return both
 
 
 def _decode(values: tuple[int | str, ...]) -> Totals:

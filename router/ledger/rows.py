@@ -81,7 +81,8 @@ def encode(row: LedgerRow) -> list[Any]:
     Raises:
         ValueError, TypeError: this row cannot be stored (a naive time, a NaN cost, a lone surrogate).
     """
-    if not all(0 <= count <= MAX_TOKENS for count in _tokens(row)):
+    tokens = _tokens(row)
+    if min(tokens) < 0 or max(tokens) > MAX_TOKENS:
         raise ValueError(f"token counts must lie in 0..{MAX_TOKENS}")
     values = list(msgspec.structs.astuple(row))
     values[_AT] = micros(row.at)
