@@ -18,6 +18,7 @@ from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.services import Services
 from router.http.upstream_metrics import upstream_families
+from router.ledger.baseline import lengths_of
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
@@ -111,7 +112,8 @@ async def _reachable(upstream: Upstream) -> bool:
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
     """The caller's own tenant only; the master key sees all."""
     principal = services.doorman.admit(request.headers)
-    return await services.gateway.ledger.stats(None if principal.admin else principal.tenant)
+    lengths = lengths_of(services.settings.baseline_lengths)
+    return await services.gateway.ledger.stats(None if principal.admin else principal.tenant, lengths)
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
