@@ -22,6 +22,7 @@ from router.http.query import read_query
 from router.http.services import Services
 from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
+from router.ledger.baseline import lengths_of
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
@@ -128,7 +129,7 @@ async def stats(request: Request[Any, Any, Any], services: NamedDependency[Servi
     tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
     if tenant != principal.tenant:
         require_admin(principal)
-    return await services.gateway.ledger.stats(tenant)
+    return await services.gateway.ledger.stats(tenant, lengths_of(services.settings.baseline_lengths))
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])

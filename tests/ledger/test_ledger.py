@@ -84,6 +84,8 @@ async def test_every_field_of_a_row_comes_back_as_it_was(ledger: Ledger) -> None
         latency_ms=0.1,
         first_token_ms=0.05,
         decision_us=321.5,
+        verify_us=7.5,
+        embedded_ms=3.25,
         scored_tokens=11,
         unfamiliarity=1.25,
         cache_key="aa",
