@@ -159,9 +159,10 @@ class Ring:
         self._asked = time.monotonic()
         try:
             self._read()
-        except DatabaseError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the keys that are known go on
             if not self.away:
-                logger.warning("keys cannot be followed, those that are known go on: %s", error)
+                said = error if isinstance(error, DatabaseError) else type(error).__name__
+                logger.warning("keys cannot be followed, those that are known go on: %s", said)
             self.away = True
         else:
             if self.away:
