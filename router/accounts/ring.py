@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router.accounts import store
 from router.accounts.keys import Key, Team
@@ -203,7 +204,8 @@ class Ring:
     def _changed(self, teams: list[Team], keys: list[Key]) -> dict[str, Known]:
         """What is known from now on of the keys that these changes touch: a team's touch all of its keys."""
         self._teams |= {team.id: team for team in teams}
-        self._keys |= {key.id: key for key in keys}
+        # Operators' metadata may be large, and is not asked for here.
+        self._keys |= {key.id: replace(key, form=replace(key.form, metadata={})) for key in keys}
         moved = {team.id for team in teams}
         touched = {key.id: key for key in keys}
         if moved:
