@@ -21,6 +21,8 @@ from router.principals import UNLIMITED, Budget, Limits, Period, WhenSpent
 
 MAX_METADATA_BYTES = 4096
 MAX_FORM_BYTES = 64_000
+LAST_YEAR = 9000
+"""Dates end soon after, and not in every time zone at once."""
 
 _PLAIN = r"\A[^\x00-\x1f\x7f]*\Z"
 
@@ -182,8 +184,15 @@ def _require_sound(form: Form, given: Mapping[str, msgspec.Raw], now: datetime) 
         _refuse("budget_time_zone", wrong)
     if len(msgspec.json.encode(form.metadata)) > MAX_METADATA_BYTES:
         _refuse("metadata", f"is larger than {MAX_METADATA_BYTES} bytes of JSON; keep the rest elsewhere")
-    if isinstance(form, KeyForm) and form.expires_at is not None and "expires_at" in given and form.expires_at <= now:
+    if isinstance(form, KeyForm) and form.expires_at is not None and "expires_at" in given:
+        _require_ahead(form.expires_at, now)
+
+
+def _require_ahead(expires_at: datetime, now: datetime) -> None:
+    if expires_at <= now:
         _refuse("expires_at", "lies in the past; give a later time, or revoke the key")
+    if expires_at.year > LAST_YEAR:
+        _refuse("expires_at", f"lies beyond the year {LAST_YEAR}; leave it out for a key without an end")
 
 
 def _refuse(name: str, why: str) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router.accounts import store
 from router.accounts.keys import Key, Team
@@ -159,9 +160,10 @@ class Ring:
         self._asked = time.monotonic()
         try:
             self._read()
-        except DatabaseError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the keys that are known go on
             if not self.away:
-                logger.warning("keys cannot be followed, those that are known go on: %s", error)
+                said = error if isinstance(error, DatabaseError) else type(error).__name__
+                logger.warning("keys cannot be followed, those that are known go on: %s", said)
             self.away = True
         else:
             if self.away:
@@ -202,7 +204,8 @@ class Ring:
     def _changed(self, teams: list[Team], keys: list[Key]) -> dict[str, Known]:
         """What is known from now on of the keys that these changes touch: a team's touch all of its keys."""
         self._teams |= {team.id: team for team in teams}
-        self._keys |= {key.id: key for key in keys}
+        # Operators' metadata may be large, and is not asked for here.
+        self._keys |= {key.id: replace(key, form=replace(key.form, metadata={})) for key in keys}
         moved = {team.id for team in teams}
         touched = {key.id: key for key in keys}
         if moved:

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
-from router.accounts.forms import KeyForm, TeamForm, as_json, kept_form
+from router.accounts.forms import F, KeyForm, TeamForm, as_json, kept_form
 from router.accounts.keys import Key, Team
 from router.database import Connection, Steps
+from router.errors import DatabaseError
 
 COMPONENT = "accounts"
 
@@ -206,7 +208,7 @@ def _page(
 def _key(row: Sequence[Any]) -> Key:
     return Key(
         id=row[0],
-        form=kept_form(KeyForm, row[1]),
+        form=_form(KeyForm, row),
         digest=bytes(row[2]),
         previous_digest=None if row[3] is None else bytes(row[3]),
         previous_until=_moment(row[4]),
@@ -220,11 +222,18 @@ def _key(row: Sequence[Any]) -> Key:
 def _team(row: Sequence[Any]) -> Team:
     return Team(
         id=row[0],
-        form=kept_form(TeamForm, row[1]),
+        form=_form(TeamForm, row),
         created_at=_EPOCH + timedelta(microseconds=row[2]),
         deleted_at=_moment(row[3]),
         change=row[4],
     )
+
+
+def _form(kind: type[F], row: Sequence[Any]) -> F:
+    try:
+        return kept_form(kind, row[1])
+    except msgspec.DecodeError as error:
+        raise DatabaseError(f"keys and teams: the form of '{row[0]}' cannot be read; restore a backup.") from error
 
 
 def _micros(moment: datetime | None) -> int | None:

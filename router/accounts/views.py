@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from router.accounts.accounts import Issued
+from router.accounts.accounts import Issued, Page
 from router.accounts.forms import KeyForm, TeamForm
 from router.accounts.keys import Key, State, Team
 
@@ -44,23 +43,25 @@ class TeamView(TeamForm, frozen=True, kw_only=True):
     object: str = "team"
 
 
-V = TypeVar("V", KeyView, TeamView)
-
-
-class ListView(Struct, Generic[V], frozen=True, kw_only=True):
+class _Page(Struct, frozen=True, kw_only=True):
     """A page of a list, as OpenAI has them; ``last_id`` is where the next one goes on."""
 
-    data: list[V]
-    has_more: bool
     first_id: str | None
     last_id: str | None
+    has_more: bool
     object: str = "list"
 
-    @classmethod
-    def of(cls, data: list[V], *, has_more: bool) -> ListView[V]:
-        """The page of these entries."""
-        first, last = (data[0].id, data[-1].id) if data else (None, None)
-        return cls(data=data, has_more=has_more, first_id=first, last_id=last)
+
+class KeyList(_Page, frozen=True, kw_only=True):
+    """Keys, newest first."""
+
+    data: list[KeyView]
+
+
+class TeamList(_Page, frozen=True, kw_only=True):
+    """Teams, newest first."""
+
+    data: list[TeamView]
 
 
 def key_view(key: Key, now: datetime) -> KeyView:
@@ -87,3 +88,21 @@ def team_view(team: Team) -> TeamView:
     return TeamView(
         **msgspec.structs.asdict(team.form), id=team.id, created_at=team.created_at, deleted_at=team.deleted_at
     )
+
+
+def key_list(page: Page[Key], now: datetime) -> KeyList:
+    """What is shown of a page of keys."""
+    first, last = _ends([key.id for key in page.items])
+    data = [key_view(key, now) for key in page.items]
+    return KeyList(data=data, first_id=first, last_id=last, has_more=page.has_more)
+
+
+def team_list(page: Page[Team]) -> TeamList:
+    """What is shown of a page of teams."""
+    first, last = _ends([team.id for team in page.items])
+    data = [team_view(team) for team in page.items]
+    return TeamList(data=data, first_id=first, last_id=last, has_more=page.has_more)
+
+
+def _ends(ids: list[str]) -> tuple[str | None, str | None]:
+    return (ids[0], ids[-1]) if ids else (None, None)

@@ -14,13 +14,13 @@ from rich.table import Table
 
 from router.accounts.forms import Form
 from router.accounts.secrets import ID_LENGTH
-from router.accounts.views import KeyView, TeamView
+from router.accounts.views import KeyList, KeyView, TeamList, TeamView
 from router.commands.printable import printable
 
 Cells = Iterable[str]
 
 
-def show_keys(keys: list[KeyView], teams: Mapping[str, str], *, has_more: bool) -> None:
+def show_keys(keys: KeyList, teams: Mapping[str, str]) -> None:
     """Print a table of keys; ``teams`` are names by id."""
     rows = [
         (
@@ -32,15 +32,15 @@ def show_keys(keys: list[KeyView], teams: Mapping[str, str], *, has_more: bool) 
             *_rights(key),
             _day(key.expires_at),
         )
-        for key in keys
+        for key in keys.data
     ]
-    _show(("id", "name", "team", "user", "state", "models", "limits", "budget", "expires"), rows, has_more)
+    _show(("id", "name", "team", "user", "state", "models", "limits", "budget", "expires"), rows, keys.has_more)
 
 
-def show_teams(teams: list[TeamView], *, has_more: bool) -> None:
+def show_teams(teams: TeamList) -> None:
     """Print a table of teams."""
-    rows = [(team.id, team.name, _team_state(team), *_rights(team), _day(team.created_at)) for team in teams]
-    _show(("id", "name", "state", "models", "limits", "budget", "since"), rows, has_more)
+    rows = [(team.id, team.name, _team_state(team), *_rights(team), _day(team.created_at)) for team in teams.data]
+    _show(("id", "name", "state", "models", "limits", "budget", "since"), rows, teams.has_more)
 
 
 def show_view(view: KeyView | TeamView) -> None:

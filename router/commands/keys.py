@@ -77,18 +77,18 @@ def list_(
     """List keys, newest first."""
     from router.accounts.finding import team_names
     from router.accounts.store import Which
-    from router.accounts.views import ListView, key_view
+    from router.accounts.views import key_list
     from router.commands.account_tables import show_keys
 
     ended: Literal["any", "no"] = "any" if revoked else "no"
     with accounts_at(home, config) as accounts:
         which = Which(team=_team_id(accounts, team), user=user, ended=ended, after=after, limit=limit)
         page, teams = accounts.keys(which), team_names(accounts)
-    views = [key_view(key, datetime.now(UTC)) for key in page.items]
+    listed = key_list(page, datetime.now(UTC))
     if as_json:
-        print_json(ListView.of(views, has_more=page.has_more))
+        print_json(listed)
     else:
-        show_keys(views, teams, has_more=page.has_more)
+        show_keys(listed, teams)
 
 
 @command.command()

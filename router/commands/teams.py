@@ -52,17 +52,17 @@ def list_(
 ) -> None:
     """List teams, newest first."""
     from router.accounts.store import Which
-    from router.accounts.views import ListView, team_view
+    from router.accounts.views import team_list
     from router.commands.account_tables import show_teams
 
     ended: Literal["any", "no"] = "any" if deleted else "no"
     with accounts_at(home, config) as accounts:
         page = accounts.teams(Which(ended=ended, after=after, limit=limit))
-    views = [team_view(team) for team in page.items]
+    listed = team_list(page)
     if as_json:
-        print_json(ListView.of(views, has_more=page.has_more))
+        print_json(listed)
     else:
-        show_teams(views, has_more=page.has_more)
+        show_teams(listed)
 
 
 @command.command()

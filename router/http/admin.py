@@ -18,10 +18,22 @@ from msgspec import Meta, Struct
 from router.accounts import Accounts
 from router.accounts.forms import MAX_FORM_BYTES, Name, Text
 from router.accounts.store import Which
-from router.accounts.views import IssuedView, KeyView, ListView, TeamView, issued_view, key_view, team_view
+from router.accounts.views import (
+    IssuedView,
+    KeyList,
+    KeyView,
+    TeamList,
+    TeamView,
+    issued_view,
+    key_list,
+    key_view,
+    team_list,
+    team_view,
+)
 from router.errors import DatabaseError, InvalidRequest, KeysUnavailable
 from router.http.auth import require_admin
 from router.http.body import read_body
+from router.http.described_admin import KeyOperation, NewTeamOperation, RotationOperation, TeamOperation
 from router.http.query import read_query
 from router.http.services import Services
 
@@ -59,7 +71,7 @@ class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     grace_s: float = 0.0
 
 
-@post("/admin/keys", summary="Make a key", tags=["admin"])
+@post("/admin/keys", summary="Make a key", tags=["admin"], operation_class=KeyOperation)
 async def create_key(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[IssuedView]:
     """The answer has the key itself, in ``key``: it is kept nowhere, and shown once."""
     accounts = _accounts(request, services)
@@ -69,18 +81,14 @@ async def create_key(request: Request[Any, Any, Any], services: NamedDependency[
 
 
 @get("/admin/keys", summary="List keys", tags=["admin"])
-async def list_keys(
-    request: Request[Any, Any, Any], services: NamedDependency[Services]
-) -> Response[ListView[KeyView]]:
+async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[KeyList]:
     """Newest first, without the revoked ones unless ``revoked`` asks for them."""
     accounts = _accounts(request, services)
     query = read_query(request, WhichKeys)
     which = Which(
         team=query.team, user=query.user, name=query.name, ended=query.revoked, after=query.after, limit=query.limit
     )
-    page = await _called(lambda: accounts.keys(which))
-    now = _now()
-    return Response(ListView.of([key_view(key, now) for key in page.items], has_more=page.has_more), headers=NO_STORE)
+    return Response(key_list(await _called(lambda: accounts.keys(which)), _now()), headers=NO_STORE)
 
 
 @get("/admin/keys/{key_id:str}", summary="Show a key", tags=["admin"])
@@ -92,7 +100,7 @@ async def show_key(
     return Response(key_view(await _called(lambda: accounts.key(key_id)), _now()), headers=NO_STORE)
 
 
-@patch("/admin/keys/{key_id:str}", summary="Change a key", tags=["admin"])
+@patch("/admin/keys/{key_id:str}", summary="Change a key", tags=["admin"], operation_class=KeyOperation)
 async def change_key(
     request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
 ) -> Response[KeyView]:
@@ -102,7 +110,13 @@ async def change_key(
     return Response(key_view(await _called(lambda: accounts.change_key(key_id, given)), _now()), headers=NO_STORE)
 
 
-@post("/admin/keys/{key_id:str}/rotate", status_code=200, summary="Give a key a new secret", tags=["admin"])
+@post(
+    "/admin/keys/{key_id:str}/rotate",
+    status_code=200,
+    summary="Give a key a new secret",
+    tags=["admin"],
+    operation_class=RotationOperation,
+)
 async def rotate_key(
     request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
 ) -> Response[IssuedView]:
@@ -122,7 +136,7 @@ async def revoke_key(
     return Response(key_view(await _called(lambda: accounts.revoke_key(key_id)), _now()), headers=NO_STORE)
 
 
-@post("/admin/teams", summary="Make a team", tags=["admin"])
+@post("/admin/teams", summary="Make a team", tags=["admin"], operation_class=NewTeamOperation)
 async def create_team(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[TeamView]:
     """Its keys share its limits, its budget, and what is cached for them."""
     accounts = _accounts(request, services)
@@ -131,15 +145,12 @@ async def create_team(request: Request[Any, Any, Any], services: NamedDependency
 
 
 @get("/admin/teams", summary="List teams", tags=["admin"])
-async def list_teams(
-    request: Request[Any, Any, Any], services: NamedDependency[Services]
-) -> Response[ListView[TeamView]]:
+async def list_teams(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[TeamList]:
     """Newest first, without the deleted ones unless ``deleted`` asks for them."""
     accounts = _accounts(request, services)
     query = read_query(request, WhichTeams)
     which = Which(name=query.name, ended=query.deleted, after=query.after, limit=query.limit)
-    page = await _called(lambda: accounts.teams(which))
-    return Response(ListView.of([team_view(team) for team in page.items], has_more=page.has_more), headers=NO_STORE)
+    return Response(team_list(await _called(lambda: accounts.teams(which))), headers=NO_STORE)
 
 
 @get("/admin/teams/{team_id:str}", summary="Show a team", tags=["admin"])
@@ -151,7 +162,7 @@ async def show_team(
     return Response(team_view(await _called(lambda: accounts.team(team_id))), headers=NO_STORE)
 
 
-@patch("/admin/teams/{team_id:str}", summary="Change a team", tags=["admin"])
+@patch("/admin/teams/{team_id:str}", summary="Change a team", tags=["admin"], operation_class=TeamOperation)
 async def change_team(
     request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
 ) -> Response[TeamView]:

@@ -103,6 +103,7 @@ def test_time_zones_are_those_of_the_iana_data_base() -> None:
         ({"expires_at": "2027-01-01T00:00:00"}, "expires_at"),
         ({"expires_at": "2026-11-29T12:00:00Z"}, "expires_at"),
         ({"expires_at": 1}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-23:59"}, "expires_at"),
         ({"models": [""]}, "models"),
         ({"models": ["a b"]}, "models"),
         ({"models": ["a\n"]}, "models"),

@@ -216,6 +216,25 @@ def test_an_older_backup_in_the_place_of_the_file_is_taken_for_what_it_is(tmp_pa
     assert turned_away(ring, kept) == "invalid_api_key"
 
 
+def test_a_form_that_cannot_be_read_lets_nobody_new_in_and_nobody_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = a_database(Settings(home=str(tmp_path)))
+    ring = Ring(database)
+    ring.open()
+    accounts = Accounts(database, changed=ring.refresh)
+    known = accounts.create_key(b"{}")
+    broken = accounts.create_key(b"{}")
+    with database.writing() as connection:
+        connection.execute("UPDATE account_changes SET change = 99")
+        connection.execute("UPDATE keys SET form = '{', change = 99 WHERE id = ?", (broken.key.id,))
+    assert enter(ring, known)
+    assert ring.away
+    assert broken.key.id in caplog.text
+    with pytest.raises(KeysUnavailable):
+        enter(ring, new_secret(new_id()).text.reveal())
+
+
 async def test_while_the_database_is_away_known_keys_go_on_and_unknown_ones_hear_of_it(tmp_path: Path) -> None:
     async with a_postgres(tmp_path) as server:
         url = await server.new_database()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -261,3 +263,30 @@ async def test_the_bounds_of_a_key_hold_against_whatever_is_asked_for(visitor: V
     default = (await visitor.key(threshold=0))["key"]
     answer = await visitor.chat(default, "By default")
     assert (answer.headers["x-router-route"], float(answer.headers["x-router-threshold"])) == ("strong", 0.0)
+
+
+async def test_two_servers_on_one_database_heed_each_other(
+    tmp_path: Path, postgres_url: str, weak: ScriptedServer, strong: ScriptedServer
+) -> None:
+    environ = {"UNDERDOG_MASTER_KEY": MASTER, "UNDERDOG_DATABASE_URL": postgres_url}
+    async with (
+        routed(tmp_path / "here", weak, strong, **environ) as here,
+        routed(tmp_path / "there", weak, strong, **environ) as there,
+        visiting(here) as at_one,
+        visiting(there) as at_the_other,
+    ):
+        key = await at_one.key()
+        assert (await at_one.chat(key["key"])).status_code == 200
+        assert await eventually(at_the_other, key["key"], 200)
+        assert (await at_the_other.admin("DELETE", f"keys/{key['id']}")).status_code == 200
+        assert (await at_the_other.chat(key["key"])).status_code == 401
+        assert await eventually(at_one, key["key"], 401)
+
+
+async def eventually(visitor: Visitor, key: str, status: int) -> bool:
+    """Whether a key is answered with this status before long."""
+    for _ in range(1000):
+        if (await visitor.chat(key)).status_code == status:
+            return True
+        await asyncio.sleep(0.02)
+    return False

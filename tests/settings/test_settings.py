@@ -193,7 +193,7 @@ def test_the_servers_budget_is_exact_from_wherever_it_comes(tmp_path: Path) -> N
     )
     settings = load_settings(environ={}, config=config)
     assert settings.budget == Budget(usd=Decimal("0.1"), period="day", time_zone="Europe/Berlin")
-    assert settings.limits == Limits(tokens_per_minute=9)
+    assert load_settings(environ={"UNDERDOG_TOKENS_PER_MINUTE": "9"}).limits == Limits(tokens_per_minute=9)
     exact = load_settings(environ={"UNDERDOG_BUDGET_USD": "0.000000000000000001"})
     assert exact.budget_usd == Decimal("1e-18")
     assert load_settings(environ={}).budget is None
