@@ -24,7 +24,7 @@ from router.cache.judge import Judge
 from router.cache.shelf import Shelf
 from router.cache.store import Entry
 from router.shared.sharing import Sharing
-from router.shared.streams import CACHE, NEWS, Message
+from router.shared.streams import CACHE, NEWS, Message, Position
 
 logger = logging.getLogger("underdog.cache")
 
@@ -38,6 +38,9 @@ RATED = b"rated/1"
 KEY_BYTES = 32
 MOST_KEYS = 1000
 """Keys in one message."""
+
+MOST_PLACES = 100_000
+"""Entries of which it is remembered where they stand in the stream, so that they can be taken out of it."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_row = msgspec.msgpack.Decoder(list[Any]).decode
@@ -86,35 +89,60 @@ class Replication:
         self._sharing.publish(NEWS, RATED, _encode((tenant, verifier, trial)), must=True)
 
 
-def receive(sharing: Sharing, shelf: Shelf, judge: Judge, wall: Callable[[], float] = time.time) -> None:
-    """Let what other servers tell come to a cache; see `Replication` for the clocks. Before ``sharing`` is started."""
+class Reception:
+    """Takes in what other servers tell. To be made before ``sharing`` is started.
 
-    def entry(message: Message) -> None:
-        kept = rows.from_row(_decode_row(message.payload), file_time_s=wall() - shelf.clock())
+    Args:
+        sharing: the way to them.
+        shelf: what the cache holds.
+        judge: who hears of reports.
+        wall: as of `Replication`.
+    """
+
+    def __init__(self, sharing: Sharing, shelf: Shelf, judge: Judge, wall: Callable[[], float] = time.time) -> None:
+        self._sharing = sharing
+        self._shelf = shelf
+        self._judge = judge
+        self._wall = wall
+        self._places: dict[bytes, Position] = {}
+        sharing.on(CACHE, ENTRY, self._entry)
+        sharing.on(CACHE, GONE, self._gone)
+        sharing.on(CACHE, BAN, self._ban)
+        sharing.on(NEWS, SERVED, self._served)
+        sharing.on(NEWS, RATED, self._rated)
+
+    def _entry(self, message: Message) -> None:
+        kept = rows.from_row(_decode_row(message.payload), file_time_s=self._wall() - self._shelf.clock())
         if kept is None or len(kept.entry.exact) != KEY_BYTES or len(kept.entry.partition) != KEY_BYTES:
             raise ValueError("an entry is damaged")
-        shelf.receive(kept)
+        self._remember_place(kept.entry.exact, message.at)
+        self._shelf.receive(kept)
 
-    def gone(message: Message) -> None:
-        shelf.let_go(_keys(message), "removed")
+    def _remember_place(self, exact: bytes, at: Position) -> None:
+        self._places.pop(exact, None)
+        self._places[exact] = at
+        if len(self._places) > MOST_PLACES:
+            del self._places[next(iter(self._places))]
 
-    def ban(message: Message) -> None:
+    def _gone(self, message: Message) -> None:
+        keys = _keys(message)
+        self._shelf.let_go(keys, "removed")
+        places = [place for key in keys if (place := self._places.pop(key, None)) is not None]
+        if message.origin == self._sharing.origin:
+            # What was let go of may be secret. By now whatever this server has told of it has been read, too.
+            self._sharing.delete(places)
+
+    def _ban(self, message: Message) -> None:
         kept, asked = _keys(message)
-        judge.heed_ban(kept, asked)
+        self._judge.heed_ban(kept, asked)
 
-    def served(message: Message) -> None:
-        if message.origin != sharing.origin:
-            judge.heed_served(*_decode_trial(message.payload))
+    def _served(self, message: Message) -> None:
+        if message.origin != self._sharing.origin:
+            self._judge.heed_served(*_decode_trial(message.payload))
 
-    def rated(message: Message) -> None:
-        if message.origin != sharing.origin:
-            judge.heed_rated(*_decode_trial(message.payload), now=wall())
-
-    sharing.on(CACHE, ENTRY, entry)
-    sharing.on(CACHE, GONE, gone)
-    sharing.on(CACHE, BAN, ban)
-    sharing.on(NEWS, SERVED, served)
-    sharing.on(NEWS, RATED, rated)
+    def _rated(self, message: Message) -> None:
+        if message.origin != self._sharing.origin:
+            self._judge.heed_rated(*_decode_trial(message.payload), now=self._wall())
 
 
 def _keys(message: Message) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from collections.abc import Sequence
 
 from router.settings import Settings
 from router.shared.address import Address
@@ -16,6 +17,7 @@ from router.shared.streams import (
     APPEND,
     APPEND_NEWS,
     CACHE,
+    DELETE,
     LARGEST_PAYLOAD,
     MOST_NEWS,
     NEWS,
@@ -23,6 +25,7 @@ from router.shared.streams import (
     STATE,
     Handler,
     Position,
+    written,
 )
 
 FAREWELL_S = 1.0
@@ -81,6 +84,11 @@ class Sharing:
             self.outbox.put(APPEND, (CACHE, STATE), (*head, *self._bounds), must=must)
         else:
             self.outbox.put(APPEND_NEWS, (stream,), (*head, MOST_NEWS, int(NEWS_KEPT_S * 1000)), must=must)
+
+    def delete(self, places: Sequence[Position]) -> None:
+        """Take messages out of ``CACHE`` soon: nobody is to read them any more."""
+        if places:
+            self.outbox.put(DELETE, (CACHE, STATE), tuple(map(written, places)), must=True)
 
     def on(self, stream: str, kind: bytes, handler: Handler) -> None:
         """Take in messages of a kind, this server's own ones included. To be called before ``start``."""

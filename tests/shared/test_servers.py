@@ -185,6 +185,29 @@ async def test_equal_requests_on_two_servers_ask_a_model_once(
         servers.weak.turns = [Turn(reply="weak says so")]
 
 
+async def test_a_conversation_that_moves_to_another_server_stays_on_its_model(
+    servers: Servers, one: LiveServer
+) -> None:
+    begun = [{"role": "user", "content": EASY}]
+    goes_on = [*begun, {"role": "assistant", "content": "Paris."}, {"role": "user", "content": "Thank you so much!"}]
+    async with one.http() as http:
+        win_rate = (await http.post("/v1/route", json={"messages": goes_on})).json()["win_rate"]
+    threshold = f"{win_rate + 0.001:.6f}"
+    async with servers.another("--threshold", threshold) as here, servers.another("--threshold", threshold) as there:
+
+        async def decided(server: LiveServer, turns: list[dict[str, str]], model: str) -> str:
+            body = {"model": model, "messages": turns, "seed": next(SEEDS)}
+            return (await post(server, body)).headers["x-router-reason"]
+
+        assert await decided(there, goes_on, "auto") == "win-rate"
+        assert await decided(here, begun, "strong") == "pinned"
+
+        async def stays() -> bool:
+            return await decided(there, goes_on, "auto") == "sticky"
+
+        await until(stays)
+
+
 async def test_where_the_leading_server_is_killed_the_other_leads(servers: Servers, two: LiveServer) -> None:
     servers.weak.turns = [Turn(reply="never", delay_ms=600_000), Turn(reply="after all")]
     body = asked()
