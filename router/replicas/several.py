@@ -43,8 +43,8 @@ class OneOfSeveral:
     def join(self, cache: Cache, upstreams: Iterable[Upstream]) -> None:
         """Let the others' answers come to this cache, and share how these upstreams fare."""
         if isinstance(cache, SemanticCache):
-            Reception(self._sharing, cache.shelf, cache.judge)
-        self._leases.listen()
+            Reception(self._sharing, cache)
+            self._leases.listen()
         Hints(upstreams, self._sharing)
 
     def status(self) -> SharedStatus | None:

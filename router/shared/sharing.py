@@ -29,6 +29,7 @@ from router.shared.streams import (
 )
 
 FAREWELL_S = 1.0
+LONGEST_KEPT_S = 10 * 365 * 86_400.0
 
 
 class Sharing:
@@ -47,10 +48,12 @@ class Sharing:
         self.origin = secrets.token_bytes(8)
         self.link = RedisLink(address, prefix=prefix, chance=chance)
         self.outbox = Outbox(self.link)
-        self.follower = Follower(address, key=self.link.key, origin=self.origin, chance=chance)
+        self.follower = Follower(
+            address, key=self.link.key, origin=self.origin, is_up=lambda: self.link.up, chance=chance
+        )
         self.follower.follow(CACHE)
         self.follower.follow(NEWS, _lately)
-        self._bounds = (most_messages, most_bytes, int(kept_s * 1000))
+        self._bounds = (most_messages, most_bytes, max(1, int(min(kept_s, LONGEST_KEPT_S) * 1000)))
 
     @classmethod
     def of(cls, settings: Settings, url: str) -> Sharing:

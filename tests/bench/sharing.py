@@ -127,7 +127,7 @@ async def joining(url: str, count: int, file: Path | None) -> None:
         file=CacheFile(file, encoder=ENCODER) if file else NoFile(),
         peers=Replication(sharing, elapsed_s),
     )
-    Reception(sharing, cache.shelf, cache.judge)
+    Reception(sharing, cache)
     cache.start()
     waits: list[float] = []
 

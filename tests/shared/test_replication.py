@@ -69,7 +69,7 @@ async def a_replica(
         file=CacheFile(file, encoder="", linger_s=0.01) if file else NoFile(),
         peers=peers,
     )
-    Reception(sharing, cache.shelf, cache.judge, wall)
+    Reception(sharing, cache, wall)
     cache.start()
     await sharing.start()
     try:
@@ -171,6 +171,28 @@ async def test_what_is_let_go_of_is_gone_everywhere(redis_url: str) -> None:
         await until(lambda: one.has(body("Question 2?")))
         two.cache.clear()
         await until(lambda: not one.has(body("Question 2?")))
+
+
+async def test_a_sweep_reaches_what_the_sweeping_server_does_not_have(redis_url: str) -> None:
+    async with a_replica(redis_url) as one, a_replica(redis_url) as two:
+        two.store(body())
+        two.store(body(), tenant="other")
+        await until(lambda: one.cache.stats().entries == 2)
+        for key in [entry.exact for entry in one.cache.shelf.entries.entries()]:
+            one.cache.shelf.let_go([key], "space")
+        old = Selection(tenant="acme", older_than_s=3600)
+        assert one.cache.administration.evict_all(old) == 0
+        two.store(body("Another?"))
+        await until(lambda: one.has(body("Another?")))
+        assert two.has(body())
+        assert one.cache.administration.evict_all(Selection(tenant="acme", model="m")) == 1
+        two.store(body("Later?"))
+        await until(lambda: not two.has(body()) and not two.has(body("Another?")))
+        assert two.has(body(), tenant="other")
+        assert two.has(body("Later?"))
+        async with a_replica(redis_url) as joined:
+            await until(lambda: joined.has(body(), tenant="other") and not joined.has(body()))
+            assert joined.has(body("Later?"))
 
 
 async def test_what_is_let_go_of_does_not_stay_in_redis(redis_url: str) -> None:
