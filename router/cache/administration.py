@@ -71,13 +71,21 @@ class Administration:
         return entry.exact.hex()
 
     def evict_all(self, selection: Selection) -> int:
-        """Let go of every entry that is meant, those in the file included; gives how many that were.
+        """Let go of every entry that is meant, in the file and on other servers too; gives how many were here.
 
         Raises:
             CacheLoading: the file is still being read after ``PATIENCE_S``; nothing was let go of.
         """
         self._require_read()
-        return self._remove([held.entry for held in self._held() if selection.means(held)])
+        removed = self._remove([held.entry for held in self._held() if selection.means(held)])
+        self._shelf.peers.swept(selection)
+        return removed
+
+    def heed(self, selection: Selection) -> None:
+        """Let go of every entry that is meant, since another server was told to. Raises as ``evict_all``."""
+        self._require_read()
+        for some in _pieces([held.entry for held in self._held() if selection.means(held)]):
+            self._shelf.let_go([entry.exact for entry in some], "removed")
 
     def _require_read(self) -> None:
         if not self._shelf.file.wait_until_read(PATIENCE_S):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from router.cache.account import Trial
 from router.cache.index import FloatArray
+from router.cache.inventory import Selection
 from router.cache.store import Entry
 
 
@@ -19,6 +20,10 @@ class Peers(Protocol):
 
     def gone(self, keys: Sequence[bytes]) -> None:
         """Somebody wants the entries under these keys to be let go of."""
+        ...
+
+    def swept(self, selection: Selection) -> None:
+        """Somebody wants all entries that are meant to be let go of, also those that are not here."""
         ...
 
     def banned(self, entry: bytes, asked: bytes) -> None:
@@ -41,6 +46,9 @@ class NoPeers:
         """Nobody to tell."""
 
     def gone(self, keys: Sequence[bytes]) -> None:
+        """Nobody to tell."""
+
+    def swept(self, selection: Selection) -> None:
         """Nobody to tell."""
 
     def banned(self, entry: bytes, asked: bytes) -> None:

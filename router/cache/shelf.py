@@ -48,7 +48,7 @@ class Shelf:
         self.entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
         self.file = file
         self._semantic = semantic
-        self._peers = peers
+        self.peers = peers
 
     def start(self) -> None:
         """Begin to take up what the file holds, and to write down what changes, in the background."""
@@ -71,7 +71,7 @@ class Shelf:
                 self._add_vector(entry, vector)
             if kept:
                 self.file.keep(entry, vector, self.entries.hits(entry.exact))
-                self._peers.kept(entry, vector)
+                self.peers.kept(entry, vector)
         return kept
 
     def receive(self, kept: Kept) -> bool:
@@ -118,14 +118,14 @@ class Shelf:
             False where there is none here.
         """
         present = self.let_go([exact], "feedback") > 0
-        self._peers.gone([exact])
+        self.peers.gone([exact])
         return present
 
     def remove(self, keys: Sequence[bytes]) -> int:
         """Let go of entries that an operator wants gone, here and on the other servers; gives how many were here."""
         with self.lock:
             removed = sum(self.entries.remove(exact) for exact in keys)
-        self._peers.gone(keys)
+        self.peers.gone(keys)
         return removed
 
     def let_go(self, keys: Sequence[bytes], reason: Departure) -> int:
@@ -143,7 +143,7 @@ class Shelf:
             keys = [entry.exact for entry in self.entries.entries()]
             cleared = self.entries.clear()
             self.file.wipe()
-        self._peers.gone(keys)
+        self.peers.gone(keys)
         return cleared
 
     def purge(self) -> int:

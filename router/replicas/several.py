@@ -10,7 +10,7 @@ from router.cache import Cache, SemanticCache, elapsed_s
 from router.cache.flights import Elsewhere
 from router.cache.leases import Leases
 from router.cache.peers import Peers
-from router.cache.replication import Replication, receive
+from router.cache.replication import Reception, Replication
 from router.settings import Settings
 from router.shared.link import Link
 from router.shared.sharing import Sharing
@@ -43,8 +43,8 @@ class OneOfSeveral:
     def join(self, cache: Cache, upstreams: Iterable[Upstream]) -> None:
         """Let the others' answers come to this cache, and share how these upstreams fare."""
         if isinstance(cache, SemanticCache):
-            receive(self._sharing, cache.shelf, cache.judge)
-        self._leases.listen()
+            Reception(self._sharing, cache)
+            self._leases.listen()
         Hints(upstreams, self._sharing)
 
     def status(self) -> SharedStatus | None:

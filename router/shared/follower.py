@@ -34,6 +34,9 @@ PIECE_S = 0.001
 PAUSE_S = 0.001
 """Messages are taken in for so long at a time, with a pause between, so that requests hardly wait for it."""
 
+TOLD_AFTER = 3
+"""Attempts in vain after which the log tells why."""
+
 SHORTEST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
@@ -53,13 +56,23 @@ class Follower:
         address: where Redis is.
         key: the key of a name.
         origin: how this server's own messages are signed.
+        is_up: whether Redis answers others of this server.
         chance: spreads the attempts to connect.
     """
 
-    def __init__(self, address: Address, *, key: Callable[[str], str], origin: bytes, chance: random.Random) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        key: Callable[[str], str],
+        origin: bytes,
+        is_up: Callable[[], bool],
+        chance: random.Random,
+    ) -> None:
         self._address = address
         self._key = key
         self._origin = origin
+        self._is_up = is_up
         self._chance = chance
         self._streams: dict[str, _Followed] = {}
         self._names: dict[bytes, str] = {}
@@ -82,7 +95,8 @@ class Follower:
         self._streams[stream].handlers.setdefault(kind, []).append(handler)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Begin to read those streams that somebody wants to hear of."""
+        self._streams = {name: followed for name, followed in self._streams.items() if followed.handlers}
         self._following = asyncio.create_task(self._keep(), name="following other servers")
 
     async def aclose(self) -> None:
@@ -108,16 +122,19 @@ class Follower:
 
     async def _keep(self) -> None:
         pause_s = SHORTEST_PAUSE_S
+        failures = 0
         while True:
             connection = self._address.connection()
             try:
                 async with asyncio.timeout(CONNECT_LIMIT_S):
                     await connection.connect()  # type: ignore[no-untyped-call]
                     await self._find_places(connection)
-                self._connected, self._told, pause_s = True, None, SHORTEST_PAUSE_S
+                self._connected, pause_s, failures = True, SHORTEST_PAUSE_S, 0
                 await self._read(connection)
             except (RedisError, OSError, TimeoutError, ValueError) as error:
-                self._tell(reason_of(error, self._address.name))
+                failures += 1
+                if failures == TOLD_AFTER:
+                    self._tell(reason_of(error, self._address.name))
             finally:
                 if self._connected:
                     self._connected, self._behind, self._heard_s = False, True, time.monotonic()
@@ -127,9 +144,9 @@ class Follower:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def _tell(self, reason: str) -> None:
-        # The link has told it already, where Redis is away as such.
-        if reason != self._told:
-            logger.info("what other servers tell cannot be read: %s", reason)
+        # Where Redis is away as such, the link has told it.
+        if self._is_up() and reason != self._told:
+            logger.warning("what other servers tell cannot be read: %s", reason)
             self._told = reason
 
     async def _find_places(self, connection: AbstractConnection) -> None:
@@ -137,7 +154,8 @@ class Follower:
         await self._note_newest(connection)
         for followed in self._streams.values():
             if followed.at is None:
-                followed.at = followed.since()
+                # Not beyond its end: the clock of Redis may be behind.
+                followed.at = min(followed.since(), followed.newest)
             elif followed.newest < followed.at:
                 # Redis was emptied, or is another one: its messages are numbered anew.
                 followed.at = BEGINNING

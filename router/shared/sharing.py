@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from collections.abc import Sequence
 
 from router.settings import Settings
 from router.shared.address import Address
@@ -16,6 +17,7 @@ from router.shared.streams import (
     APPEND,
     APPEND_NEWS,
     CACHE,
+    DELETE,
     LARGEST_PAYLOAD,
     MOST_NEWS,
     NEWS,
@@ -23,9 +25,11 @@ from router.shared.streams import (
     STATE,
     Handler,
     Position,
+    written,
 )
 
 FAREWELL_S = 1.0
+LONGEST_KEPT_S = 10 * 365 * 86_400.0
 
 
 class Sharing:
@@ -44,10 +48,12 @@ class Sharing:
         self.origin = secrets.token_bytes(8)
         self.link = RedisLink(address, prefix=prefix, chance=chance)
         self.outbox = Outbox(self.link)
-        self.follower = Follower(address, key=self.link.key, origin=self.origin, chance=chance)
+        self.follower = Follower(
+            address, key=self.link.key, origin=self.origin, is_up=lambda: self.link.up, chance=chance
+        )
         self.follower.follow(CACHE)
         self.follower.follow(NEWS, _lately)
-        self._bounds = (most_messages, most_bytes, int(kept_s * 1000))
+        self._bounds = (most_messages, most_bytes, max(1, int(min(kept_s, LONGEST_KEPT_S) * 1000)))
 
     @classmethod
     def of(cls, settings: Settings, url: str) -> Sharing:
@@ -81,6 +87,11 @@ class Sharing:
             self.outbox.put(APPEND, (CACHE, STATE), (*head, *self._bounds), must=must)
         else:
             self.outbox.put(APPEND_NEWS, (stream,), (*head, MOST_NEWS, int(NEWS_KEPT_S * 1000)), must=must)
+
+    def delete(self, places: Sequence[Position]) -> None:
+        """Take messages out of ``CACHE`` soon: nobody is to read them any more."""
+        if places:
+            self.outbox.put(DELETE, (CACHE, STATE), tuple(map(written, places)), must=True)
 
     def on(self, stream: str, kind: bytes, handler: Handler) -> None:
         """Take in messages of a kind, this server's own ones included. To be called before ``start``."""

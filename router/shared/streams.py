@@ -74,6 +74,20 @@ return id
 
 Redis knows no bound in bytes, so they are counted here."""
 
+DELETE = f"""
+local freed = 0
+for number = 1, #ARGV do
+  local found = redis.call('XRANGE', KEYS[1], ARGV[number], ARGV[number])
+  if found[1] then
+    freed = freed + #(found[1][2][8] or '') + {MESSAGE_OVERHEAD}
+    redis.call('XDEL', KEYS[1], ARGV[number])
+  end
+end
+local bytes = tonumber(redis.call('HGET', KEYS[2], 'bytes') or 0)
+redis.call('HSET', KEYS[2], 'bytes', math.max(bytes - freed, 0))
+"""
+"""Take messages out of ``CACHE``, by their places."""
+
 APPEND_NEWS = """
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', 'o', ARGV[1], 'k', ARGV[2], 's', ARGV[3], 'p', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])

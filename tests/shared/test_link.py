@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from router.cache.leases import Leases
 from router.errors import SettingsError, SharedStateAway
 from router.shared.address import Address
+from tests.cache.support import body
+from tests.services.process import free_port
 from tests.services.redis_server import a_redis
 from tests.shared.support import a_link, until
+from tests.shared.test_replication import a_replica
 
 ADD = "return redis.call('incrby', KEYS[1], ARGV[1])"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of ``localhost`` and its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not here: nobody makes a certificate")
+    both = tmp_path_factory.mktemp("tls") / "both.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([openssl, "req", "-x509", *kind, "-keyout", str(both), "-out", f"{both}.c", *subject], check=True)
+    both.write_bytes(both.read_bytes() + Path(f"{both}.c").read_bytes())
+    return both
 
 
 async def test_scripts_run_and_reply(redis_url: str) -> None:
@@ -201,6 +223,38 @@ async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
     path = tmp_path / "redis.sock"
     async with a_redis(tmp_path, "--unixsocket", str(path)), a_link(f"unix://{path}?db=3") as link:
         assert await link.run(ADD, ["n"], [1]) == 1
+
+
+async def test_a_user_with_no_more_rights_than_the_docs_say_will_do(tmp_path: Path, repository: Path) -> None:
+    (rights,) = re.findall(r"^ACL SETUSER (.*)$", (repository / "docs" / "scaling.md").read_text(), re.MULTILINE)
+    async with a_redis(tmp_path) as server:
+        assert await server.ask(f"ACL SETUSER {rights}") == "+OK"
+        assert await server.ask("ACL SETUSER default off") == "+OK"
+        async with a_replica(server.url.replace("//", "//underdog:PASSWORD@")) as one:
+            one.store(body())
+            claim = await Leases(one.sharing, random.Random(1)).claim(b"k" * 32, 1.0)
+            assert claim is not None
+            claim.release(abandoned=False)
+            one.cache.clear()
+            await until(lambda: one.sharing.outbox.sent >= 4 and one.sharing.follower.lag_s == 0)
+            assert await one.sharing.link.run(ADD, ["n"], [1]) == 1
+            # And not a key of anybody else's.
+            with pytest.raises(SharedStateAway):
+                await one.sharing.link.call("SET", "foreign", "1")
+
+
+async def test_tls_is_spoken_and_a_stranger_is_not_believed(
+    tmp_path: Path, certificate: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(certificate), "--tls-auth-clients", "no"]
+    async with a_redis(tmp_path, "--tls-port", str(port), *files):
+        url = f"rediss://localhost:{port}/0"
+        async with a_link(f"{url}?ssl_ca_certs={certificate}") as link:
+            assert await link.run(ADD, ["n"], [1]) == 1
+        async with a_link(url, wait=False) as link:
+            await until(lambda: "certificate" in caplog.text)
+            assert not link.up
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from router.scoring.prompt import prompt_text
+from router.scoring.scorer import Scorer
+from router.types import Message
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, LiveServer, routed
 from tests.services.redis_server import RedisServer, a_redis
@@ -25,6 +28,14 @@ LIMIT_S = 60
 SEEDS = itertools.count(20_000)
 
 
+GOES_ON = [
+    {"role": "user", "content": EASY},
+    {"role": "assistant", "content": "Paris."},
+    {"role": "user", "content": "Thank you so much!"},
+]
+"""A conversation for whose last turn the weak model is due, if only just."""
+
+
 class Servers:
     """Two models, a Redis that may be stopped, and any number of servers."""
 
@@ -32,11 +43,13 @@ class Servers:
         self.redis, self.weak, self.strong = redis, weak, strong
         self._folder = folder
         self._names = itertools.count()
+        messages = [Message(**turn) for turn in GOES_ON]  # type: ignore[arg-type]
+        self._threshold = f"{Scorer.load().score(prompt_text(messages)).win_rate + 0.001:.6f}"
 
     @asynccontextmanager
     async def another(self, *arguments: str, **environ: str) -> AsyncIterator[LiveServer]:
         home = self._folder / f"home-{next(self._names)}"
-        environ = {"UNDERDOG_REDIS_URL": self.redis.url, **environ}
+        environ = {"UNDERDOG_REDIS_URL": self.redis.url, "UNDERDOG_THRESHOLD": self._threshold, **environ}
         async with routed(home, self.weak, self.strong, *arguments, **environ) as server:
             await until(lambda: is_up(server))
             yield server
@@ -151,7 +164,9 @@ async def test_an_answer_called_wrong_on_one_server_is_gone_on_the_other(one: Li
     await until(lambda: is_gone(two, body))
 
 
-async def test_a_server_that_joins_catches_up(servers: Servers, one: LiveServer) -> None:
+async def test_a_server_that_joins_catches_up_and_where_it_leads_and_is_killed_another_one_does(
+    servers: Servers, one: LiveServer, two: LiveServer
+) -> None:
     bodies = [asked() for _ in range(20)]
     for body in bodies:
         await post(one, body)
@@ -160,8 +175,21 @@ async def test_a_server_that_joins_catches_up(servers: Servers, one: LiveServer)
         for body in bodies:
             await until(partial(hits, third, body))
         assert await metric(third, "underdog_shared_received_total") >= 20
-        await until(lambda: is_level(third))
-    assert not servers.weak.requests
+        await until(partial(is_level, third))
+        assert not servers.weak.requests
+
+        servers.weak.turns = [Turn(reply="never", delay_ms=600_000), Turn(reply="after all")]
+        try:
+            body = asked()
+            lost = asyncio.create_task(post(third, body))
+            await until(partial(is_asked, servers.weak, 1))
+            waits = asyncio.create_task(post(two, body))
+            third.process.kill()
+            answer = await asyncio.wait_for(waits, LIMIT_S)
+            assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "after all")
+            await asyncio.gather(lost, return_exceptions=True)
+        finally:
+            servers.weak.turns = [Turn(reply="weak says so")]
 
 
 async def is_level(server: LiveServer) -> bool:
@@ -185,21 +213,18 @@ async def test_equal_requests_on_two_servers_ask_a_model_once(
         servers.weak.turns = [Turn(reply="weak says so")]
 
 
-async def test_where_the_leading_server_is_killed_the_other_leads(servers: Servers, two: LiveServer) -> None:
-    servers.weak.turns = [Turn(reply="never", delay_ms=600_000), Turn(reply="after all")]
-    body = asked()
-    try:
-        async with servers.another() as doomed:
-            servers.weak.requests.clear()
-            lost = asyncio.create_task(post(doomed, body))
-            await until(lambda: is_asked(servers.weak, 1))
-            waits = asyncio.create_task(post(two, body))
-            doomed.process.kill()
-            answer = await asyncio.wait_for(waits, LIMIT_S)
-            assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "after all")
-            await asyncio.gather(lost, return_exceptions=True)
-    finally:
-        servers.weak.turns = [Turn(reply="weak says so")]
+async def test_a_conversation_stays_on_its_model_whatever_server_it_comes_to(one: LiveServer, two: LiveServer) -> None:
+    async def decided(server: LiveServer, turns: list[dict[str, str]], model: str) -> str:
+        body = {"model": model, "messages": turns, "seed": next(SEEDS)}
+        return (await post(server, body)).headers["x-router-reason"]
+
+    assert await decided(two, GOES_ON, "auto") == "win-rate"
+    assert await decided(one, GOES_ON[:1], "strong") == "pinned"
+
+    async def stays() -> bool:
+        return await decided(two, GOES_ON, "auto") == "sticky"
+
+    await until(stays)
 
 
 async def is_asked(upstream: ScriptedServer, times: int) -> bool:
