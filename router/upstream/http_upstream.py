@@ -189,7 +189,9 @@ class HttpUpstream:
         raise refusal(response, body, upstream=self.name, secrets=self._secrets, key_setting=self._key_setting)
 
     async def _require_bounded(self, response: httpx.Response) -> None:
-        coding = response.headers.get("content-encoding", "").strip().lower()
+        if "content-encoding" not in response.headers:
+            return
+        coding = response.headers["content-encoding"].strip().lower()
         if coding not in BOUNDED_CODINGS:
             await close(response)
             message = f"The {self.name} upstream compressed its answer although it was asked not to."
