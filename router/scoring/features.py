@@ -118,7 +118,7 @@ def features(text: str, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         *_vocabulary(text, words, len(ids)),
         *shares,
         *classes,
-        *_layout(text, lower, lines),
+        *_layout(text, lower, lines, _numbers(text, digit_share=shares[0])),
         *_cues(words),
         *_opening(words),
         non_latin_share,
@@ -133,14 +133,18 @@ def _words(lower: str) -> list[str]:
 
 def _characters(text: str) -> tuple[list[float], list[float], float, float]:
     """Count characters by class: log counts, shares, sentence ends, and the share outside Latin scripts."""
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    histogram = np.bincount(np.minimum(codes, _ASCII), minlength=_ASCII + 1)
+    if text.isascii():
+        histogram = np.bincount(np.frombuffer(text.encode(), np.uint8), minlength=_ASCII + 1)
+        non_latin = 0.0
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        histogram = np.bincount(np.minimum(codes, _ASCII), minlength=_ASCII + 1)
+        non_latin = float(np.count_nonzero((codes >= 0x370) & ~_general_punctuation(codes)))
     counts = (histogram @ _CLASS_TABLE).tolist()
     size = max(len(text), 1)
     kinds = len(_CHARACTER_CLASSES)
     logs = [log1p(count) for count in counts[:kinds]]
     shares = [count / size for count in counts[kinds : kinds + len(_SHARES)]]
-    non_latin = 0.0 if text.isascii() else float(np.count_nonzero((codes >= 0x370) & ~_general_punctuation(codes)))
     return logs, shares, counts[-1], non_latin / size
 
 
@@ -173,8 +177,13 @@ def _vocabulary(text: str, words: list[str], tokens: int) -> tuple[float, ...]:
     )
 
 
-def _layout(text: str, lower: str, lines: list[str]) -> tuple[float, ...]:
-    numbers = (_ASCII_NUMBER if text.isascii() else _NUMBER).findall(text)
+def _numbers(text: str, *, digit_share: float) -> list[str]:
+    if not text.isascii():
+        return _NUMBER.findall(text)
+    return _ASCII_NUMBER.findall(text) if digit_share else []
+
+
+def _layout(text: str, lower: str, lines: list[str], numbers: list[str]) -> tuple[float, ...]:
     return (
         log1p(len(numbers)),
         log1p(max(map(len, numbers), default=0)),
