@@ -160,6 +160,7 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         await gateway.upstreams.aclose()
         if gateway.embeddings is not None:
             await gateway.embeddings.aclose()
+        await gateway.admission.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
 

@@ -11,12 +11,12 @@ from msgspec import Struct
 from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
-from router.errors import InvalidRequest, UpstreamBroken, UpstreamError
+from router.errors import InsufficientQuota, InvalidRequest, UpstreamBroken, UpstreamError
 from router.metrics import Metrics
 from router.naming import ROUTES
 from router.settings import Settings
 from router.settlement import Settlement
-from router.types import Decision, Reason, Route, Tuning
+from router.types import Cost, Decision, Reason, Route, Tuning
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
@@ -72,6 +72,13 @@ def _anybody(_call: Call, decision: Decision, route: Route, _upstream: Upstream)
     return route == "named" or route in decision.eligible
 
 
+ExpectedCost = Callable[[Call, Route, str], Cost]
+
+
+def _unpriced(_call: Call, _route: Route, _model: str) -> Cost:
+    return Cost(None, None)
+
+
 class Asker:
     """Asks upstreams on behalf of decided requests.
 
@@ -81,6 +88,7 @@ class Asker:
         fallbacks: who is asked instead.
         window: how long a prompt models take.
         may_answer: whether the upstream of a route may answer a request in the place of who was decided for.
+        expected_cost: what a request is expected to cost if the model of this route and id answers it.
     """
 
     def __init__(
@@ -91,12 +99,14 @@ class Asker:
         fallbacks: Fallbacks,
         window: Window = _unknown,
         may_answer: MayAnswer = _anybody,
+        expected_cost: ExpectedCost = _unpriced,
     ) -> None:
         self._upstreams = upstreams
         self._metrics = metrics
         self._fallbacks = fallbacks
         self._window = window
         self._may_answer = may_answer
+        self._expected_cost = expected_cost
         self._endpoints = Endpoints()
 
     async def ask(self, call: Call, decision: Decision, settlement: Settlement) -> Answer:
@@ -126,7 +136,7 @@ class Asker:
             settlement.decided(other)
             try:
                 answer = await self._ask(call, other, settlement)
-            except (UpstreamError, InvalidRequest):
+            except (UpstreamError, InvalidRequest, InsufficientQuota):
                 continue
             self._metrics.fell_back(other)
             return self._given(answer, settlement)
@@ -186,6 +196,8 @@ class Asker:
         upstream = self._upstreams.answering(decision.route, decision.model)
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
+        # A fallback may cost more than what was held for the route that failed.
+        await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)

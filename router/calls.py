@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.types import ChatRequest, Endpoint, Native, Principal, Tuning
+from router.principals import Principal
+from router.types import ChatRequest, Endpoint, Native, Tuning
 from router.upstream.base import StreamReply
 
 

@@ -6,12 +6,13 @@ import dataclasses
 
 import msgspec
 
+from router.admission import expected_usage
 from router.artifacts.in_use import InUse
+from router.budgets import Pace
 from router.cache import Embed
 from router.calls import Call
 from router.catalogue import Abilities, narrowest
 from router.ledger.prices import ModelRef, cost
-from router.ledger.tokens import estimate_usage
 from router.needs import Needs, shortfall, unspoken
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
@@ -21,9 +22,6 @@ from router.types import Cost, Decision, Evidence, Reason, Route, Shortfall, Tun
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.pool import models_of
-
-EXPECTED_COMPLETION_TOKENS = 264
-"""Answer length that a preview assumes: the mean that RouteLLM's paper (arXiv 2406.18665) takes for its costs."""
 
 STICKY_HEADER = "x-router-sticky"
 """``off`` in it lets a request leave the model that answered its conversation so far."""
@@ -98,14 +96,19 @@ class Decider:
         """
         return admitted(call, self._ways).name
 
-    def terms(self, call: Call, in_use: InUse) -> Terms:
+    def terms(self, call: Call, in_use: InUse, pace: Pace | None = None) -> Terms:
         """The terms of a request: what the operator leaves of its wishes, and what models lack for it.
+
+        Args:
+            call: the request.
+            in_use: the artifact that decides.
+            pace: the least threshold at which the budgets last that it counts against.
 
         Raises:
             ApiError: as ``router.terms.terms_of``.
         """
         needs = Needs(call.request, call.body)
-        terms = terms_of(call, needs, in_use, self._ways, self.models)
+        terms = terms_of(call, needs, in_use, self._ways, self.models, pace)
         promise = NO_PROMISE if terms.promise is not None and not self.routes else terms.promise
         shortfalls = self._shortfalls(call, needs, terms.tuning)
         return dataclasses.replace(terms, promise=promise, shortfalls=shortfalls)
@@ -152,7 +155,7 @@ class Decider:
         """The decision for a request, and what it would cost."""
         terms = self.terms(call, in_use)
         decision, _ = self.decide(call, in_use, terms, explain=True)
-        expected = self._expected_cost(call, decision)
+        expected = self.expected_cost(call, decision.route, decision.model)
         return RoutePreview(
             route=decision.route,
             model=decision.model,
@@ -221,13 +224,9 @@ class Decider:
             between=lambda: curve.strong_share_at(scored.score.win_rate) - curve.strong_share_at(terms.threshold),
         )
 
-    def _expected_cost(self, call: Call, decision: Decision) -> Cost:
-        limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
-        prompt_tokens = estimate_usage(call.request, "").prompt_tokens
-        # Some servers read a negative limit as none.
-        completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
-        usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
-        return cost(usage, _reference(self._upstreams.answering(decision.route, decision.model)), self.baseline)
+    def expected_cost(self, call: Call, route: Route, model: str) -> Cost:
+        """What a request is expected to cost if this model answers it."""
+        return cost(expected_usage(call), _reference(self._upstreams.answering(route, model)), self.baseline)
 
 
 class Remember:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+
+from router.admission import expected_usage
 from router.calls import Call, WholeAnswer
 from router.endpoints import NO_SUCH_ENDPOINT
 from router.errors import InvalidRequest, NoUpstream, UpstreamError, UpstreamRefused
+from router.ledger.prices import ModelRef, cost
 from router.policy import AUTO
 from router.settlement import Settlement
 from router.upstream.base import Upstream
@@ -47,6 +52,7 @@ class Embeddings:
         settlement.embeds(body["model"])
         first: UpstreamRefused | None = None
         for upstream in self._candidates:
+            await settlement.reserve(_expected_cost(call, ModelRef(upstream.provider, body["model"])))
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")
             except UpstreamError as error:
@@ -69,6 +75,10 @@ class Embeddings:
         if self._model is None:
             raise InvalidRequest("'model': name an embeddings model, or set UNDERDOG_EMBEDDINGS_MODEL.", param="model")
         return self._model
+
+
+def _expected_cost(call: Call, served: ModelRef) -> Callable[[], Decimal | None]:
+    return lambda: cost(expected_usage(call), served, None).usd
 
 
 def _may_have_them(upstream: Upstream) -> bool:

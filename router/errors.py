@@ -8,6 +8,9 @@
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
+    ├── DatabaseError             SQLite or PostgreSQL cannot be used
+    ├── AccountsError             keys and teams cannot be read or changed (start-up, commands)
+    ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
         ├── InvalidRequest        400: the request is wrong; ``param`` names the field
@@ -15,6 +18,8 @@
         │   └── ContextLengthExceeded the prompt fits into no model that may answer
         ├── Unauthenticated       401: no key, or one that we do not know
         ├── Forbidden             403: a web page of another site, on a server without a key
+        ├── ModelNotAllowed       403: the key may not ask for this model
+        ├── AdminOnly             403: only the master key may do this
         ├── RefusedByRule         403: a rule or the hook of the operator's says no
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
@@ -27,6 +32,8 @@
         ├── BodyTooLarge          413
         ├── HeadersTooLarge       431
         ├── TooManyRequests       429: the server answers as many requests as it may at once
+        ├── RateLimited           429: a limit of the key, its team or the server is reached
+        ├── InsufficientQuota     429: a budget is spent
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -44,7 +51,9 @@ gives them OpenAI's shape.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -74,6 +83,18 @@ class DataError(UnderdogError):
 
 class LedgerError(UnderdogError):
     """The ledger failed to open, read or write."""
+
+
+class DatabaseError(UnderdogError):
+    """SQLite or PostgreSQL cannot be used; the message names it, without a password, and the remedy."""
+
+
+class AccountsError(UnderdogError):
+    """Keys and teams cannot be read or changed; the message names the database and the remedy."""
+
+
+class SharedStateAway(UnderdogError):
+    """Redis cannot be asked just now. No request fails by it: this process goes on with what it knows itself."""
 
 
 class CacheError(UnderdogError):
@@ -148,6 +169,22 @@ class Forbidden(ApiError):
     status = 403
     type = "invalid_request_error"
     default_code = "cross_site_request"
+
+
+class ModelNotAllowed(ApiError):
+    """The caller's key may not ask for this model."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "model_not_allowed"
+
+
+class AdminOnly(ApiError):
+    """Only the master key may do this."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "admin_only"
 
 
 class RefusedByRule(ApiError):
@@ -273,6 +310,66 @@ class TooManyRequests(ApiError):
     def headers(self) -> dict[str, str]:
         """When to try again: some request or other will have ended by then."""
         return {"retry-after": "1"}
+
+
+class RateLimited(ApiError):
+    """A limit of the caller's key, its team or the server is reached.
+
+    Args:
+        message: which limit of whose, and when there is room again.
+        retry_after_s: seconds until then.
+        limits: the ``x-ratelimit-*`` headers as they stand.
+        kind: what there is too much of, which is the error's type, as OpenAI has it.
+    """
+
+    status = 429
+    default_code = "rate_limit_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float,
+        limits: Mapping[str, str],
+        kind: Literal["requests", "tokens"] = "requests",
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.limits = dict(limits)
+        self.kind = kind
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The limits, and when to try again: whole seconds, and the milliseconds that OpenAI's clients read first."""
+        wait = {"retry-after": str(max(1, math.ceil(self.retry_after_s)))}
+        return wait | {"retry-after-ms": str(math.ceil(self.retry_after_s * 1000))} | self.limits
+
+    def payload(self) -> dict[str, Any]:
+        """The JSON body, in OpenAI's error shape."""
+        error = super().payload()["error"]
+        return {"error": {**error, "type": self.kind}}
+
+
+class InsufficientQuota(ApiError):
+    """A budget of the caller's key, its team or the server is spent.
+
+    Args:
+        message: whose budget, and when the next period begins.
+        retry_after_s: seconds until then.
+    """
+
+    status = 429
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When the next period begins. OpenAI's clients wait a minute at most, so that they do not ask again."""
+        return {"retry-after": str(max(1, math.ceil(self.retry_after_s))), "x-should-retry": "false"}
 
 
 class NoUpstream(ApiError):

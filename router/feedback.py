@@ -15,7 +15,8 @@ from router.cache.account import Trial
 from router.cache.judge import Answered
 from router.ledger.feedback import Rated, Reworded
 from router.ledger.ledger import Ledger
-from router.types import Principal, Rating
+from router.principals import Principal
+from router.types import Rating
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,9 @@ import dataclasses
 import time
 from collections.abc import AsyncGenerator, Iterator
 
+import msgspec
+
+from router.admission import Admission
 from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
 from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
@@ -18,10 +21,11 @@ from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import AUTO, Models
+from router.principals import Principal
 from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
-from router.types import Decision, Principal, Route
+from router.types import Decision, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
@@ -46,10 +50,12 @@ class Gateway:
         single_flight: bool = True,
         keep_pairs: bool = False,
         max_concurrent: int = 1024,
+        admission: Admission | None = None,
         embeddings: Upstream | None = None,
         embeddings_model: str | None = None,
     ) -> None:
         self.room = Room(max_concurrent)
+        self.admission = admission or Admission()
         self.embeddings = embeddings
         self._embeddings_model = embeddings_model
         self.cache = cache
@@ -78,6 +84,7 @@ class Gateway:
             fallbacks=self._fallbacks,
             window=lambda upstream: decider.abilities(upstream).context,
             may_answer=decider.may_answer,
+            expected_cost=decider.expected_cost,
         )
         self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
 
@@ -95,19 +102,22 @@ class Gateway:
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
         """Answer one request.
 
-        The operator's rules come first; then the exact cache, since it needs no encoder, and with it the answer that an
-        equal request is just being given; then the score, the decision, the semantic cache, the upstream.
+        Limits and budgets come first, then the operator's rules; then the exact cache, since it needs no encoder, and
+        with it the answer that an equal request is just being given; then the score, the decision, the semantic cache,
+        the upstream.
 
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
+        grant = await self.admission.admit(call)
+        settlement.admitted(grant)
         if call.endpoint == "embeddings":
             settlement.ruled(self.decider.admit(call))
             return await self._embeddings.answer(call, settlement)
         call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
-        terms = self.decider.terms(call, in_use)
+        terms = self.decider.terms(call, in_use, grant.pace(in_use.scorer.curve))
         settlement.ruled(terms.ruling.name)
         settlement.promised(terms.promise)
         ticket = self._ticket(call, in_use, terms)
@@ -133,8 +143,10 @@ class Gateway:
         return self.decider.preview(self._read(call), self.in_use)
 
     def _read(self, call: Call) -> Call:
-        """The same call, an alias in its model's place read as what it stands for."""
+        """The same call, an alias in its model's place read as what it stands for; without a wish, the key's own."""
         tuning = self.upstreams.read(call.tuning)
+        if tuning.source == "server" and call.principal.threshold is not None:
+            tuning = msgspec.structs.replace(tuning, threshold=call.principal.threshold, source="key")
         return call if tuning is call.tuning else dataclasses.replace(call, tuning=tuning)
 
     @property

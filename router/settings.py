@@ -12,7 +12,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -45,6 +45,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 8787
     api_key: Annotated[
         Secret | None, Meta(description="Key that callers must send as a bearer token; none leaves the server open.")
+    ] = None
+    master_key: Annotated[
+        Secret | None, Meta(description="Key that may administer keys and teams; it closes the server to strangers.")
+    ] = None
+    require_key: Annotated[
+        bool, Meta(description="Turn strangers away on loopback as well; keys come from `underdog keys create`.")
+    ] = False
+    database_url: Annotated[
+        Secret | None,
+        Meta(description="PostgreSQL (`postgresql://...`) for keys and ledger; none keeps both in `home` (SQLite)."),
+    ] = None
+    redis_url: Annotated[
+        Secret | None,
+        Meta(description="Redis or Valkey (`redis://...`) through which several servers share limits and cache."),
     ] = None
 
     weak_url: Annotated[
@@ -233,6 +247,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1024
 
     @property
+    def closed(self) -> bool:
+        """Whether strangers are turned away."""
+        return self.require_key or self.api_key is not None or self.master_key is not None
+
+    @property
     def home_path(self) -> Path:
         """The folder of the ledger and the fetched LLM."""
         if self.home:
@@ -263,6 +282,12 @@ def is_table(name: str) -> bool:
     return isinstance(info, _TABLE_KINDS)
 
 
+def is_secret(name: str) -> bool:
+    """Whether a setting holds a key, or an address with a password in it: no flag has it, and nothing shows it."""
+    kind, *_ = get_args(FIELDS[name].type)
+    return Secret in (kind, *get_args(kind))
+
+
 def load_settings(
     *,
     flags: Mapping[str, Any] | None = None,
@@ -283,11 +308,11 @@ def load_settings(
     merged = _read_toml(config, environ) | _read_environment(environ) | _read_flags(flags or {})
     values = {name: _convert(name, value, origin) for name, (value, origin) in merged.items()}
     settings = Settings(**values)
-    if settings.host not in LOOPBACK_HOSTS and settings.api_key is None:
+    if settings.host not in LOOPBACK_HOSTS and not settings.closed:
         origin = merged.get("host", ("", "host"))[1]
         message = (
             f"{origin}: refusing to listen on {settings.host} without a key; "
-            "set UNDERDOG_API_KEY, or listen on 127.0.0.1."
+            "set UNDERDOG_MASTER_KEY (or UNDERDOG_API_KEY), or listen on 127.0.0.1."
         )
         raise SettingsError(message)
     return settings
@@ -348,10 +373,10 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     words = _words(kind)
     if isinstance(value, str):
         value = words.get(value.strip().lower(), value)
-    if name.endswith("api_key"):
+    if is_secret(name):
         if isinstance(value, str):
             return Secret(value)
-        # Without the value: it is a key all the same.
+        # Without the value: it is a secret all the same.
         raise SettingsError(f"{origin}: must be text in quotes, not {type(value).__name__}.")
     try:
         return msgspec.convert(value, kind, strict=False)

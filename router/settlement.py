@@ -8,26 +8,18 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
+from router.admission import NOTHING_HELD, Grant
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
-from router.types import (
-    CachedAnswer,
-    CacheOutcome,
-    ChatRequest,
-    Cost,
-    Decision,
-    LedgerRow,
-    Principal,
-    Raw,
-    Served,
-    Usage,
-)
+from router.principals import Principal
+from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Served, Usage
 
 T = TypeVar("T")
 
@@ -89,6 +81,7 @@ class Settlement:
         self._cancelled = False
         self._embeds: str | None = None
         self._keep: Callable[[CachedAnswer], bool] | None = None
+        self._grant = NOTHING_HELD
         self._closed = False
         self._written: asyncio.Future[None] | None = None
 
@@ -97,6 +90,19 @@ class Settlement:
     def asked(self, request: ChatRequest) -> None:
         """The body was understood."""
         self._request = request
+
+    def admitted(self, grant: Grant) -> None:
+        """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
+        self._grant = grant
+
+    async def reserve(self, usd: Callable[[], Decimal | None]) -> None:
+        """A model is about to be asked, which is expected to cost so much; not called where no budget is kept.
+
+        Raises:
+            InsufficientQuota: a budget has less than that left.
+        """
+        if self._grant is not NOTHING_HELD:
+            await self._grant.reserve(usd())
 
     def decided_by(self, artifact: str) -> None:
         """The artifact that this request is judged by, from here to its end."""
@@ -193,7 +199,7 @@ class Settlement:
 
     def headers(self) -> dict[str, str]:
         """The ``x-router-*`` headers that can be said by now."""
-        headers = {"x-request-id": self.request_id}
+        headers = {"x-request-id": self.request_id, **self._grant.headers}
         if self._hit is not None:
             headers |= _answer_headers(self._hit.answer)
             headers["age"] = str(int(self._hit.age_s))
@@ -235,6 +241,7 @@ class Settlement:
         self._written = self._attempt("writing its ledger row", self._hand_over)
         self._attempt("keeping its answer", self._cache_answer)
         self._attempt("remembering who answered", self._keep_in_mind)
+        self._attempt("giving back what it held of limits and budgets", self._give_back)
         if self._flight is not None:
             # After its answer is kept: whoever waits looks there.
             self._flight.land(abandoned=self._cancelled)
@@ -275,6 +282,17 @@ class Settlement:
     def _keep_in_mind(self) -> None:
         if self._remember is not None and self._decision is not None and self._served is not None:
             self._remember(self._decision, self._usage)
+
+    def _give_back(self) -> None:
+        if self._grant is NOTHING_HELD:
+            return
+        decision = self._decision
+        self._grant.settle(
+            self._usage if self._hit is None else None,
+            self.cost.usd if self._served is not None else None,
+            route=decision.route if decision is not None and self._served is not None else None,
+            win_rate=decision.win_rate if decision is not None else None,
+        )
 
     def _cache_answer(self) -> None:
         decision = self._decision
@@ -341,10 +359,16 @@ class Settlement:
             at=self._at,
             tenant=self._principal.tenant,
             key_id=self._principal.key_id,
+            team=self._principal.team,
+            user_id=self._principal.user,
             endpoint=self._endpoint,
             requested_model=self._request.model[:MAX_NAME_CHARS] if self._request else None,
             route=answer.route if answer else (decision.route if decision else None),
             model=self._model(),
+            provider=self._served.provider if self._served else None,
+            deployment=self._served.deployment if self._served else None,
+            attempts=self._attempts,
+            rule=self._rule,
             reason=decision.reason if decision else (answer.reason if answer else self._embeds and "embeddings"),
             win_rate=decision.win_rate if decision else (answer.win_rate if answer else None),
             threshold=decision.threshold if decision else (answer.threshold if answer else None),
@@ -358,6 +382,9 @@ class Settlement:
             finish_reason=self._fold.finish_reason if self._fold else self._finish_reason,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            cache_written_tokens=usage.cache_written_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
             tokens_estimated=usage.estimated,
             cost_usd=cost_.usd,
             baseline_cost_usd=cost_.baseline_usd,

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
 
 from router.artifacts.in_use import InUse
+from router.budgets import Pace
 from router.calls import Call
 from router.catalogue import Catalogue
 from router.errors import RefusedByRule, SettingsError, UnknownModel
 from router.needs import Needs
 from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, only_route, pinned_route, under
+from router.principals import Principal
 from router.rules import Facts, Hook, Rules, load_hook
 from router.rules.hook import overridden
 from router.scoring.prompt import prompt_text
@@ -80,8 +85,10 @@ class Terms:
     scored: Scored | None = None
 
 
-def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models) -> Terms:
+def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models, pace: Pace | None = None) -> Terms:
     """The terms of a request; its shortfalls are not yet among them.
+
+    The operator's rules and hook, the bounds of the key, and the pace of the budgets narrow what the caller may have.
 
     Raises:
         InvalidRequest: an unknown operating point.
@@ -90,17 +97,41 @@ def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models
         UnknownModel: a pin names a model that is not configured.
     """
     threshold = in_use.dial.threshold(call.tuning)
-    if not ways.rules and ways.hook is None:
+    if not ways.rules and ways.hook is None and pace is None and not _is_bounded(call.principal):
         return Terms(call.tuning, threshold, in_use.dial.promise(call.tuning), NO_RULING)
     facts = Facts(call, needs, models.names(call.tuning))
-    ruling = ways.rules.ruling(facts)
+    ruling = narrowed(ways.rules.ruling(facts), call.principal, pace)
     terms = _under(ruling, call, in_use, threshold, models)
     if ways.hook is None:
         return terms
     scored = score_of(call, in_use)
     so_far = decision_on(terms, scored, call, in_use, ways, models, explain=False)
-    ruling = overridden(ruling, ways.hook.ruling(facts, so_far))
+    ruling = narrowed(overridden(ruling, ways.hook.ruling(facts, so_far)), call.principal, pace)
     return _under(ruling, call, in_use, threshold, models, scored)
+
+
+def narrowed(ruling: Ruling, principal: Principal, pace: Pace | None) -> Ruling:
+    """A ruling under the bounds of the caller's key and the pace of its budgets, whichever leaves less.
+
+    A pace never asks for more than the key's bounds allow. Where rules choose the route themselves, it stays.
+    """
+    if _is_bounded(principal):
+        ruling = _raised(ruling, principal.min_threshold, "key")
+        if principal.max_threshold < ruling.max_threshold:
+            ruling = msgspec.structs.replace(ruling, max_threshold=principal.max_threshold, by="key")
+    if pace is not None:
+        ruling = _raised(ruling, min(pace.threshold, ruling.max_threshold), "paced")
+    return ruling
+
+
+def _raised(ruling: Ruling, floor: float, by: Literal["key", "paced"]) -> Ruling:
+    if floor <= ruling.min_threshold:
+        return ruling
+    return msgspec.structs.replace(ruling, min_threshold=floor, by=by)
+
+
+def _is_bounded(principal: Principal) -> bool:
+    return principal.min_threshold > 0.0 or principal.max_threshold < 1.0
 
 
 def admitted(call: Call, ways: Ways) -> Ruling:

@@ -20,6 +20,8 @@ Reason = Literal[
     "unfamiliar",  # the prompt is unlike all training, so the win rate was not heeded
     "rule",  # a rule of the operator's chose the route, or moved the threshold
     "hook",  # the operator's hook did
+    "key",  # the bounds of the caller's key moved the threshold
+    "paced",  # the threshold was moved so that a budget lasts
     "capability",  # the model that was due does not take what the request needs
     "context",  # the prompt may be longer than the window of the model that was due
     "sticky",  # the weak one was due, and leaving the strong one's prompt cache would cost more than it saves
@@ -101,17 +103,6 @@ that it shares with the caller; and of a request's body, where keys of the cache
 beyond it."""
 
 
-class Principal(Struct, frozen=True):
-    """Who is asking. ``tenant`` partitions everything that is kept: cache, ledger, statistics."""
-
-    tenant: str
-    key_id: str | None = None
-
-
-ANONYMOUS = Principal(tenant="local")
-"""The one caller of a server that runs open on loopback."""
-
-
 class Tuning(Struct, frozen=True, kw_only=True):
     """How the caller wants this request routed. At most one of the three dials is set.
 
@@ -132,7 +123,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """What the operator's rules, or the hook, say of one request. By default nothing.
+    """What the operator's rules, the hook, the key or a budget say of one request. By default nothing.
 
     ``name``: the rules that were applied. ``route`` or ``model``: where it goes, whatever the caller asked for.
     ``min_threshold``, ``max_threshold``: bounds of the caller's threshold. ``cache``: False keeps it away from the
@@ -146,7 +137,7 @@ class Ruling(Struct, frozen=True, kw_only=True):
     max_threshold: float = 1.0
     cache: bool = True
     refuse: str | None = None
-    by: Literal["rule", "hook"] = "rule"
+    by: Literal["rule", "hook", "key", "paced"] = "rule"
 
 
 class Shortfall(Struct, frozen=True, kw_only=True):
@@ -246,6 +237,9 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     ``cancelled``. Times are milliseconds of wall clock; ``at`` is aware UTC. ``scored_tokens`` and ``unfamiliarity``
     are what the decision saw of the prompt; None where nothing was scored (an exact answer from the cache).
 
+    ``team`` and ``user_id`` are those of the key; ``provider`` and ``deployment`` are who answered, at the attempt of
+    that number; ``rule`` names the operator's rules that were applied.
+
     ``cache_key`` is the request's exact key in the cache, in hex: a digest, from which nothing can be read, but by
     which a guess can be checked; it stays out of exports. Where a reworded question was answered, ``cache_entry`` is
     the key of the entry that did, ``cache_verdict`` the score by which ``cache_verifier`` let it (infinite: certain).
@@ -255,11 +249,17 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     at: datetime
     tenant: str
     key_id: str | None = None
+    team: str | None = None
+    user_id: str | None = None
     endpoint: str = "/v1/chat/completions"
     requested_model: str | None = None
     route: Route | None = None
     model: str | None = None
+    provider: str | None = None
+    deployment: str | None = None
+    attempts: int = 0
     reason: str | None = None
+    rule: str | None = None
     win_rate: float | None = None
     threshold: float | None = None
     artifact: str | None = None
@@ -272,6 +272,9 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
+    reasoning_tokens: int = 0
     tokens_estimated: bool = False
     cost_usd: Decimal | None = None
     baseline_cost_usd: Decimal | None = None
@@ -305,7 +308,6 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 
 __all__ = [
-    "ANONYMOUS",
     "DUE_REASONS",
     "NATIVE",
     "CacheOutcome",
@@ -318,7 +320,6 @@ __all__ = [
     "LedgerRow",
     "Message",
     "Native",
-    "Principal",
     "Rating",
     "Raw",
     "Reason",

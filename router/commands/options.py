@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from router.settings import FIELDS, PREFIX, is_table
+from router.settings import FIELDS, PREFIX, is_secret, is_table
 
 Command = Callable[..., None]
 
@@ -21,7 +21,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def setting_options(command: Command) -> Command:
     """One flag for every setting. Keys have none: a command line is visible to other users of the machine."""
     for name, field in reversed(FIELDS.items()):
-        if name.endswith("api_key") or is_table(name):
+        if is_secret(name) or is_table(name):
             continue
         flag = "--" + name.replace("_", "-")
         declaration = f"{flag}/--no-{flag[2:]}" if isinstance(field.default, bool) else flag

@@ -77,8 +77,9 @@ def _explain(in_use: InUse, text: str, tuning: Tuning, settings: Settings) -> di
     from router.errors import RefusedByRule
     from router.needs import Needs
     from router.policy import Models, kept_promise
+    from router.principals import ANONYMOUS
     from router.terms import decision_on, score_of, terms_of, ways_of
-    from router.types import ANONYMOUS, ChatRequest, Message
+    from router.types import ChatRequest, Message
     from router.upstream.aliases import Aliases
 
     request = ChatRequest(messages=[Message(role="user", content=text)])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
-from router.types import ANONYMOUS, Principal
+from router.principals import ANONYMOUS, Principal
 
 _PORT = re.compile(r":\d*$")
 

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from router.cache import EntryDetail, EntryList, Order, Selection
 from router.errors import InvalidRequest
 from router.http.services import Services
-from router.types import Principal
+from router.principals import Principal
 
 HEADERS = {"cache-control": "no-store"}
 """What people asked belongs in no other cache."""

@@ -24,9 +24,9 @@ from router.http.body import ClientLeft, read_request_body
 from router.http.errors import JSON, as_api_error
 from router.http.request_id import request_id
 from router.http.tuning import tuning_for
+from router.principals import Principal
 from router.settings import Settings
 from router.settlement import Settlement
-from router.types import Principal
 
 ABORT = "underdog_abort"
 """Where a connection scope's state holds the function that drops the connection, if the server gives one."""

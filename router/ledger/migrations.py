@@ -108,6 +108,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN team TEXT",
+        "ALTER TABLE requests ADD COLUMN user_id TEXT",
+        "ALTER TABLE requests ADD COLUMN provider TEXT",
+        "ALTER TABLE requests ADD COLUMN deployment TEXT",
+        "ALTER TABLE requests ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE requests ADD COLUMN rule TEXT",
+        "ALTER TABLE requests ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE requests ADD COLUMN cache_written_tokens INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE requests ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.settings import FIELDS, is_table
+from router.settings import FIELDS, is_secret, is_table
 from tests.live import EASY, HARD
 
 
@@ -27,7 +27,7 @@ def underdog(*arguments: str, stdin: bytes | None = None) -> Result:
 def test_every_setting_but_keys_and_tables_has_a_flag_with_its_variable() -> None:
     shown = underdog("serve", "--help").output
     for name in FIELDS:
-        flagless = name.endswith("api_key") or is_table(name)
+        flagless = is_secret(name) or is_table(name)
         assert (f"--{name.replace('_', '-')}" in shown) is not flagless, name
 
 

@@ -10,7 +10,7 @@ import pytest
 from router.cache import SemanticCache
 from router.feedback import MOST_PAIR_CHARS, MOST_RECENT, Feedback
 from router.ledger import Ledger
-from router.types import Principal
+from router.principals import Principal
 from tests.cache.support import answer, body, embed, ticket
 from tests.ledger.support import a_row
 

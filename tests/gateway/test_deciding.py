@@ -16,10 +16,11 @@ from router.configured.rules import Rule
 from router.deciding import Decider
 from router.errors import RefusedByRule, SettingsError, UnsupportedByModel
 from router.policy import Dial
+from router.principals import ANONYMOUS
 from router.rules import Rules
 from router.scoring.scorer import Scorer
 from router.terms import Ways
-from router.types import ANONYMOUS, ChatRequest, Tuning
+from router.types import ChatRequest, Tuning
 from router.upstream.aliases import Aliases
 from router.upstream.build import Upstreams
 from router.upstream.named import NamedModels

@@ -23,10 +23,11 @@ from router.gateway import Gateway
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import Dial
+from router.principals import ANONYMOUS, Principal
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
 from router.terms import Ways
-from router.types import ANONYMOUS, Principal, Tuning
+from router.types import Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import ScriptedServer, Turn

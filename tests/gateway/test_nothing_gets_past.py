@@ -21,10 +21,11 @@ from router.gateway import Gateway
 from router.ledger.ledger import Ledger
 from router.metrics import Metrics
 from router.policy import Dial
+from router.principals import ANONYMOUS
 from router.rules import Rules
 from router.scoring.scorer import Scorer
 from router.terms import Ways
-from router.types import ANONYMOUS, ChatRequest, Tuning
+from router.types import ChatRequest, Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import ScriptedServer, Turn

@@ -7,7 +7,7 @@ import pytest
 from router.configured.secret import Secret
 from router.errors import Forbidden, Unauthenticated
 from router.http.auth import Doorman
-from router.types import ANONYMOUS
+from router.principals import ANONYMOUS
 
 
 def test_a_server_without_a_key_is_open() -> None:

@@ -9,8 +9,9 @@ import msgspec
 
 from router.calls import Call
 from router.needs import Needs
+from router.principals import Principal
 from router.rules import Facts
-from router.types import ChatRequest, Endpoint, Principal, Tuning
+from router.types import ChatRequest, Endpoint, Tuning
 
 
 def facts(

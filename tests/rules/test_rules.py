@@ -16,9 +16,10 @@ from router.dialects import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, 
 from router.errors import SettingsError
 from router.needs import Needs
 from router.policy import Models, pinned_route, under
+from router.principals import ANONYMOUS
 from router.rules import Facts, Rules
 from router.settings import load_settings
-from router.types import ANONYMOUS, Ruling, Tuning
+from router.types import Ruling, Tuning
 from tests.rules.support import facts
 
 IMAGE = {"type": "image_url", "image_url": {"url": "x"}}

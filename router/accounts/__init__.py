@@ -1,0 +1,1 @@
+"""Keys and teams: who may ask for what, and how much of it."""

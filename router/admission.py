@@ -1,0 +1,123 @@
+"""Whether a request may be answered at all, and what it holds of limits and budgets until it has ended."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from router.budgets import Budgets, Pace, Reservation, Unbudgeted
+from router.calls import Call
+from router.ledger.tokens import estimate_usage
+from router.limits import Limiter, Taken, Unlimited
+from router.principals import Scope
+from router.scoring.curve import Curve
+from router.types import Route, Usage
+
+EXPECTED_COMPLETION_TOKENS = 264
+"""Answer length that is reserved where the request sets no limit: the mean that RouteLLM's paper (arXiv 2406.18665)
+takes for its costs."""
+
+
+class Grant:
+    """One admitted request: what it holds of limits and budgets. Settled once, with its end.
+
+    Args:
+        budgets: where money is held.
+        scopes: what the request counts against.
+        taken: what it holds of the limits.
+    """
+
+    def __init__(self, budgets: Budgets, scopes: tuple[Scope, ...], taken: Taken) -> None:
+        self._budgets = budgets
+        self._scopes = scopes
+        self._taken = taken
+        self._reservation: Reservation | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The ``x-ratelimit-*`` headers."""
+        return self._taken.headers
+
+    def pace(self, curve: Curve) -> Pace | None:
+        """The least threshold at which the budgets last; see ``Budgets.pace``."""
+        return self._budgets.pace(self._scopes, curve)
+
+    async def reserve(self, usd: Decimal | None) -> None:
+        """Hold money for asking a model, in the place of what was held before.
+
+        Raises:
+            InsufficientQuota: a budget has less than that left; what was held before is let go of.
+        """
+        if not self._scopes:
+            return
+        self._let_go()
+        self._reservation = await self._budgets.reserve(self._scopes, usd)
+
+    def settle(self, usage: Usage | None, usd: Decimal | None, *, route: Route | None, win_rate: float | None) -> None:
+        """The request has ended. Never blocks; what was taken is given back, whatever came of it.
+
+        Args:
+            usage: of the model that was asked; None where none was, or where its answer came from the cache.
+            usd: what it cost; None where that is not known.
+            route: who answered.
+            win_rate: what was estimated for it.
+        """
+        self._taken.settle(None if usage is None else usage.prompt_tokens + usage.completion_tokens)
+        if self._reservation is not None:
+            self._reservation.settle(usd, route=route, win_rate=win_rate)
+
+    def _let_go(self) -> None:
+        if self._reservation is not None:
+            self._reservation.settle(Decimal(0), route=None, win_rate=None)
+            self._reservation = None
+
+
+class Admission:
+    """Lets requests in.
+
+    Args:
+        limiter: counts requests and tokens.
+        budgets: keep what was spent.
+    """
+
+    def __init__(self, *, limiter: Limiter | None = None, budgets: Budgets | None = None) -> None:
+        self._limiter = limiter or Unlimited()
+        self._budgets = budgets or Unbudgeted()
+
+    async def admit(self, call: Call) -> Grant:
+        """Admit a request that was understood, before anything is done for it.
+
+        Raises:
+            InsufficientQuota: a budget that it counts against is spent.
+            RateLimited: a limit is reached.
+        """
+        scopes = call.principal.scopes
+        if not scopes:
+            return NOTHING_HELD
+        self._budgets.require_unspent(scopes)
+        taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
+        return Grant(self._budgets, scopes, taken)
+
+    async def aclose(self) -> None:
+        """Let go of whatever counters and sums are kept in."""
+        await self._limiter.aclose()
+        await self._budgets.aclose()
+
+
+NOTHING_HELD = Grant(Unbudgeted(), (), Unlimited())
+"""The grant of a request that counts against nothing."""
+
+
+def expected_tokens(call: Call) -> int:
+    """Tokens of a request's prompt by estimate, and of its answer as far as it may go or is expected to."""
+    usage = expected_usage(call)
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+def expected_usage(call: Call) -> Usage:
+    """What a request is expected to take. Some servers read a negative limit as none."""
+    limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
+    prompt_tokens = estimate_usage(call.request, "").prompt_tokens
+    completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
+    if call.endpoint == "embeddings":
+        completion_tokens = 0
+    return Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)
