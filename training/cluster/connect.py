@@ -18,7 +18,7 @@ from router.errors import ClusterError
 from router.scoring.encoder import StaticEncoder
 from training.cluster.address import LocalWorkers, Scheduler, parse_address
 from training.cluster.encoding import EncodedThere
-from training.cluster.faults import LOST
+from training.cluster.faults import LOST, failures_told
 from training.cluster.trees import OrderedClient, Say, grow
 from training.cluster.versions import check_versions
 from training.encoding import Encoding
@@ -53,7 +53,8 @@ class Cluster:
 
     def boost(self, rows: Matrix, target: FloatArray, weight: FloatArray, seed: int) -> dict[str, Any]:
         """Grow a forest on all workers that there are now."""
-        return grow(self.client, self._say, rows, target, weight, seed)
+        with failures_told():
+            return grow(self.client, self._say, rows, target, weight, seed)
 
 
 @contextmanager
@@ -69,13 +70,14 @@ def cluster(given: str, say: Say) -> Iterator[Cluster]:
     """
     address = parse_address(given)
     with ExitStack() as stack:
-        url = _started(stack, address) if isinstance(address, LocalWorkers) else _reachable(address)
-        client = stack.enter_context(_connected(url, given))
-        if isinstance(address, LocalWorkers):
-            client.register_plugin(SilentWorkers())
-        _wait_for_workers(client, url, given)
-        check_versions(client, given)
-        threads = client.nthreads().values()
+        with failures_told():
+            url = _started(stack, address) if isinstance(address, LocalWorkers) else _reachable(address)
+            client = stack.enter_context(_connected(url, given))
+            if isinstance(address, LocalWorkers):
+                client.register_plugin(SilentWorkers())
+            _wait_for_workers(client, url, given)
+            check_versions(client, given)
+            threads = client.nthreads().values()
         say(f"Dask at {url}: {len(threads)} workers with {sum(threads)} threads encode the prompts and grow trees")
         yield Cluster(client, say)
 
@@ -101,7 +103,8 @@ def _started(stack: ExitStack, address: LocalWorkers) -> str:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # of the scheduler's state; without a word it would be 8787, which is ours
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         )
     )
@@ -124,7 +127,7 @@ def _connected(url: str, given: str) -> Iterator[OrderedClient]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # check_versions says it, and stops
                 client = stack.enter_context(OrderedClient(url, timeout=CONNECT_S, set_as_default=False))
-        except (*LOST, ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # what somebody else sends who listens there may raise anything
             raise ClusterError(
                 f"--dask {given}: no Dask scheduler answers there ({_first_line(error)}); start one with "
                 f"`dask scheduler` and workers with `dask worker {url}`, or take --dask local:2"

@@ -21,7 +21,7 @@ from router.scoring.encoder import ENCODER_FILES, StaticEncoder, encoder_sha256
 from router.scoring.inputs import Inputs
 from router.scoring.manifest import file_sha256
 from router.scoring.prompt import bound
-from training.cluster.faults import LOST, REMEDY, TRIES, killed, wait_for_a_worker
+from training.cluster.faults import LOST, REMEDY, TRIES, failures_told, killed, wait_for_a_worker
 from training.encoding import Matrix, blocks_of, gathered, vectors_of
 from training.golden_prompts import GOLDEN_PROMPTS
 
@@ -109,13 +109,14 @@ class EncodedThere:
 
     def _spread(self, work: Work, texts: Sequence[str]) -> Iterator[Matrix]:
         ahead: deque[_Given] = deque()
-        most = AHEAD * sum(self._client.nthreads().values())
-        for block in blocks_of(texts):
-            ahead.append(self._give(work, [bound(text) for text in block]))
-            if len(ahead) > most:
+        with failures_told():
+            most = AHEAD * sum(self._client.nthreads().values())
+            for block in blocks_of(texts):
+                ahead.append(self._give(work, [bound(text) for text in block]))
+                if len(ahead) > most:
+                    yield self._result(ahead.popleft())
+            while ahead:
                 yield self._result(ahead.popleft())
-        while ahead:
-            yield self._result(ahead.popleft())
 
     def _result(self, given: _Given) -> Matrix:
         """What comes of a block; raises ``ClusterError`` where it is lost again and again."""
@@ -148,10 +149,8 @@ class EncodedThere:
         return self._give(given.work, given.texts)
 
     def _send(self) -> Future:
-        try:
+        with failures_told():
             return self._client.scatter(self._encoder, broadcast=True, hash=False)
-        except LOST as error:
-            raise ClusterError(f"the encoder did not reach the Dask workers ({error}); {REMEDY}") from error
 
 
 @dataclass(frozen=True, slots=True)

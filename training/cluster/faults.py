@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 
 from distributed import Client
 from distributed.scheduler import KilledWorker
@@ -19,6 +21,15 @@ RETURN_S = 60.0
 """How long a run waits for a first worker where all are gone; a nanny starts a new one within seconds."""
 
 REMEDY = "see what became of the workers (their log says; often it is memory), and run the same command again"
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Inside, a connection that breaks, and whatever else of a cluster goes away, ends the run in a sentence."""
+    try:
+        yield
+    except LOST as error:
+        raise ClusterError(f"the Dask cluster is gone ({error}); {REMEDY}") from error
 
 
 def wait_for_a_worker(client: Client) -> None:

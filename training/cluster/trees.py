@@ -9,14 +9,14 @@ is to the byte the one that this process grows. The same rows, seed and number o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 from typing import Any
 
 import dask
 import dask.array
 import numpy as np
-from distributed import Client, Worker
+from distributed import Client
 from distributed.scheduler import KilledWorker
 from lightgbm import DaskLGBMRegressor, register_logger
 from lightgbm.basic import LightGBMError
@@ -33,11 +33,8 @@ LEAST_ROWS = 100
 SOCKET_MINUTES = 10
 """How long a worker waits for a word of another; LightGBM would wait two hours."""
 
-END_S = 5.0
-"""A worker that has not left a forest so long after another was lost waits for it for ever."""
-
-TASK = "_train_part"
-"""How LightGBM names what a worker does."""
+NOTICE_S = 30.0
+"""How long the scheduler may take to notice that a worker is gone; the other workers may tell before."""
 
 Say = Callable[[str], None]
 
@@ -79,7 +76,7 @@ def grow(
                 "that they tell the scheduler"
             ) from last
         say(f"lost {', '.join(lost)} while trees were grown; growing them again")
-        _free(client, [worker for worker in workers if worker not in lost])
+        _restart(client, [worker for worker in workers if worker not in lost])
     raise ClusterError(f"a worker was lost {TRIES} times while trees were grown ({last}); {REMEDY}") from last
 
 
@@ -131,8 +128,8 @@ def _scattered(
 
 
 def _lost(client: Client, workers: Sequence[str]) -> list[str]:
-    """Which of ``workers`` are gone; waits a little, since a survivor may tell before the scheduler knows."""
-    deadline = monotonic() + END_S
+    """Which of ``workers`` are gone, as soon as the scheduler knows of one."""
+    deadline = monotonic() + NOTICE_S
     while True:
         wait_for_a_worker(client)
         there = client.nthreads()
@@ -142,35 +139,21 @@ def _lost(client: Client, workers: Sequence[str]) -> list[str]:
         sleep(0.1)
 
 
-def _free(client: Client, workers: Sequence[str]) -> None:
-    """Restart those ``workers`` that wait for the lost one: LightGBM does not notice a connection that was closed.
+def _restart(client: Client, workers: Sequence[str]) -> None:
+    """Restart ``workers``, whose forest broke off.
+
+    LightGBM does not notice that a connection was closed, and waits for ever; where it does notice, its network stays
+    as it was, and breaks the next forest of that process.
 
     Raises:
         ClusterError: they cannot be restarted, as they have no nanny.
     """
     if not workers:
         return
-    deadline = monotonic() + END_S
-    while waiting := [worker for worker, busy in _busy(client, workers).items() if busy]:
-        if monotonic() > deadline:
-            break
-        sleep(0.2)
-    if not waiting:
-        return
     try:
-        client.restart_workers(waiting, timeout=RETURN_S)
+        client.restart_workers(list(workers), timeout=RETURN_S)
     except (*LOST, ValueError) as error:
         raise ClusterError(
-            f"{', '.join(waiting)} still wait for a Dask worker that was lost while trees were grown, and cannot be "
-            f"restarted from here ({error}); restart them, and run the same command again"
+            f"a Dask worker was lost while trees were grown, and the others cannot be restarted from here ({error}); "
+            f"restart {', '.join(workers)}, and run the same command again"
         ) from error
-
-
-def _busy(client: Client, workers: Sequence[str]) -> Mapping[str, bool]:
-    found: dict[str, bool] = client.run(grows_trees, workers=list(workers), on_error="ignore")
-    return found
-
-
-def grows_trees(dask_worker: Worker) -> bool:
-    """On a worker: whether one of its threads is in LightGBM."""
-    return any(str(key).startswith(TASK) for key in dask_worker.active_threads.values())
