@@ -14,6 +14,8 @@ from router.upstream.embedded.fetch import fetch_weights
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
+pytest_plugins = ["tests.services.fixtures"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """No generated example is judged by how long it took: the machine may be busy."""
