@@ -197,7 +197,9 @@ class Asker:
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
-        await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
+        await settlement.reserve(
+            lambda: self._expected_cost(call, decision.route, decision.model).usd, route=decision.route
+        )
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)

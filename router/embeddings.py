@@ -52,7 +52,7 @@ class Embeddings:
         settlement.embeds(body["model"])
         first: UpstreamRefused | None = None
         for upstream in self._candidates:
-            await settlement.reserve(_expected_cost(call, ModelRef(upstream.provider, body["model"])))
+            await settlement.reserve(_expected_cost(call, ModelRef(upstream.provider, body["model"])), route=None)
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")
             except UpstreamError as error:

@@ -34,6 +34,7 @@
         ├── TooManyRequests       429: the server answers as many requests as it may at once
         ├── RateLimited           429: a limit of the key, its team or the server is reached
         ├── InsufficientQuota     429: a budget is spent
+        ├── BudgetUnknown         503: the ledger does not say what was spent of a budget
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -370,6 +371,18 @@ class InsufficientQuota(ApiError):
     def headers(self) -> dict[str, str]:
         """When the next period begins. OpenAI's clients wait a minute at most, so that they do not ask again."""
         return {"retry-after": str(max(1, math.ceil(self.retry_after_s))), "x-should-retry": "false"}
+
+
+class BudgetUnknown(ApiError):
+    """The ledger does not say what was spent of a budget that the request counts against."""
+
+    status = 503
+    default_code = "budget_unknown"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: databases come back."""
+        return {"retry-after": "1"}
 
 
 class NoUpstream(ApiError):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from router.admission import NOTHING_HELD, Grant
+from router.budgets import Decided
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
@@ -19,7 +20,7 @@ from router.ledger.prices import ModelRef, cost
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
-from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Served, Usage
+from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
 T = TypeVar("T")
 
@@ -95,14 +96,14 @@ class Settlement:
         """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
         self._grant = grant
 
-    async def reserve(self, usd: Callable[[], Decimal | None]) -> None:
-        """A model is about to be asked, which is expected to cost so much; not called where no budget is kept.
+    async def reserve(self, usd: Callable[[], Decimal | None], *, route: Route | None) -> None:
+        """A route's model is about to be asked, which is expected to cost so much; not called where no budget is kept.
 
         Raises:
             InsufficientQuota: a budget has less than that left.
         """
         if self._grant is not NOTHING_HELD:
-            await self._grant.reserve(usd())
+            await self._grant.reserve(usd(), route=route)
 
     def decided_by(self, artifact: str) -> None:
         """The artifact that this request is judged by, from here to its end."""
@@ -290,8 +291,7 @@ class Settlement:
         self._grant.settle(
             self._usage if self._hit is None else None,
             self.cost.usd if self._served is not None else None,
-            route=decision.route if decision is not None and self._served is not None else None,
-            win_rate=decision.win_rate if decision is not None else None,
+            None if self._served is None else _decided(decision),
         )
 
     def _cache_answer(self) -> None:
@@ -411,6 +411,12 @@ class Settlement:
         if self._cancelled:
             return CLIENT_CLOSED_REQUEST
         return self._error.status if self._error else 200
+
+
+def _decided(decision: Decision | None) -> Decided:
+    if decision is None:
+        return Decided()
+    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced")
 
 
 def _answer_headers(answer: CachedAnswer) -> dict[str, str]:
