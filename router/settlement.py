@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from router.admission import NOTHING_HELD, Grant
-from router.budgets import Decided
+from router.budgets import Decided, Pace
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError
 from router.ledger.ledger import Ledger
@@ -67,6 +67,7 @@ class Settlement:
         self._decision_us: float | None = None
         self._promise: str | None = None
         self._rule: str | None = None
+        self._pace: Pace | None = None
         self._remember: Callable[[Decision, Usage | None], None] | None = None
         self._served: Served | None = None
         self._attempts = 0
@@ -116,6 +117,10 @@ class Settlement:
     def ruled(self, rule: str | None) -> None:
         """The operator's rules that were applied, if any were."""
         self._rule = rule
+
+    def paced(self, pace: Pace | None) -> None:
+        """The least threshold at which the budgets last."""
+        self._pace = pace
 
     def will_remember(self, remember: Callable[[Decision, Usage | None], None] | None) -> None:
         """What is told in the end who answered, where somebody did."""
@@ -213,8 +218,7 @@ class Settlement:
             headers["x-router-deployment"] = self._served.deployment
         if (promise := self._kept_promise()) is not None:
             headers["x-router-promise"] = promise
-        if self._rule is not None:
-            headers["x-router-rule"] = self._rule
+        headers |= self._bounds_headers()
         if self._embeds is not None:
             headers |= {"x-router-model": self._embeds, "x-router-reason": "embeddings", "x-router-cache": "bypass"}
         elif self._request is not None:
@@ -223,6 +227,15 @@ class Settlement:
             headers["x-router-cache-similarity"] = f"{self._similarity():.4f}"
         if self._usage is not None:
             headers |= _cost_headers(self.cost)
+        return headers
+
+    def _bounds_headers(self) -> dict[str, str]:
+        """What held the caller's wishes in bounds: a budget, rules."""
+        headers = {}
+        if self._pace is not None and self._decision is not None and self._decision.reason == "paced":
+            headers["x-router-paced-by"] = self._pace.scope
+        if self._rule is not None:
+            headers["x-router-rule"] = self._rule
         return headers
 
     async def close(self) -> None:

@@ -26,19 +26,21 @@ class Book:
         self.opening: asyncio.Task[None] | None = None
         self.taught = False
         self.pacer = Pacer(lambda now: hour_of_week(moment(now), zone), period_s=account.span.seconds)
-        self._counted: int | None = None
+        self._counted = 0
 
     def turn(self, account: Account) -> None:
         """A new period: what was learned stays."""
-        self.account, self.opening, self._counted = account, None, None
+        self.account, self.opening, self._counted = account, None, 0
+
+    def begins(self, now: float) -> None:
+        """It is known what the period has seen before."""
+        self._counted = self.account.answered
+        self.pacer.begins(now - self.account.begins, self._counted, float(self.account.spent))
 
     def learn_arrivals(self, now: float) -> None:
         """Requests that were answered since, by whatever server."""
         answered = self.account.answered
-        if self._counted is None:
-            self._counted = 0
-            self.pacer.begins(now - self.account.begins, answered, float(self.account.spent))
-        elif answered > self._counted:
+        if answered > self._counted:
             self.pacer.demand.arrived(now, answered - self._counted)
         self._counted = answered
 

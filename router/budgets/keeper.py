@@ -183,6 +183,7 @@ class KeptBudgets:
         try:
             await self._taught(book)
             await self._asked_again(account)
+            book.begins(self._clock())
         finally:
             book.opening = None
 

@@ -8,7 +8,8 @@ from router.budgets.account import Account
 from router.errors import BudgetUnknown, InsufficientQuota
 from router.principals import Budget, Scope
 
-_SIX_PLACES = Decimal("0.000001")
+LARGE = Decimal(10) ** 15
+"""Dollars from which on cents are not shown."""
 
 
 def refusal(
@@ -45,8 +46,9 @@ def _whose(scope: Scope) -> str:
 
 
 def _shown(usd: Decimal) -> str:
-    """Dollars as people write them: cents, and what is smaller where there is any."""
-    amount = usd.quantize(_SIX_PLACES) if abs(usd) < 10**15 else usd
-    text = f"{amount:f}".rstrip("0").rstrip(".") if amount % 1 else f"{amount:.0f}"
-    whole, point, cents = text.partition(".")
-    return f"{whole}.{cents.ljust(2, '0')}" if point else whole
+    """Dollars as people write them: whole ones, or with cents, and with what is smaller where there is any."""
+    if abs(usd) >= LARGE:
+        return f"{usd:.0f}"
+    text = f"{usd:.6f}".rstrip("0")
+    whole, _, cents = text.partition(".")
+    return f"{whole}.{cents.ljust(2, '0')}" if cents else whole
