@@ -60,6 +60,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Secret | None,
         Meta(description="Redis or Valkey (`redis://...`) through which several servers share limits and cache."),
     ] = None
+    redis_prefix: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)],
+        Meta(description="What the names of all keys in Redis begin with, so that installations can share one."),
+    ] = "underdog"
 
     weak_url: Annotated[
         str | None, Meta(description="Base URL of the weak model, with its /v1; none runs the embedded LLM.")
