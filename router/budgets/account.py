@@ -89,6 +89,10 @@ class Sums(Protocol):
         """
         ...
 
+    async def refresh(self, account: Account) -> None:
+        """Learn what others have spent since, where that can be asked."""
+        ...
+
     async def hold(self, entries: Sequence[Entry], usd: Decimal) -> Held:
         """Hold money in all of the accounts, which are known, or in none.
 

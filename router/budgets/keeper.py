@@ -113,6 +113,7 @@ class KeptBudgets:
         book = self._book(scope, scope.budget)
         if not book.account.known:
             await self._opened(book)
+        await self._sums.refresh(book.account)
         account, usd = book.account, scope.budget.usd
         threshold = self._threshold(book, scope.budget, curve)
         return BudgetState(

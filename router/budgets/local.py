@@ -73,6 +73,9 @@ class LocalSums:
         """Ask the ledger."""
         cast(LocalAccount, account).begin(await self._spent_before(account))
 
+    async def refresh(self, account: Account) -> None:
+        """There are no others."""
+
     async def hold(self, entries: Sequence[Entry], usd: Decimal) -> Held:
         """Hold in all, or in none."""
         for entry in entries:

@@ -21,8 +21,9 @@ HOLD = (
     _NOW
     + """
 -- KEYS: servers, then of each account both hashes. ARGV: server, milliseconds of patience, then of each account:
--- amount, limit or ''. Reply: 0 held, n short, -n not known; how many servers there are; of each account: epoch, since,
--- spent, answered, held.
+-- amount, limit or '', the epoch that the server has told its own holdings in, or '' where nothing is to be held.
+-- Reply: 0 held, n short, -n not known in that epoch; how many servers there are; of each account: epoch, since, spent,
+-- answered, held.
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2] * 10)
@@ -35,20 +36,21 @@ local accounts = (#KEYS - 1) / 2
 for i = 1, accounts do
   local sums, holds = KEYS[2 * i], KEYS[2 * i + 1]
   local known = redis.call('HMGET', sums, 'epoch', 'since', 'spent', 'answered')
-  if not known[1] then return {-i} end
+  local epoch = ARGV[3 * i + 2]
+  if not known[1] or (epoch ~= '' and epoch ~= known[1]) then return {-i} end
   local held, all = 0, redis.call('HGETALL', holds)
   for j = 1, #all, 2 do
     if alive[all[j]] then held = held + tonumber(all[j + 1]) else redis.call('HDEL', holds, all[j]) end
   end
-  local amount, limit, spent = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2]), tonumber(known[3])
+  local amount, limit, spent = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), tonumber(known[3])
   if verdict == 0 and limit and (spent >= limit or spent + held + amount > limit) then verdict = i end
   for j = 1, 4 do reply[#reply + 1] = known[j] end
   reply[#reply + 1] = string.format('%.0f', held)
 end
 if verdict == 0 then
   for i = 1, accounts do
-    if ARGV[2 * i + 1] ~= '0' then
-      redis.call('HINCRBY', KEYS[2 * i + 1], ARGV[1], ARGV[2 * i + 1])
+    if ARGV[3 * i] ~= '0' then
+      redis.call('HINCRBY', KEYS[2 * i + 1], ARGV[1], ARGV[3 * i])
       redis.call('PEXPIRE', KEYS[2 * i + 1], math.max(redis.call('PTTL', KEYS[2 * i]), 1000))
     end
   end
@@ -57,6 +59,9 @@ reply[1] = verdict
 return reply
 """
 )
+
+LEAVE = "redis.call('ZREM', KEYS[1], ARGV[1])"
+"""KEYS: servers. ARGV: server."""
 
 BEGIN = """
 -- KEYS: the sums of an account. ARGV: epoch, since, spent, when it may be forgotten (POSIX seconds).

@@ -19,7 +19,7 @@ from typing import cast
 from router.budgets.account import Account, Entry, Held, Short
 from router.budgets.local import SpentBefore
 from router.budgets.periods import Span
-from router.budgets.scripts import BEGIN, HOLD, RESUME, SETTLE
+from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, SETTLE
 from router.budgets.shared_account import Holding, News, SharedAccount, nano_down, nano_up
 from router.errors import SharedStateAway
 from router.shared.link import Argument, Link
@@ -34,6 +34,7 @@ FORGET_AFTER_S = 86_400
 """Seconds after the end of a period at which Redis forgets it: long streams end after it."""
 
 SERVERS_KEY = "budget:servers"
+NO_EPOCH = "none"
 TRIES = 5
 
 
@@ -69,9 +70,14 @@ class SharedSums:
         self._beat()
         opened = cast(SharedAccount, account)
         try:
-            await self._ask([opened], 0, [None])
+            await self._join(opened)
         except SharedStateAway:
             opened.begin(await self._spent_before(account))
+
+    async def refresh(self, account: Account) -> None:
+        """Hear what other servers have spent."""
+        with contextlib.suppress(SharedStateAway):
+            await self._refresh(cast(SharedAccount, account))
 
     async def hold(self, entries: Sequence[Entry], usd: Decimal) -> Held:
         """Hold in all, or in none: as Redis says, or where it is away each account's part of this server."""
@@ -81,7 +87,7 @@ class SharedSums:
         limits = [None if entry.limit is None else nano_down(entry.limit) for entry in entries]
         holdings = [Holding(account, amount) for account in accounts]
         try:
-            short = await self._ask(accounts, amount, limits, holdings)
+            short = await self._hold(accounts, amount, limits, holdings)
         except SharedStateAway:
             short = _short_here(accounts, amount, limits)
             if short is None:
@@ -100,7 +106,7 @@ class SharedSums:
             account = holding.account
             account.let_go(holding)
             account.spend(usd, now)
-            account.used = True
+            account.used_at = now
             if answered:
                 account.answer()
             if account.epoch is not None:
@@ -111,49 +117,63 @@ class SharedSums:
             self._link.later(SETTLE, keys, told)
 
     async def aclose(self) -> None:
-        """Stop saying that this server is there."""
+        """Say that this server is there no more."""
+        self._link.later(LEAVE, [SERVERS_KEY], [self.server])
         if self._beating is not None:
             self._beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._beating
 
-    async def _ask(
+    async def _hold(
         self,
         accounts: Sequence[SharedAccount],
         amount: int,
         limits: Sequence[int | None],
-        holdings: Sequence[Holding] = (),
+        holdings: Sequence[Holding],
     ) -> int | None:
         """Ask Redis to hold; the place of the account that is short, or None.
 
         Raises:
             SharedStateAway: there is no answer.
         """
-        keys = [SERVERS_KEY, *(key for account in accounts for key in (account.sums_key, account.holds_key))]
-        said: list[Argument] = [self.server, int(PATIENCE_S * 1000)]
-        for limit in limits:
-            said += [amount, "" if limit is None else limit]
+        now = self._clock()
+        for account in accounts:
+            account.used_at = now
+            if account.doubtful:
+                await self._refresh(account)
         for _ in range(TRIES):
-            verdict = await self._run(accounts, amount, keys, said, holdings)
+            verdict = await self._run(accounts, amount, limits, holdings)
             if verdict >= 0:
                 return verdict - 1 if verdict else None
-            await self._begin(accounts[-verdict - 1])
+            await self._join(accounts[-verdict - 1])
         raise SharedStateAway("Redis forgets budgets as soon as it is told of them.")
+
+    async def _join(self, account: SharedAccount) -> None:
+        """Hear of an account, and tell what this server holds of it; where Redis knows nothing, tell it all there is.
+
+        Raises:
+            SharedStateAway: there is no answer.
+        """
+        if await self._run([account], 0, [None], ()) < 0:
+            await self._begin(account)
+            await self._run([account], 0, [None], ())
 
     async def _run(
         self,
         accounts: Sequence[SharedAccount],
         amount: int,
-        keys: Sequence[str],
-        said: Sequence[Argument],
+        limits: Sequence[int | None],
         holdings: Sequence[Holding],
     ) -> int:
-        """The verdict, see ``scripts``; what Redis says of the accounts is taken over."""
+        """The verdict, see ``scripts``; what Redis says is taken over. Without holdings it only looks."""
+        keys, said = [SERVERS_KEY], self._presence()
+        for account, limit in zip(accounts, limits, strict=True):
+            keys += [account.sums_key, account.holds_key]
+            said += [amount, "" if limit is None else limit, (account.epoch or NO_EPOCH) if holdings else ""]
         # Calls that were made before are heard before: what they ask for is in what Redis says.
         before = [(account.spent_here, account.held_here + account.in_flight) for account in accounts]
         for account in accounts:
             account.in_flight += amount
-            account.used = True
         try:
             reply = await self._link.run(HOLD, keys, said)
         except BaseException:
@@ -216,21 +236,18 @@ class SharedSums:
     async def _beat_once(self) -> None:
         now = self._clock()
         self._accounts = {account for account in self._accounts if account.until > now or account.holdings}
-        await self._link.run(HOLD, [SERVERS_KEY], [self.server, int(PATIENCE_S * 1000)])
-        used = [account for account in self._accounts if account.used or account.holdings or account.doubtful]
-        await asyncio.gather(*(self._refresh(account) for account in used))
+        await self._link.run(HOLD, [SERVERS_KEY], self._presence())
+        await asyncio.gather(*(self._refresh(account) for account in self._accounts if account.is_of_interest(now)))
 
     async def _refresh(self, account: SharedAccount) -> None:
-        account.used = False
-        if account.doubtful and account.epoch is not None:
-            await self._say_anew(account)
-        await self._run([account], 0, [SERVERS_KEY, account.sums_key, account.holds_key], self._nothing(), ())
-        account.used = False
+        """Hear of an account; what may be wrong about it in Redis is said anew."""
+        if account.doubtful:
+            # Known to Redis before anything is said anew, so that no settlement of before that is heard after it.
+            await self._link.run(SETTLE, [], [self.server, 0])
+            self._say_anew(account)
+        await self._run([account], 0, [None], ())
 
-    def _nothing(self) -> list[Argument]:
-        return [self.server, int(PATIENCE_S * 1000), 0, ""]
-
-    async def _say_anew(self, account: SharedAccount) -> None:
+    def _say_anew(self, account: SharedAccount) -> None:
         """All that this server holds of an account, in the place of what Redis knows.
 
         What Redis is just being asked for counts as held: where it turns out not to be, that is said anew again.
@@ -238,13 +255,10 @@ class SharedSums:
         account.doubtful = account.in_flight > 0
         for holding in account.holdings:
             holding.epoch = account.epoch
-        held = account.held_here + account.in_flight
-        told: list[Argument] = [self.server, account.epoch or "", held, account.spent_here, "set"]
-        try:
-            await self._link.run(RESUME, [account.sums_key, account.holds_key], told)
-        except SharedStateAway:
-            account.doubtful = True
-            raise
+        self._tell(account, account.held_here + account.in_flight, "set")
+
+    def _presence(self) -> list[Argument]:
+        return [self.server, int(PATIENCE_S * 1000)]
 
 
 def _short_here(accounts: Sequence[SharedAccount], amount: int, limits: Sequence[int | None]) -> int | None:

@@ -12,6 +12,9 @@ NANO = Decimal("1e9")
 MOST = 2**62
 """Nano-dollars beyond which a limit is none: 4.6 thousand million dollars."""
 
+INTEREST_S = 60
+"""Seconds after a request for which is listened to what other servers spend."""
+
 REMEMBERED_S = 60
 """Seconds for which is kept what was spent when: longer than it takes to hear of a new epoch while Redis is there."""
 
@@ -67,7 +70,7 @@ class SharedAccount(Account):
         self.held_here = 0
         self.in_flight = 0
         self.doubtful = False
-        self.used = True
+        self.used_at = float("-inf")
         self._remainder = Decimal(0)
         self._when: deque[tuple[int, int]] = deque()
         self._heard_spent = self._heard_held = self._heard_answered = 0
@@ -101,6 +104,10 @@ class SharedAccount(Account):
         left = limit - self._heard_spent - self._heard_held
         mine = self.spent_here - self._then_spent + self.held_here - self._then_held
         return left > 0 and mine + amount <= left // self.servers
+
+    def is_of_interest(self, now: float) -> bool:
+        """Whether what others spend of it should be heard of."""
+        return self.doubtful or bool(self.holdings) or now - self.used_at < INTEREST_S
 
     # What happens here.
 
