@@ -116,9 +116,17 @@ class Asker:
 
         Raises:
             UpstreamError, InvalidRequest: nobody answered; the failure of the route that was asked first.
+            InsufficientQuota: a budget has too little left for whoever may answer.
         """
         try:
             answer = await self._ask(call, decision, settlement)
+        except InsufficientQuota:
+            cheaper = self._cheaper(decision)
+            if cheaper is None:
+                raise
+            settlement.decided(cheaper)
+            self._metrics.fell_back(cheaper)
+            return await self.ask(call, cheaper, settlement)
         except (UpstreamError, InvalidRequest) as error:
             instead = await self._ask_others(call, decision, self._others(call, decision, error), settlement)
             if instead is None:
@@ -129,6 +137,13 @@ class Asker:
             others = self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
             return await self._ask_others(call, decision, others, settlement) or self._given(answer, settlement)
         return self._given(answer, settlement)
+
+    def _cheaper(self, decision: Decision) -> Decision | None:
+        """The weak model, where it may answer as well and the strong one is too dear for what is left of a budget."""
+        weak = self._upstreams.weak
+        if decision.route != "strong" or "weak" not in decision.eligible or weak is None:
+            return None
+        return msgspec.structs.replace(decision, route="weak", model=weak.model, reason="paced")
 
     async def _ask_others(
         self, call: Call, decision: Decision, others: Iterator[Decision], settlement: Settlement
@@ -199,7 +214,9 @@ class Asker:
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
-        await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
+        await settlement.reserve(
+            lambda: self._expected_cost(call, decision.route, decision.model).usd, route=decision.route
+        )
         settlement.asks(ModelRef(upstream.provider, upstream.model), embedded=upstream.address == EMBEDDED)
         try:
             if call.streams:

@@ -57,7 +57,7 @@ class Embeddings:
         settlement.embeds(body["model"])
         first: UpstreamRefused | None = None
         for upstream in self._candidates:
-            await settlement.reserve(self._expected_cost(call, upstream.provider, body["model"]))
+            await settlement.reserve(self._expected_cost(call, upstream.provider, body["model"]), route=None)
             settlement.asks(ModelRef(upstream.provider, body["model"]))
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")

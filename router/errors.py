@@ -38,6 +38,7 @@
         ├── RateLimited           429: a limit of the key, its team or the server is reached
         ├── InsufficientQuota     429: a budget is spent
         ├── KeysUnavailable       503: the database of keys is away
+        ├── BudgetUnknown         503: the ledger does not say what was spent of a budget
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -403,6 +404,18 @@ class KeysUnavailable(ApiError):
     @property
     def headers(self) -> dict[str, str]:
         """When to try again: the database is looked for every second."""
+        return {"retry-after": "1"}
+
+
+class BudgetUnknown(ApiError):
+    """The ledger does not say what was spent of a budget that the request counts against."""
+
+    status = 503
+    default_code = "budget_unknown"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: databases come back."""
         return {"retry-after": "1"}
 
 
