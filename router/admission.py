@@ -103,6 +103,7 @@ class Admission:
     async def start(self) -> None:
         """Begin to follow what counters are kept in."""
         await self._limiter.start()
+
     def pace(self, scopes: tuple[Scope, ...], curve: Curve) -> Pace | None:
         """The least threshold at which the budgets last, as far as is known; see ``Budgets.pace``."""
         return self._budgets.pace(scopes, curve) if scopes else None

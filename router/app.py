@@ -7,6 +7,8 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from litestar import Litestar
@@ -23,6 +25,7 @@ from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
 from router.asking import fallbacks_of
+from router.budgets import KeptBudgets
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.database import open_database
@@ -50,6 +53,7 @@ from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
 from router.limits import Limiter, LocalLimiter, SharedLimiter
 from router.metrics import Metrics
+from router.principals import Scope
 from router.replicas import Replicas, replicas_of
 from router.settings import Settings, load_settings
 from router.terms import ways_of
@@ -96,7 +100,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
-        admission=Admission(limiter=_limiter(replicas)),
+        admission=_admission(replicas, ledger),
     )
     replicas.join(gateway.cache, _all_of(gateway))
     accounts, ring = _accounts(settings)
@@ -176,8 +180,15 @@ def _cache(settings: Settings, ledger: Ledger, replicas: Replicas, *, encoder: s
     )
 
 
-def _limiter(replicas: Replicas) -> Limiter:
-    return LocalLimiter() if replicas.link is None else SharedLimiter(replicas.link)
+def _admission(replicas: Replicas, ledger: Ledger) -> Admission:
+    """Limits and budgets, counted with the other servers where there are any."""
+
+    async def spent(scope: Scope, since: datetime) -> Decimal:
+        return await ledger.spent(scope.kind, scope.id, since)
+
+    link = replicas.link
+    limiter: Limiter = LocalLimiter() if link is None else SharedLimiter(link)
+    return Admission(limiter=limiter, budgets=KeptBudgets(spent=spent, link=link))
 
 
 @asynccontextmanager

@@ -202,8 +202,7 @@ async def test_nothing_is_lost_overspent_or_mixed_up_while_parts_fail(tmp_path: 
         rows = await ledger(made.environ["UNDERDOG_DATABASE_URL"], set(acknowledged))
     kept = Counter(row["request_id"] for row in rows)
     spent = {
-        name: sum((cost_of(row) for row in rows if row["key_id"] == _id(callers[name])), Decimal(0))
-        for name in callers
+        name: sum((cost_of(row) for row in rows if row["key_id"] == _id(callers[name])), Decimal(0)) for name in callers
     }
     print(f"\n{count} requests, {AT_ONCE} at once, over {REPLICAS} replicas in {took:.0f} s: {noted.endings}")
     print(f"  {len(rows)} rows; spent by the budgeted key: {spent['budgeted']} of {BUDGET}")
