@@ -49,6 +49,7 @@ from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
+from router.upstream.named import maker_of
 from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
@@ -151,9 +152,7 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = gateway.upstreams.configured
-    if gateway.embeddings is not None:
-        upstreams.append(gateway.embeddings)
+    upstreams = _asked(gateway)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
@@ -192,11 +191,17 @@ async def _following(
 @asynccontextmanager
 async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Take up price lists that are fetched while the server runs."""
+
+    def take_up() -> None:
+        gateway.prices.forget()
+        maker_of.cache_clear()
+        _look_up_prices(_asked(gateway), gateway)
+
     upkeep = keep_current(
         PriceList(settings.home_path),
         update=settings.prices_update,
         url=settings.prices_url,
-        changed=gateway.prices.forget,
+        changed=take_up,
     )
     keeping = asyncio.create_task(upkeep)
     try:
@@ -212,10 +217,17 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
+def _asked(gateway: Gateway) -> list[Upstream]:
+    """The upstreams behind the routes, of named models and of embeddings."""
+    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
+
+
 async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
-    references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
-    await asyncio.to_thread(gateway.prices.preload, references)
-    models = [model for upstream in upstreams for model in models_of(upstream)]
-    await asyncio.to_thread(gateway.catalogue.preload, models)
+    await asyncio.to_thread(_look_up_prices, upstreams, gateway)
     await asyncio.to_thread(gateway.upstreams.named.preload)
+
+
+def _look_up_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
+    gateway.prices.preload(ModelRef(upstream.provider, upstream.model) for upstream in upstreams)
+    gateway.catalogue.preload(model for upstream in upstreams for model in models_of(upstream))
