@@ -238,6 +238,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str | None, Meta(description="Folder for the ledger and the fetched LLM; none takes ~/.local/share/underdog.")
     ] = None
 
+    ledger_keep_days: Annotated[
+        Positive | None,
+        Meta(description="Days after which requests leave the ledger, with all that is kept of them; totals stay."),
+    ] = None
+    ledger_prompts: Annotated[
+        bool, Meta(description="Keep what is asked and answered in the ledger; see docs/ledger.md.")
+    ] = False
+    ledger_prompts_key: Annotated[
+        Secret | None,
+        Meta(description="Key to encrypt them by, 32 bytes in base64; `underdog ledger prompts key` makes one."),
+    ] = None
+    ledger_prompts_old_keys: Annotated[
+        Secret | None, Meta(description="Earlier keys, by which prompts are still read; with commas between them.")
+    ] = None
+
     embedded_threads: Annotated[Annotated[int, Meta(ge=1)], Meta(description="CPU threads of the embedded LLM.")] = 1
     embedded_context: Annotated[
         Annotated[int, Meta(ge=256)], Meta(description="Context window of the embedded LLM, in tokens.")

@@ -18,6 +18,7 @@ from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_ans
 from router.errors import ApiError, LedgerError, UpstreamBroken, UpstreamTimeout
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, Prices
+from router.ledger.prompts import Exchange
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
@@ -288,10 +289,23 @@ class Settlement:
 
     def _hand_over(self) -> asyncio.Future[None]:
         row = self._row()
-        written = self._ledger.submit(row)
+        written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
         self._log(row)
         return written
+
+    def _exchange(self) -> Exchange | None:
+        """What was said; None where nothing was understood, or an embedding was asked for."""
+        if self._request is None or self._embeds is not None:
+            return None
+        return Exchange(self._request, self._answer_text())
+
+    def _answer_text(self) -> str:
+        if self._hit is not None:
+            return read_answer(self._hit.answer.body).text
+        if self._fold is not None:
+            return self._fold.text()
+        return read_answer(self._body).text if self._body is not None else ""
 
     def _check_written(self, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -20,6 +20,8 @@ from router.ledger.migrations import COMPONENT, MIGRATIONS
 from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper
 from router.ledger.reading import as_ledger_errors
 from router.ledger.reports import Stats
+from router.ledger.retention import Pruner
+from router.ledger.spool import SpoolingStore
 from router.ledger.store import Entry, Store, sealed
 from router.ledger.usage import Terms, UsageQuery, UsageReport, read_usage
 from router.types import LedgerRow, Rating
@@ -36,10 +38,13 @@ class Ledger:
     Make one with ``Ledger.open`` or ``Ledger.on``; end it with ``aclose``.
     """
 
-    def __init__(self, database: Database, *, prompts: PromptKeeper) -> None:
+    def __init__(
+        self, database: Database, *, prompts: PromptKeeper, spool: Path | None, keep: timedelta | None
+    ) -> None:
         self.database = database
         self._prompts = prompts
-        self._store = Store(database)
+        self._store = Store(database) if spool is None else SpoolingStore(Store(database), spool)
+        self._pruner = None if keep is None else Pruner(database, keep)
         self._commits = GroupCommit(self._write)
 
     @classmethod
@@ -53,7 +58,14 @@ class Ledger:
         return cls.on(SqliteDatabase(path, busy_timeout_s=busy_timeout_s))
 
     @classmethod
-    def on(cls, database: Database, *, prompts: PromptKeeper | None = None) -> Ledger:
+    def on(
+        cls,
+        database: Database,
+        *,
+        prompts: PromptKeeper | None = None,
+        spool: Path | None = None,
+        keep: timedelta | None = None,
+    ) -> Ledger:
         """Open or create the ledger and bring its schema up to date.
 
         Blocks for some milliseconds, or as long as another process migrates it.
@@ -61,6 +73,8 @@ class Ledger:
         Args:
             database: where it is; closed with the ledger.
             prompts: what becomes of prompts; they are not kept where None.
+            spool: a file in which rows wait while the database is away; where None, they fail.
+            keep: how long requests are kept; for ever where None.
 
         Raises:
             LedgerError: the database cannot be used; the message says why and what to do.
@@ -71,7 +85,7 @@ class Ledger:
             except BaseException:
                 database.close()
                 raise
-        return cls(database, prompts=prompts or NoPrompts())
+        return cls(database, prompts=prompts or NoPrompts(), spool=spool, keep=keep)
 
     @property
     def keeps_prompts(self) -> bool:
@@ -79,7 +93,7 @@ class Ledger:
         return self._prompts.keeps
 
     async def record(self, row: LedgerRow) -> None:
-        """Write ``row`` and return once it is committed: from then on ``kill -9`` cannot lose it.
+        """Write ``row`` and return once it is committed, here or to the spool: ``kill -9`` cannot lose it any more.
 
         A second row of the same ``request_id`` is ignored, with a warning in the log: the first one stays.
 
@@ -170,6 +184,9 @@ class Ledger:
 
     def _close(self) -> None:
         self._commits.close()
+        self._store.close()
+        if self._pruner is not None:
+            self._pruner.close()
         self.database.close()
 
     def _write(self, batch: list[Entry]) -> list[LedgerError | None]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from router.configured.secret import Secret
-from router.database import Connection, Database
+from router.database import Database
 from router.errors import LedgerError, SettingsError
 from router.ledger.reading import reading
 from router.types import ChatRequest
@@ -164,11 +164,6 @@ def opened(request_id: str, sealed: Sealed, keys: Sequence[bytes]) -> dict[str, 
     return read
 
 
-def delete(connection: Connection, request_ids: Sequence[str]) -> None:
-    """Let go of the prompts of these requests."""
-    connection.executemany("DELETE FROM prompts WHERE request_id = ?", [(each,) for each in request_ids])
-
-
 def _decrypted(request_id: str, sealed: Sealed, keys: Sequence[bytes]) -> bytes:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -189,4 +184,8 @@ def _decrypted(request_id: str, sealed: Sealed, keys: Sequence[bytes]) -> bytes:
 
 
 def _written(exchange: Exchange) -> bytes:
-    return msgspec.json.encode({"messages": exchange.request.messages, "answer": exchange.answer})
+    messages = [
+        {name: value for name, value in msgspec.structs.asdict(message).items() if value is not None}
+        for message in exchange.request.messages
+    ]
+    return msgspec.json.encode({"messages": messages, "answer": exchange.answer})

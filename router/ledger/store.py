@@ -18,8 +18,8 @@ _AT_ONCE = 500
 
 _log = logging.getLogger(__name__)
 
-# What can be wrong with one row while the database is well. The row fails; the rest of its batch is written.
-_FAULTS_OF_A_ROW = (ValueError, TypeError, OverflowError, ValueRefused)
+FAULTS_OF_A_ROW = (ValueError, TypeError, OverflowError, ValueRefused)
+"""What can be wrong with one row while the database is well. The row fails; the rest of its batch is written."""
 
 
 class Entry(NamedTuple):
@@ -65,7 +65,7 @@ class Store:
         for index, entry in enumerate(batch):
             try:
                 values = rows.encode(entry.row)
-            except _FAULTS_OF_A_ROW as error:
+            except FAULTS_OF_A_ROW as error:
                 failures[index] = self._fault(entry, error)
                 continue
             if entry.row.request_id in ready:
@@ -75,9 +75,12 @@ class Store:
         with as_ledger_errors():
             try:
                 self._write_new(ready)
-            except _FAULTS_OF_A_ROW:
+            except FAULTS_OF_A_ROW:
                 self._write_one_by_one(batch, ready, failures)
         return failures
+
+    def close(self) -> None:
+        """Nothing waits here."""
 
     def _write_new(self, ready: dict[str, _Ready]) -> None:
         for _ in range(_TURNS):
@@ -113,7 +116,7 @@ class Store:
                 continue
             try:
                 self._write_new({entry.row.request_id: one})
-            except _FAULTS_OF_A_ROW as error:
+            except FAULTS_OF_A_ROW as error:
                 failures[index] = self._fault(entry, error)
 
     def _fault(self, entry: Entry, error: Exception) -> LedgerError:
