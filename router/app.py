@@ -60,6 +60,7 @@ from router.terms import ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
+from router.upstream.named import maker_of
 from router.upstream.pool import models_of
 
 logger = logging.getLogger("underdog.artifacts")
@@ -254,11 +255,17 @@ async def _following(
 @asynccontextmanager
 async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     """Take up price lists that are fetched while the server runs."""
+
+    def take_up() -> None:
+        gateway.prices.forget()
+        maker_of.cache_clear()
+        _look_up_prices(_asked(gateway), gateway)
+
     upkeep = keep_current(
         PriceList(settings.home_path),
         update=settings.prices_update,
         url=settings.prices_url,
-        changed=gateway.prices.forget,
+        changed=take_up,
     )
     keeping = asyncio.create_task(upkeep)
     try:
@@ -276,9 +283,11 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
 
 async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
-    references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
-    await asyncio.to_thread(gateway.prices.preload, references)
+    await asyncio.to_thread(_look_up_prices, upstreams, gateway)
     await asyncio.to_thread(gateway.admission.preload)
-    models = [model for upstream in upstreams for model in models_of(upstream)]
-    await asyncio.to_thread(gateway.catalogue.preload, models)
     await asyncio.to_thread(gateway.upstreams.named.preload)
+
+
+def _look_up_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
+    gateway.prices.preload(ModelRef(upstream.provider, upstream.model) for upstream in upstreams)
+    gateway.catalogue.preload(model for upstream in upstreams for model in models_of(upstream))

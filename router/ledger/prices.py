@@ -153,12 +153,14 @@ class Prices:
         return None if rates is None else rates.amounts(usage)
 
     def _of(self, provider: str | None, model: str) -> _Known:
-        known = self._known.get((provider, model))
+        kept = self._known
+        known = kept.get((provider, model))
         if known is None:
-            if len(self._known) >= MOST_KEPT:
+            if len(kept) >= MOST_KEPT:
                 # Callers may name models without end.
-                self._known = {}
-            known = self._known[provider, model] = self._look_up(provider, model)
+                kept.clear()
+            # Into what was there before: where the list changes meanwhile, that is thrown away.
+            known = kept[provider, model] = self._look_up(provider, model)
         return known
 
     def _look_up(self, provider: str | None, model: str) -> _Known:

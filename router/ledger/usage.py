@@ -106,7 +106,7 @@ class Terms(Struct, frozen=True):
 
 
 def read_usage(connection: Connection, query: UsageQuery, terms: Terms) -> UsageReport:
-    """Read the sums. Takes milliseconds for a month of anybody's traffic.
+    """Read the sums: half a second for a month of 50 busy keys, 30 ms for the month of one.
 
     Raises:
         ValueError: there are more periods than anybody reads.

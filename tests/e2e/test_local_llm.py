@@ -98,3 +98,4 @@ async def test_both_are_in_the_ledger_with_their_tokens(server: LiveServer) -> N
     rows = [row for row in server.ledger_rows() if row["outcome"] == "ok"]
     assert {row["route"] for row in rows} == {"weak", "strong"}
     assert all(row["prompt_tokens"] > 0 and row["completion_tokens"] > 0 for row in rows)
+    assert {(row["route"], bool(row["embedded_ms"])) for row in rows} == {("weak", True), ("strong", False)}
