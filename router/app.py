@@ -41,8 +41,11 @@ from router.http.request_id import say_request_id
 from router.http.responses import cancel_response, count_input_tokens, delete_response, get_response, responses
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
-from router.ledger.ledger import LEDGER_FILE, Ledger
-from router.ledger.prices import ModelRef, preload
+from router.ledger.ledger import Ledger
+from router.ledger.opening import open_ledger
+from router.ledger.price_list import PriceList
+from router.ledger.price_upkeep import keep_current
+from router.ledger.prices import ModelRef
 from router.metrics import Metrics
 from router.settings import Settings, load_settings
 from router.terms import ways_of
@@ -73,7 +76,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
-    ledger = Ledger.open(settings.home_path / LEDGER_FILE)
+    ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
@@ -132,6 +135,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             lambda _app: _lifespan(gateway, settings),
             lambda _app: _following_keys(ring),
             lambda _app: _following(gateway, settings, pointer, stamp),
+            lambda _app: _pricing(gateway, settings),
         ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
         request_max_body_size=None,
@@ -216,6 +220,22 @@ async def _following(
             following.cancel()
 
 
+@asynccontextmanager
+async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
+    """Take up price lists that are fetched while the server runs."""
+    upkeep = keep_current(
+        PriceList(settings.home_path),
+        update=settings.prices_update,
+        url=settings.prices_url,
+        changed=gateway.prices.forget,
+    )
+    keeping = asyncio.create_task(upkeep)
+    try:
+        yield
+    finally:
+        keeping.cancel()
+
+
 def _start_verifier(cache: Cache, settings: Settings) -> None:
     """Load the verifier behind the listening server; until it is there, rules alone judge rewordings."""
     if settings.cache and settings.cache_semantic and settings.cache_max_wrong > 0:
@@ -226,7 +246,7 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
 async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     references = [ModelRef(upstream.provider, upstream.model) for upstream in upstreams]
-    await asyncio.to_thread(preload, references)
+    await asyncio.to_thread(gateway.prices.preload, references)
     models = [model for upstream in upstreams for model in models_of(upstream)]
     await asyncio.to_thread(gateway.catalogue.preload, models)
     await asyncio.to_thread(gateway.upstreams.named.preload)

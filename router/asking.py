@@ -12,6 +12,7 @@ from router.cache import StreamFold
 from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InsufficientQuota, InvalidRequest, UpstreamBroken, UpstreamError
+from router.ledger.prices import ModelRef
 from router.metrics import Metrics
 from router.naming import ROUTES
 from router.settings import Settings
@@ -19,6 +20,7 @@ from router.settlement import Settlement
 from router.types import Cost, Decision, Reason, Route, Tuning
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
+from router.upstream.embedded.upstream import ADDRESS as EMBEDDED
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
 
 logger = logging.getLogger("underdog.settings")
@@ -198,6 +200,7 @@ class Asker:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
         await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
+        settlement.asks(ModelRef(upstream.provider, upstream.model), embedded=upstream.address == EMBEDDED)
         try:
             if call.streams:
                 return await self._stream(call, upstream, settlement)
@@ -243,10 +246,11 @@ async def _relay(
     first: bytes, payloads: AsyncIterator[bytes], fold: StreamFold, *, keep_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
-    if not fold.add(first) or keep_usage:
+    wanted = ("piece", "usage") if keep_usage else ("piece",)
+    if fold.add(first) in wanted:
         yield first
     async for payload in payloads:
-        if not fold.add(payload) or keep_usage:
+        if fold.add(payload) in wanted:
             yield payload
 
 

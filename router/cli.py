@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "teams": "router.commands.teams",
     "cache": "router.commands.cache",
     "ledger": "router.commands.ledger",
+    "report": "router.commands.report",
+    "prices": "router.commands.prices",
     "drift": "router.commands.drift",
 }
 """Command to the module that has it, as ``command``."""

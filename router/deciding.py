@@ -13,7 +13,7 @@ from router.budgets import Pace
 from router.cache import Embed
 from router.calls import Call
 from router.catalogue import Abilities, narrowest
-from router.ledger.prices import ModelRef, cost
+from router.ledger.prices import ModelRef
 from router.needs import Needs, shortfall, unspoken
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
@@ -229,7 +229,8 @@ class Decider:
 
     def expected_cost(self, call: Call, route: Route, model: str) -> Cost:
         """What a request is expected to cost if this model answers it."""
-        return cost(expected_usage(call), _reference(self._upstreams.answering(route, model)), self.baseline)
+        answering = _reference(self._upstreams.answering(route, model))
+        return self._ways.prices.cost(expected_usage(call), answering, self.baseline)
 
 
 class Remember:

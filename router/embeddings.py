@@ -10,7 +10,7 @@ from router.allowed import require_name
 from router.calls import Call, WholeAnswer
 from router.endpoints import NO_SUCH_ENDPOINT
 from router.errors import InvalidRequest, NoUpstream, UpstreamError, UpstreamRefused
-from router.ledger.prices import ModelRef, cost
+from router.ledger.prices import ModelRef, Prices
 from router.policy import AUTO
 from router.settlement import Settlement
 from router.upstream.base import Upstream
@@ -28,10 +28,12 @@ class Embeddings:
         own: the upstream that is configured for them, if one is.
         model: what to ask for where the caller names no model.
         upstreams: those behind the routes; without an own one the strong model's is asked, else the weak one's.
+        prices: what models cost.
     """
 
-    def __init__(self, *, own: Upstream | None, model: str | None, upstreams: Upstreams) -> None:
+    def __init__(self, *, own: Upstream | None, model: str | None, upstreams: Upstreams, prices: Prices) -> None:
         self._model = model
+        self._prices = prices
         behind_routes = (upstreams.strong, upstreams.weak)
         maybe = [upstream for upstream in behind_routes if upstream is not None and _may_have_them(upstream)]
         self._candidates = maybe if own is None else [own]
@@ -55,7 +57,8 @@ class Embeddings:
         settlement.embeds(body["model"])
         first: UpstreamRefused | None = None
         for upstream in self._candidates:
-            await settlement.reserve(_expected_cost(call, ModelRef(upstream.provider, body["model"])))
+            await settlement.reserve(self._expected_cost(call, upstream.provider, body["model"]))
+            settlement.asks(ModelRef(upstream.provider, body["model"]))
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")
             except UpstreamError as error:
@@ -79,9 +82,8 @@ class Embeddings:
             raise InvalidRequest("'model': name an embeddings model, or set UNDERDOG_EMBEDDINGS_MODEL.", param="model")
         return self._model
 
-
-def _expected_cost(call: Call, served: ModelRef) -> Callable[[], Decimal | None]:
-    return lambda: cost(expected_usage(call), served, None).usd
+    def _expected_cost(self, call: Call, provider: str | None, model: str) -> Callable[[], Decimal | None]:
+        return lambda: self._prices.price(provider, model, expected_usage(call))
 
 
 def _may_have_them(upstream: Upstream) -> bool:

@@ -8,6 +8,7 @@
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
     ├── LedgerError               the ledger failed
+    ├── PriceListError            a price list cannot be fetched or read; the one in use stays
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
     │   └── ValueRefused              it is well, but does not take what was to be written
     ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
@@ -85,6 +86,10 @@ class DataError(UnderdogError):
 
 class LedgerError(UnderdogError):
     """The ledger failed to open, read or write."""
+
+
+class PriceListError(UnderdogError):
+    """A price list cannot be fetched, read or kept; whichever was in use stays so."""
 
 
 class DatabaseError(UnderdogError):

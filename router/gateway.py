@@ -19,6 +19,7 @@ from router.embeddings import Embeddings
 from router.errors import NotCached, OnlyIfCached
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
+from router.ledger.prices import Prices
 from router.metrics import Metrics
 from router.policy import AUTO, Models
 from router.principals import Principal
@@ -86,7 +87,9 @@ class Gateway:
             may_answer=decider.may_answer,
             expected_cost=decider.expected_cost,
         )
-        self._embeddings = Embeddings(own=self.embeddings, model=self._embeddings_model, upstreams=upstreams)
+        self._embeddings = Embeddings(
+            own=self.embeddings, model=self._embeddings_model, upstreams=upstreams, prices=self._ways.prices
+        )
 
     def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
         """Begin a request: from here on it will be in the ledger."""
@@ -97,6 +100,7 @@ class Gateway:
             endpoint=endpoint,
             artifact=self.in_use.artifact,
             baseline=self.decider.baseline,
+            prices=self._ways.prices,
         )
 
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
@@ -128,7 +132,9 @@ class Gateway:
         decision, embed = self._timed_decision(call, in_use, terms, settlement)
         settlement.will_cache(self.cache, ticket, embed)
         settlement.will_remember(self.decider.remember(call))
+        began = time.perf_counter()
         hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
+        settlement.looked_for_rewordings(took_us=(time.perf_counter() - began) * 1e6)
         if hit is not None:
             self.feedback.served(ticket, settlement.request_id, hit, call.body["messages"])
             return _replayed(call, hit, settlement)
@@ -153,6 +159,11 @@ class Gateway:
     def catalogue(self) -> Catalogue:
         """What models can take."""
         return self._ways.catalogue
+
+    @property
+    def prices(self) -> Prices:
+        """What models cost."""
+        return self._ways.prices
 
     @property
     def routes(self) -> bool:

@@ -22,6 +22,7 @@ from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.catalogue import CatalogueEntry
 from router.configured.complaint import complaint
 from router.configured.deployments import Deployment
+from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, SettingsError
@@ -183,6 +184,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[CatalogueEntry, ...],
         Meta(description="What models can take, where the router does not know it or is wrong; see docs/guards.md."),
     ] = ()
+    prices: Annotated[
+        tuple[PriceEntry, ...],
+        Meta(description="What models cost you, where that is not what the price list says; see docs/costs.md."),
+    ] = ()
+    prices_update: Annotated[
+        bool, Meta(description="Fetch the price list of `genai-prices` once a day; off takes the one that is there.")
+    ] = False
+    prices_url: Annotated[
+        str | None, Meta(description="Where the price list is fetched from; none takes the address of its makers.")
+    ] = None
+    compute_usd_per_hour: Annotated[
+        Annotated[float, Meta(ge=0)],
+        Meta(description="What an hour of this machine costs: reports then show what routing takes as money."),
+    ] = 0.0
     rules: Annotated[
         tuple[Rule, ...], Meta(description="Your own rules, which come before the score; see docs/rules.md.")
     ] = ()
@@ -239,6 +254,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     home: Annotated[
         str | None, Meta(description="Folder for the ledger and the fetched LLM; none takes ~/.local/share/underdog.")
+    ] = None
+
+    ledger_keep_days: Annotated[
+        Positive | None,
+        Meta(description="Days after which requests leave the ledger, with all that is kept of them; totals stay."),
+    ] = None
+    ledger_prompts: Annotated[
+        bool, Meta(description="Keep what is asked and answered in the ledger; see docs/ledger.md.")
+    ] = False
+    ledger_prompts_key: Annotated[
+        Secret | None,
+        Meta(description="Key to encrypt them by, 32 bytes in base64; `underdog ledger prompts key` makes one."),
+    ] = None
+    ledger_prompts_old_keys: Annotated[
+        Secret | None, Meta(description="Earlier keys, by which prompts are still read; with commas between them.")
     ] = None
 
     embedded_threads: Annotated[Annotated[int, Meta(ge=1)], Meta(description="CPU threads of the embedded LLM.")] = 1

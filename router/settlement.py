@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
+import msgspec
+
 from router.admission import NOTHING_HELD, Grant
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
-from router.errors import ApiError, LedgerError
+from router.errors import ApiError, LedgerError, UpstreamBroken, UpstreamTimeout
 from router.ledger.ledger import Ledger
-from router.ledger.prices import ModelRef, cost
+from router.ledger.prices import ModelRef, Prices
+from router.ledger.prompts import Exchange
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
@@ -41,6 +44,7 @@ class Settlement:
         endpoint: the path that was called.
         artifact: what decides, until ``decided_by`` says otherwise. A cached answer's is the same: its key holds it.
         baseline: the strong model, whose price is the baseline; None where there is none.
+        prices: what models cost.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Settlement:
         endpoint: str,
         artifact: str,
         baseline: ModelRef | None,
+        prices: Prices,
     ) -> None:
         self.request_id = request_id
         self._ledger = ledger
@@ -59,14 +64,18 @@ class Settlement:
         self._endpoint = endpoint
         self._artifact = artifact
         self._baseline = baseline
+        self._prices = prices
         self._at = datetime.now(UTC)
         self._started = time.perf_counter()
         self._request: ChatRequest | None = None
         self._decision: Decision | None = None
         self._decision_us: float | None = None
+        self._verify_us: float | None = None
         self._promise: str | None = None
         self._rule: str | None = None
         self._remember: Callable[[Decision, Usage | None], None] | None = None
+        self._asked: ModelRef | None = None
+        self._asked_embedded_at: float | None = None
         self._served: Served | None = None
         self._attempts = 0
         self._ticket: Ticket | None = None
@@ -150,6 +159,20 @@ class Settlement:
         self._finish_reason = "stop"
         self._keep = None
 
+    def looked_for_rewordings(self, *, took_us: float) -> None:
+        """The cache has judged whether a kept answer stands for this question."""
+        self._verify_us = took_us
+
+    def asks(self, model: ModelRef, *, embedded: bool = False) -> None:
+        """An upstream is about to be asked: what it reads is billed, also where its answer never arrives.
+
+        Args:
+            model: as its bill knows it.
+            embedded: whether that is the embedded LLM, whose time is this machine's.
+        """
+        self._asked = model
+        self._asked_embedded_at = time.perf_counter() if embedded else None
+
     def served_by(self, served: Served) -> None:
         """An upstream has begun to answer."""
         self._served = served
@@ -192,10 +215,18 @@ class Settlement:
     @property
     def cost(self) -> Cost:
         """What the answer cost, as far as its tokens are known, and what the strong model would have cost."""
-        if self._usage is None or (self._served is None and self._hit is None):
+        if self._usage is None or (self._served is None and self._hit is None and not self._was_read_in_vain()):
             return Cost(None, None)
-        served = ModelRef(self._served.provider, self._served.model) if self._served else None
-        return cost(self._usage, served, self._baseline, at=self._at)
+        served = ModelRef(self._served.provider, self._served.model) if self._served else self._asked
+        if self._hit is not None:
+            served = None
+        return self._prices.cost(
+            self._usage, served, self._baseline, at=self._at, by_baseline=self._is_by_baseline(self._hit)
+        )
+
+    def _is_by_baseline(self, hit: Hit | None) -> bool:
+        """Whether the cached answer that is given was the strong model's own."""
+        return hit is not None and self._baseline is not None and hit.answer.model == self._baseline.model
 
     def headers(self) -> dict[str, str]:
         """The ``x-router-*`` headers that can be said by now."""
@@ -258,10 +289,23 @@ class Settlement:
 
     def _hand_over(self) -> asyncio.Future[None]:
         row = self._row()
-        written = self._ledger.submit(row)
+        written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
         self._log(row)
         return written
+
+    def _exchange(self) -> Exchange | None:
+        """What was said; None where nothing was understood, or an embedding was asked for."""
+        if self._request is None or self._embeds is not None:
+            return None
+        return Exchange(self._request, self._answer_text())
+
+    def _answer_text(self) -> str:
+        if self._hit is not None:
+            return read_answer(self._hit.answer.body).text
+        if self._fold is not None:
+            return self._fold.text()
+        return read_answer(self._body).text if self._body is not None else ""
 
     def _check_written(self, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:
@@ -289,7 +333,7 @@ class Settlement:
         decision = self._decision
         self._grant.settle(
             self._usage if self._hit is None else None,
-            self.cost.usd if self._served is not None else None,
+            self.cost.usd if self._hit is None else None,
             route=decision.route if decision is not None and self._served is not None else None,
             win_rate=decision.win_rate if decision is not None else None,
         )
@@ -318,9 +362,28 @@ class Settlement:
         return self._fold.body() if self._fold is not None and self._fold.finished else None
 
     def _settled_usage(self) -> Usage | None:
-        if self._usage is not None or self._fold is None:
+        if self._usage is not None:
             return self._usage
-        return self._fold.usage or self._estimate(self._fold.text())
+        if self._fold is not None:
+            return self._fold.usage or self._counted_so_far(self._fold)
+        return self._estimate("") if self._was_read_in_vain() else None
+
+    def _counted_so_far(self, fold: StreamFold) -> Usage | None:
+        """What is known of a stream that was left, or broke, before it told its usage: the prompt's part may be."""
+        counted, known = self._estimate(fold.text()), fold.so_far
+        if counted is None or known is None:
+            return counted
+        told = max(known.completion_tokens, counted.completion_tokens)
+        return msgspec.structs.replace(known, completion_tokens=told, estimated=True)
+
+    def _was_read_in_vain(self) -> bool:
+        """Whether an upstream took the prompt, and nothing of its answer came.
+
+        One that refused, or that was never reached, bills nothing.
+        """
+        if self._asked is None or self._served is not None or self._hit is not None:
+            return False
+        return self._cancelled or isinstance(self._error, UpstreamTimeout | UpstreamBroken)
 
     def _estimate(self, answer: str) -> Usage | None:
         request = self._request
@@ -328,6 +391,10 @@ class Settlement:
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
+
+    def _embedded_ms(self) -> float | None:
+        asked_at = self._asked_embedded_at
+        return None if asked_at is None else (time.perf_counter() - asked_at) * 1000
 
     def _kept_promise(self) -> str | None:
         if self._hit is not None:
@@ -388,9 +455,12 @@ class Settlement:
             tokens_estimated=usage.estimated,
             cost_usd=cost_.usd,
             baseline_cost_usd=cost_.baseline_usd,
+            uncertain_usd=cost_.uncertain_usd if cost_.usd is not None else None,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,
             decision_us=self._decision_us,
+            verify_us=self._verify_us,
+            embedded_ms=self._embedded_ms(),
             scored_tokens=decision.evidence.tokens if decision else None,
             unfamiliarity=decision.evidence.unfamiliarity if decision else None,
             cache_key=self._cache_key(),

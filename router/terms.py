@@ -14,6 +14,7 @@ from router.budgets import Pace
 from router.calls import Call
 from router.catalogue import Catalogue
 from router.errors import RefusedByRule, SettingsError, UnknownModel
+from router.ledger.prices import Prices
 from router.needs import Needs
 from router.policy import NO_PROMISE, NO_RULING, NOTHING_LACKS, RULED, Models, decide, only_route, pinned_route, under
 from router.principals import Principal
@@ -36,6 +37,7 @@ class Ways:
         rules: what comes before the score.
         hook: the operator's own function; None where there is none.
         stickiness: keeps conversations where leaving does not pay; None where it is switched off.
+        prices: what models cost.
     """
 
     when_unfamiliar: WhenUnfamiliar = "strong"
@@ -43,6 +45,7 @@ class Ways:
     rules: Rules = field(default_factory=Rules)
     hook: Hook | None = None
     stickiness: Stickiness | None = None
+    prices: Prices = field(default_factory=Prices)
 
 
 def ways_of(settings: Settings) -> Ways:
@@ -52,12 +55,14 @@ def ways_of(settings: Settings) -> Ways:
         SettingsError: a rule or the hook cannot be used.
     """
     clock = time.monotonic
+    prices = Prices(settings.prices)
     return Ways(
         when_unfamiliar=settings.unfamiliar,
         catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
         rules=Rules(settings.rules),
         hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
-        stickiness=Stickiness(InMemory(clock), clock) if settings.sticky else None,
+        stickiness=Stickiness(InMemory(clock), clock, prices) if settings.sticky else None,
+        prices=prices,
     )
 
 

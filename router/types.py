@@ -102,6 +102,9 @@ NATIVE = "underdog.native"
 that it shares with the caller; and of a request's body, where keys of the cache are made, what its native form says
 beyond it."""
 
+SO_FAR = "underdog.so_far"
+"""The field of a chunk of our own making that tells the usage so far, and is for the ledger alone."""
+
 
 class Tuning(Struct, frozen=True, kw_only=True):
     """How the caller wants this request routed. At most one of the three dials is set.
@@ -190,7 +193,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one answer. ``estimated`` where the upstream did not say and a tokenizer counted.
 
-    Of the prompt, ``cached_tokens`` came from the provider's prompt cache and ``cache_written_tokens`` went into it.
+    Of the prompt, ``cached_tokens`` came from the provider's prompt cache and ``cache_written_tokens`` went into it,
+    ``cache_written_1h_tokens`` of them for an hour. ``service_tier``: in which the provider says that it answered.
     """
 
     prompt_tokens: int = 0
@@ -199,6 +203,10 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+    cache_written_1h_tokens: int = 0
+    prompt_audio_tokens: int = 0
+    completion_audio_tokens: int = 0
+    service_tier: str | None = None
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -216,11 +224,13 @@ class Served(Struct, frozen=True, kw_only=True):
 class Cost(Struct, frozen=True):
     """US dollars. ``usd`` is what the answer cost, ``baseline_usd`` what the strong model would have cost.
 
-    None where the price is not known; unknown is never shown as zero.
+    ``uncertain_usd``: the part of the baseline that hangs on the length of an answer which another model wrote; the
+    strong one might have said more, or less. None where the price is not known; unknown is never shown as zero.
     """
 
     usd: Decimal | None
     baseline_usd: Decimal | None
+    uncertain_usd: Decimal | None = None
 
     @property
     def saved_usd(self) -> Decimal | None:
@@ -239,6 +249,10 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
 
     ``team`` and ``user_id`` are those of the key; ``provider`` and ``deployment`` are who answered, at the attempt of
     that number; ``rule`` names the operator's rules that were applied.
+
+    ``uncertain_usd`` is the part of the baseline that hangs on the length of an answer which another model wrote; None
+    unless cost and baseline are both known. ``verify_us``: what looking for a reworded question in the cache took.
+    ``embedded_ms``: how long the embedded LLM was busy with the answer, where that gave it.
 
     ``cache_key`` is the request's exact key in the cache, in hex: a digest, from which nothing can be read, but by
     which a guess can be checked; it stays out of exports. Where a reworded question was answered, ``cache_entry`` is
@@ -278,9 +292,12 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
     tokens_estimated: bool = False
     cost_usd: Decimal | None = None
     baseline_cost_usd: Decimal | None = None
+    uncertain_usd: Decimal | None = None
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     decision_us: float | None = None
+    verify_us: float | None = None
+    embedded_ms: float | None = None
     scored_tokens: int | None = None
     unfamiliarity: float | None = None
     cache_key: str | None = None
@@ -310,6 +327,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 __all__ = [
     "DUE_REASONS",
     "NATIVE",
+    "SO_FAR",
     "CacheOutcome",
     "CachedAnswer",
     "ChatRequest",

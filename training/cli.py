@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "verifier": "training.commands.verifier",
     "learning-curve": "training.commands.learning_curve",
     "strengths": "training.commands.strengths",
+    "answer-lengths": "training.commands.answer_lengths",
 }
 """Command to the module that has it, as ``command``."""
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from router.errors import UNREADABLE_JSON
-from router.types import NATIVE, Usage
+from router.types import NATIVE, SO_FAR, Usage
 
 DEFAULT_MAX_BYTES = 8 * 2**20
 """Bytes of chunks kept for one answer; a longer one still settles, but cannot be cached."""
 
 MAX_COUNT = 2**40
 """Largest token count believed. The ledger would refuse a larger one, and with it the whole row."""
+
+Kind = Literal["piece", "usage", "private"]
+"""What a chunk is: a piece of the answer; usage and no choice, the form that ``include_usage`` adds at the end; or for
+the ledger alone, never for the caller."""
 
 LABELS = frozenset({"role", "id", "type", "name", "object", "format"})
 """String fields that name something. Any other string in a delta is a piece of text, and pieces are joined."""
@@ -34,6 +39,13 @@ class _Choice(msgspec.Struct):
     text: Any = None
     finish_reason: str | None = None
 
+    def spoken(self) -> Iterator[str]:
+        """All text in it that a model must have written: answer, thoughts, refusal, calls of tools."""
+        if self.delta is None:
+            yield from _texts(self.text)
+        else:
+            yield from _spoken(self.delta)
+
     @property
     def piece(self) -> str | None:
         """Text that it adds: in a chat's delta, or a completion's own."""
@@ -45,14 +57,12 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: dict[str, Any] | None = None
     error: Any = None
-
-
-class _WholeMessage(msgspec.Struct):
-    content: Any = None
+    service_tier: Any = None
+    so_far: dict[str, Any] | None = msgspec.field(default=None, name=SO_FAR)
 
 
 class _WholeChoice(msgspec.Struct):
-    message: _WholeMessage | None = None
+    message: _Delta | None = None
     text: Any = None
     finish_reason: str | None = None
 
@@ -61,6 +71,22 @@ class _Whole(msgspec.Struct):
     choices: list[_WholeChoice] | None = None
     usage: Any = None
     model: Any = None
+    service_tier: Any = None
+
+
+def _spoken(said: _Delta) -> Iterator[str]:
+    for part in (said.content, said.refusal, said.reasoning_content or said.reasoning):
+        yield from _texts(part)
+    for call in said.tool_calls or ():
+        function = call.get("function")
+        if isinstance(function, dict):
+            yield from _texts(function.get("name"))
+            yield from _texts(function.get("arguments"))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value:
+        yield value
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
@@ -78,33 +104,45 @@ class AnswerFacts(NamedTuple):
 
 
 def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
-    """The facts of a whole answer to a chat, or of another endpoint; what is missing reads as absent. Never raises."""
+    """The facts of a whole answer to a chat, or of another endpoint; what is missing reads as absent. Never raises.
+
+    Its text is all that the model wrote, thoughts and calls of tools among it, as tokens are counted.
+    """
     try:
         whole = _decode_whole(body)
     except UNREADABLE_JSON:
         return AnswerFacts(None, None, None, "")
     choices = whole.choices or []
-    texts = [choice.text if choice.message is None else choice.message.content for choice in choices]
+    texts = (_texts(choice.text) if choice.message is None else _spoken(choice.message) for choice in choices)
     return AnswerFacts(
         finish_reason=choices[0].finish_reason if choices else None,
-        usage=read_usage(whole.usage),
+        usage=read_usage(whole.usage, whole.service_tier),
         model=whole.model if isinstance(whole.model, str) else None,
-        text="".join(text for text in texts if isinstance(text, str)),
+        text="".join(text for spoken in texts for text in spoken),
     )
 
 
-def read_usage(usage: Any) -> Usage | None:
-    """OpenAI's ``usage`` object as a record; None for anything that is none."""
+def read_usage(usage: Any, service_tier: Any = None) -> Usage | None:
+    """OpenAI's ``usage`` object as a record; None for anything that is none.
+
+    ``service_tier`` is what stands beside it; providers of other protocols tell it within.
+    """
     if not isinstance(usage, dict) or not ("prompt_tokens" in usage or "completion_tokens" in usage):
         return None
     if any(isinstance(value, int) and value > MAX_COUNT for value in usage.values()):
         return None
+    asked, told = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    tier = usage.get("service_tier") or service_tier
     return Usage(
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        cache_written_tokens=_count(usage.get("prompt_tokens_details"), "cache_creation_tokens"),
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        cached_tokens=_count(asked, "cached_tokens"),
+        cache_written_tokens=_count(asked, "cache_creation_tokens"),
+        cache_written_1h_tokens=_count(asked, "cache_creation_1h_tokens"),
+        prompt_audio_tokens=_count(asked, "audio_tokens"),
+        completion_audio_tokens=_count(told, "audio_tokens"),
+        reasoning_tokens=_count(told, "reasoning_tokens"),
+        service_tier=tier if isinstance(tier, str) else None,
     )
 
 
@@ -125,11 +163,13 @@ class StreamFold:
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
+        self.so_far: Usage | None = None
         self.started = False
         self.error: Any = None
         self._lengths: list[int] = []
         self._open: set[int] = set()
         self._seen: set[int] = set()
+        self._service_tier: Any = None
         self._payloads: list[bytes] = []
         self._room = max_bytes
         self._whole = True
@@ -139,26 +179,35 @@ class StreamFold:
         """Whether every choice seen has its finish reason, and no error came."""
         return bool(self._seen) and not self._open and self.error is None
 
-    def add(self, payload: bytes) -> bool:
-        """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None.
-
-        Returns:
-            whether it carries usage and no choice: the form that ``include_usage`` adds at the end.
-        """
+    def add(self, payload: bytes) -> Kind:
+        """Take the next chunk (the text after ``data:``). One that cannot be read only makes ``body`` give None."""
         try:
             chunk = _decode_chunk(payload)
         except UNREADABLE_JSON:
             self._whole = False
-            return False
+            return "piece"
+        if chunk.so_far is not None:
+            self.so_far = read_usage(chunk.so_far)
+            return "private"
         self._keep(payload)
-        if chunk.usage is not None:
-            self.usage = read_usage(chunk.usage) or self.usage
+        self._service_tier = chunk.service_tier or self._service_tier
         if chunk.error is not None:
             self.error = chunk.error
             self._whole = False
         for choice in chunk.choices or ():
             self._follow(choice)
-        return chunk.choices == [] and chunk.usage is not None
+        if chunk.usage is None:
+            return "piece"
+        self._count(chunk)
+        return "usage" if chunk.choices == [] else "piece"
+
+    def _count(self, chunk: _Chunk) -> None:
+        """Usage comes at the end; where it comes in every chunk, that of one with choices is only what was so far."""
+        usage = read_usage(chunk.usage, self._service_tier)
+        if usage is not None:
+            self.so_far = usage
+            if not chunk.choices or self.finished:
+                self.usage = usage
 
     @property
     def pieces(self) -> tuple[int, ...] | None:
@@ -166,12 +215,11 @@ class StreamFold:
         return tuple(self._lengths) if self._seen == {0} else None
 
     def text(self) -> str:
-        """The answer's text so far, all choices one after another."""
+        """All that the model has written so far, thoughts and calls of tools among it, one choice after another."""
         texts: dict[int, list[str]] = {}
         for payload in self._payloads:
             for choice in _decode_chunk(payload).choices or ():
-                if choice.piece is not None:
-                    texts.setdefault(choice.index, []).append(choice.piece)
+                texts.setdefault(choice.index, []).extend(choice.spoken())
         return "".join(piece for pieces in texts.values() for piece in pieces)
 
     def body(self) -> bytes | None:

@@ -52,15 +52,15 @@ def command(
     """
     from router.artifacts.in_use import load_in_use
     from router.commands.drift_tables import show
+    from router.database import open_database
     from router.ledger.drift import read_drift
-    from router.ledger.ledger import LEDGER_FILE
 
     settings = load_settings(flags={"home": home, "artifact": artifact}, config=config)
     scorer = load_in_use(settings).scorer
     if scorer.manifest.reference is None:
         raise ArtifactError(f"artifact {scorer.version}: does not say what its prompts looked like; refit it.")
     found = read_drift(
-        settings.home_path / LEDGER_FILE,
+        open_database(settings, "ledger"),
         artifact=scorer.version,
         reference=scorer.manifest.reference,
         curve=scorer.curve,

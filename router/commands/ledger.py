@@ -7,15 +7,17 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 import msgspec
 
+from router.commands.ledger_prompts import command as prompts_command
 from router.commands.options import config_option, home_option
 from router.settings import load_settings
 
@@ -33,6 +35,7 @@ def command() -> None:
 @command.command()
 @click.option("--since", type=click.DateTime(), help="Requests from this day or time (UTC) on.  [default: all]")
 @click.option("--tenant", help="Requests of this tenant.  [default: all]")
+@click.option("--prompts", is_flag=True, help="With prompts and answers, as far as `ledger_prompts` let them be kept.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: standard output]"
@@ -40,19 +43,29 @@ def command() -> None:
 @home_option
 @config_option
 def export(
-    *, since: datetime | None, tenant: str | None, form: str, out: Path | None, home: str | None, config: Path | None
+    *,
+    since: datetime | None,
+    tenant: str | None,
+    prompts: bool,
+    form: str,
+    out: Path | None,
+    home: str | None,
+    config: Path | None,
 ) -> None:
-    """Write the requests, one record each, with the callers' feedback: no prompts, no answers, no keys.
+    """Write the requests, one record each, with the callers' feedback: no keys, and no prompts unless asked for.
 
     `train-router tune-threshold --on` reads it. In CSV, a text that a spreadsheet would run as a formula gets a '
     before it.
     """
-    from router.ledger.export import read_export
-    from router.ledger.ledger import LEDGER_FILE
+    from router.database import open_database
+    from router.ledger.export import EXPORTED, PROMPT_FIELDS, read_export
+    from router.ledger.opening import prompt_keys
 
-    path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
+    settings = load_settings(flags={"home": home}, config=config)
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_export(path, since=begin, tenant=tenant), form, out)
+    keys = prompt_keys(settings) if prompts else None
+    records = read_export(open_database(settings, "ledger"), since=begin, tenant=tenant, prompt_keys=keys)
+    _write_records(records, form, out, fields=(*EXPORTED, *PROMPT_FIELDS) if prompts else EXPORTED)
 
 
 @command.command()
@@ -70,17 +83,48 @@ def pairs(
 
     They are kept from the moment that the setting `cache_keep_pairs` is on. `train-router verifier --pairs` reads them.
     """
+    from router.database import open_database
     from router.ledger.feedback import read_pairs
-    from router.ledger.ledger import LEDGER_FILE
 
-    path = load_settings(flags={"home": home}, config=config).home_path / LEDGER_FILE
+    database = open_database(load_settings(flags={"home": home}, config=config), "ledger")
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_pairs(path, since=begin, tenant=tenant), "jsonl", out)
+    _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out)
 
 
-def _write_records(records: Iterator[dict[str, Any]], form: str, out: Path | None) -> None:
-    """One line for each record."""
-    write: Write = _write_csv if form == "csv" else _write_json_lines
+@command.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Keep so many.  [default: the setting `ledger_keep_days`]",
+)
+@home_option
+@config_option
+def prune(*, days: float | None, home: str | None, config: Path | None) -> None:
+    """Delete the requests that are older, with their prompts and ratings; totals stay. A server may be running."""
+    from router.database import open_database, require_newest_schema
+    from router.ledger.migrations import COMPONENT, MIGRATIONS
+    from router.ledger.reading import as_ledger_errors
+    from router.ledger.retention import prune as prune_before
+
+    settings = load_settings(flags={"home": home, "ledger_keep_days": days}, config=config)
+    if settings.ledger_keep_days is None:
+        raise click.UsageError("say how many days to keep: --days, or the setting `ledger_keep_days`.")
+    database = open_database(settings, "ledger")
+    with as_ledger_errors():
+        require_newest_schema(database, COMPONENT, MIGRATIONS)
+        gone = prune_before(database, datetime.now(UTC) - timedelta(days=settings.ledger_keep_days))
+    database.close()
+    click.echo(f"{gone} requests are gone.")
+
+
+command.add_command(prompts_command)
+
+
+def _write_records(
+    records: Iterator[dict[str, Any]], form: str, out: Path | None, *, fields: Sequence[str] = ()
+) -> None:
+    """One line for each record; of ``fields`` in CSV."""
+    write: Write = partial(_write_csv, fields=fields) if form == "csv" else _write_json_lines
     if out is None:
         _write_standard_output(write, records)
         return
@@ -131,14 +175,14 @@ def _write_json_lines(records: Iterator[dict[str, Any]], sink: TextIO) -> None:
     sink.writelines(msgspec.json.encode(record).decode() + "\n" for record in records)
 
 
-def _write_csv(records: Iterator[dict[str, Any]], sink: TextIO) -> None:
-    from router.ledger.export import EXPORTED
-
-    writer = csv.DictWriter(sink, EXPORTED)
+def _write_csv(records: Iterator[dict[str, Any]], sink: TextIO, *, fields: Sequence[str]) -> None:
+    writer = csv.DictWriter(sink, fields)
     writer.writeheader()
     writer.writerows({name: _inert(value) for name, value in record.items()} for record in records)
 
 
 def _inert(value: Any) -> Any:
     """A text that no spreadsheet runs as a formula: some of them, such as the requested model, are the caller's."""
+    if isinstance(value, list):  # messages
+        return msgspec.json.encode(value).decode()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

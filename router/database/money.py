@@ -13,7 +13,7 @@ def exact_add(one: str | None, other: str | None) -> str | None:
     """The sum of two amounts; None where either is not known."""
     if one is None or other is None:
         return None
-    return format(EXACT.add(Decimal(one), Decimal(other)), "f")
+    return one if other == "0" else format(EXACT.add(Decimal(one), Decimal(other)), "f")
 
 
 class ExactSum:

@@ -37,6 +37,7 @@ _REMEDIES = {
     "SQLITE_CORRUPT": "the file is damaged; move it aside (with its -wal and -shm files) and restart, or use a backup",
     "SQLITE_NOTADB": "the file is no SQLite database; move it aside or choose another `home`, then restart",
 }
+_LOG_PAGES = 4000
 _REFUSED = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
@@ -75,17 +76,22 @@ class SqliteDatabase:
     @contextmanager
     def writing(self) -> Iterator[SqliteConnection]:
         """See ``Database.writing``. One thread after the other: SQLite would make them wait with less patience."""
-        with self._write_lock, self._explained():
-            connection, _ = self._writers.take()
+        with self._write_lock:
+            connection = None
             try:
+                connection, _ = self._writers.take()
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
+            except BaseException as error:
+                if connection is not None:
+                    _roll_back(connection)
+                if isinstance(error, sqlite3.Error | OSError):
+                    raise explain(error, self.name) from error
                 raise
             finally:
-                self._writers.give_back(connection)
+                if connection is not None:
+                    self._writers.give_back(connection)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:
@@ -183,6 +189,8 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> SqliteConnection:
     try:
         enter_wal_mode(connection, deadline=time.monotonic() + busy_timeout_s)
         connection.execute("PRAGMA synchronous = NORMAL")
+        # Pages that change all the time, such as totals, are copied from the log into the file less often.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     except BaseException:
         connection.close()
         raise

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from msgspec import Struct
 
+from router.database import Database
 from router.ledger.reading import reading
 from router.ledger.rows import micros
 from router.scoring.curve import Curve
@@ -30,7 +30,8 @@ CURVE = "the artifact's curve"
 _QUANTITIES = {"win_rate": "win rate", "tokens": "tokens", "unfamiliarity": "unfamiliarity"}
 _SELECT = (
     "SELECT win_rate, scored_tokens, unfamiliarity, route, reason, threshold, cache FROM requests "
-    "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL AND (? IS NULL OR tenant = ?) ORDER BY seq"
+    "WHERE artifact = ? AND at >= ? AND at < ? AND scored_tokens IS NOT NULL "
+    "AND (CAST(? AS TEXT) IS NULL OR tenant = ?) ORDER BY seq"
 )
 
 
@@ -95,7 +96,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 def read_drift(
-    path: Path,
+    database: Database,
     *,
     artifact: str,
     reference: Reference,
@@ -107,7 +108,7 @@ def read_drift(
     """Compare the requests of the last ``days`` before ``until``; a server may be writing meanwhile.
 
     Args:
-        path: the ledger.
+        database: the ledger.
         artifact: only requests that this artifact decided: the scores of another say something else.
         reference: what its own prompts look like.
         curve: what share it expects each threshold to send to the strong model.
@@ -119,8 +120,8 @@ def read_drift(
         LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
     begin = until - timedelta(days=days)
-    recent = _read(path, artifact, begin, until, tenant)
-    earlier = _read(path, artifact, begin - timedelta(days=days), begin, tenant)
+    recent = _read(database, artifact, begin, until, tenant)
+    earlier = _read(database, artifact, begin - timedelta(days=days), begin, tenant)
     now, before = _unfamiliar(recent), _unfamiliar(earlier)
     return Drift(
         artifact=artifact,
@@ -138,8 +139,8 @@ def read_drift(
     )
 
 
-def _read(path: Path, artifact: str, begin: datetime, end: datetime, tenant: str | None) -> list[Scored]:
-    with reading(path) as connection:
+def _read(database: Database, artifact: str, begin: datetime, end: datetime, tenant: str | None) -> list[Scored]:
+    with reading(database) as connection:
         found = connection.execute(_SELECT, (artifact, micros(begin), micros(end), tenant, tenant))
         return [Scored(*values) for values in found if values[0] is not None]
 

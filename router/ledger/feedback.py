@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from router.database import Connection, Database
 from router.ledger.reading import reading
 from router.ledger.rows import micros, moment
 from router.types import CacheOutcome, Rating
@@ -33,8 +32,8 @@ _REWORDED = """
     ORDER BY seq DESC LIMIT ?
 """
 _PAIRS = """
-    SELECT a, b, rating FROM rated_pairs CROSS JOIN requests USING (request_id) JOIN feedback USING (request_id)
-    WHERE requests.at >= ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY seq
+    SELECT a, b, rating FROM rated_pairs JOIN requests USING (request_id) JOIN feedback USING (request_id)
+    WHERE requests.at >= ? AND (CAST(? AS TEXT) IS NULL OR tenant = ?) ORDER BY seq
 """
 
 
@@ -71,7 +70,7 @@ class Reworded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rate(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     request_id: str,
     tenant: str,
@@ -82,7 +81,7 @@ def rate(
     """Keep a rating, in place of an earlier one.
 
     Args:
-        connection: in autocommit mode.
+        connection: within a transaction that may write.
         request_id: the rated request.
         tenant: who rates.
         rating: ``good`` or ``bad``.
@@ -91,34 +90,24 @@ def rate(
 
     Returns:
         What is known of the request; None where this tenant has no such request.
-
-    Raises:
-        sqlite3.Error: it could not be written.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        found = connection.execute(_FIND, (request_id, tenant)).fetchone()
-        if found is not None:
-            connection.execute(_RATE, (request_id, rating, at))
-            if pair is not None:
-                connection.execute(_KEEP, (request_id, *pair))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    found = connection.execute(_FIND, (request_id, tenant)).fetchone()
     if found is None:
         return None
+    connection.execute(_RATE, (request_id, rating, at))
+    if pair is not None:
+        connection.execute(_KEEP, (request_id, *pair))
     asked, *rest = found
     return Rated(at=moment(asked), **dict(zip(Rated.__struct_fields__[1:], rest, strict=True)))
 
 
 def read_reworded(
-    path: Path, *, now: datetime, days: float = REWORDED_DAYS, most: int = REWORDED_MOST
+    database: Database, *, now: datetime, days: float = REWORDED_DAYS, most: int = REWORDED_MOST
 ) -> list[Reworded]:
     """The newest reworded questions that were answered from the cache, oldest first.
 
     Args:
-        path: the ledger.
+        database: the ledger.
         now: aware.
         days: how far to look back.
         most: how many at most.
@@ -127,16 +116,18 @@ def read_reworded(
         LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
     since = micros(now - timedelta(days=days))
-    with reading(path) as connection:
+    with reading(database) as connection:
         found = connection.execute(_REWORDED, (since, most)).fetchall()
     return [_reworded(dict(zip(Reworded.__struct_fields__, values, strict=True))) for values in reversed(found)]
 
 
-def read_pairs(path: Path, *, since: datetime | None = None, tenant: str | None = None) -> Iterator[dict[str, Any]]:
+def read_pairs(
+    database: Database, *, since: datetime | None = None, tenant: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Rated rewordings whose texts were kept, as rows of ``a``, ``b``, ``same_answer`` and ``family``, oldest first.
 
     Args:
-        path: the ledger.
+        database: the ledger.
         since: aware; None for the beginning.
         tenant: whose requests; None for all.
 
@@ -144,8 +135,8 @@ def read_pairs(path: Path, *, since: datetime | None = None, tenant: str | None 
         LedgerError: there is no such ledger, its schema is not the newest, or it cannot be read.
     """
     first = 0 if since is None else micros(since)
-    with reading(path) as connection:
-        for a, b, rating in connection.execute(_PAIRS, (first, tenant)):
+    with reading(database) as connection:
+        for a, b, rating in connection.stream(_PAIRS, (first, tenant, tenant)):
             texts = {"a": msgspec.json.decode(a), "b": msgspec.json.decode(b)}
             yield texts | {"same_answer": rating == "good", "family": "reported"}
 

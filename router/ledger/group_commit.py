@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from router.errors import LedgerError
-from router.types import LedgerRow
+from router.ledger.store import Entry
 
-Commit = Callable[[list[LedgerRow]], Sequence[LedgerError | None]]
+Commit = Callable[[list[Entry]], Sequence[LedgerError | None]]
 """Writes rows durably and says for each whether it failed. Raises ``LedgerError`` when none could be written."""
 
 
 class _Waiting(NamedTuple):
-    row: LedgerRow
+    entry: Entry
     done: asyncio.Future[None]
 
 
@@ -41,7 +41,7 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, row: LedgerRow) -> asyncio.Future[None]:
+    def submit(self, entry: Entry) -> asyncio.Future[None]:
         """Queue a row.
 
         Returns:
@@ -55,7 +55,7 @@ class GroupCommit:
         with self._wake:
             if self._closing:
                 raise LedgerError("the ledger is closed; this request came after the server began to stop.")
-            self._waiting.append(_Waiting(row, done))
+            self._waiting.append(_Waiting(entry, done))
             self._wake.notify()
         return done
 
@@ -68,7 +68,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            _announce(batch, self._write([waiting.row for waiting in batch]))
+            _announce(batch, self._write([waiting.entry for waiting in batch]))
 
     def _next_batch(self) -> list[_Waiting]:
         """All rows that wait, after waiting for at least one; empty when closed and drained."""
@@ -77,12 +77,12 @@ class GroupCommit:
             batch, self._waiting = self._waiting, []
         return batch
 
-    def _write(self, rows: list[LedgerRow]) -> Sequence[LedgerError | None]:
+    def _write(self, entries: list[Entry]) -> Sequence[LedgerError | None]:
         try:
-            return self._commit(rows)
+            return self._commit(entries)
         except LedgerError as error:
             # One error object each: a traceback grows wherever an error is raised, and these are raised in many tasks.
-            return [LedgerError(str(error)) for _ in rows]
+            return [LedgerError(str(error)) for _ in entries]
 
 
 def _announce(batch: list[_Waiting], results: Sequence[LedgerError | None]) -> None:

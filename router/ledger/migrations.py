@@ -1,23 +1,15 @@
-"""The schema, as numbered steps. A file remembers the last step that it has seen in ``user_version``.
-
-A step that has been released is never edited: a change of schema is a new step at the end.
+"""The ledger's schema, as numbered steps; see ``router.database.migrations``.
 
 Money is kept as exact decimal text (``0.0000025``). Price lists quote up to 18 decimals per million tokens, so no
 integer unit that fits 64 bits (nano-, even pico-dollars) is exact; text is, it has no largest amount, and it reads as
-dollars in any SQL shell. The price is that SQL must not add it up where exactness matters: ``rollup`` does that in
-Python. Times are whole microseconds since 1970, UTC: exact, short, and ordered as numbers.
+dollars in any SQL shell. It is added up by ``exact_add`` and ``exact_sum``, never by SQL's own sums. Times are whole
+microseconds since 1970, UTC: exact, short, and ordered as numbers.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
-
-from router.errors import LedgerError
-
-APPLICATION_ID = 0x55444C47
-"""Marks the file as a ledger of Underdog ("UDLG") in SQLite's header, so that no other database is taken for one."""
+COMPONENT = "ledger"
+"""What the steps are counted under."""
 
 Migration = tuple[str, ...]
 """The SQL statements of one step."""
@@ -119,66 +111,86 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE requests ADD COLUMN cache_written_tokens INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE requests ADD COLUMN reasoning_tokens INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN uncertain_usd TEXT",
+        """
+        CREATE TABLE quarters (                 -- totals of a quarter of an hour; '' in the key stands for NULL
+            quarter INTEGER NOT NULL,           -- its beginning: seconds since 1970-01-01, UTC
+            tenant TEXT NOT NULL,
+            team TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            user_id TEXT NOT NULL,
+            model TEXT NOT NULL,
+            route TEXT NOT NULL,
+            cache TEXT NOT NULL,
+            requests INTEGER NOT NULL,
+            errors INTEGER NOT NULL,            -- requests whose outcome is `error`
+            prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            cached_tokens INTEGER NOT NULL,
+            cache_written_tokens INTEGER NOT NULL,
+            reasoning_tokens INTEGER NOT NULL,
+            estimated INTEGER NOT NULL,         -- requests whose tokens were estimated
+            priced INTEGER NOT NULL,            -- requests whose cost is known
+            baselined INTEGER NOT NULL,         -- requests whose baseline cost is known
+            compared INTEGER NOT NULL,          -- requests where both are known
+            cost_usd TEXT NOT NULL,             -- exact decimals
+            baseline_cost_usd TEXT NOT NULL,
+            saved_usd TEXT NOT NULL,            -- over the compared requests
+            uncertain_usd TEXT NOT NULL,        -- part of the baseline, see LedgerRow
+            PRIMARY KEY (quarter, tenant, team, key_id, user_id, model, route, cache)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX quarters_by_team ON quarters (team, quarter)",
+        "CREATE INDEX quarters_by_key ON quarters (key_id, quarter)",
+        # Of the requests so far: times are counted from 1970, so that a quarter is a whole number of 900 seconds.
+        """
+        INSERT INTO quarters
+        SELECT
+            at / 900000000 * 900, tenant, coalesce(team, ''), coalesce(key_id, ''), coalesce(user_id, ''),
+            substr(coalesce(model, ''), 1, 200), coalesce(route, ''), coalesce(cache, ''),
+            count(*), sum(CASE WHEN outcome = 'error' THEN 1 ELSE 0 END), sum(prompt_tokens), sum(completion_tokens),
+            sum(cached_tokens), sum(cache_written_tokens), sum(reasoning_tokens), sum(tokens_estimated),
+            count(cost_usd), count(baseline_cost_usd), count(exact_add(cost_usd, baseline_cost_usd)),
+            coalesce(exact_sum(cost_usd), '0'), coalesce(exact_sum(baseline_cost_usd), '0'),
+            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'), '0'
+        FROM requests
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        """,
+        """
+        CREATE TABLE prompts (                  -- only where the operator lets them be kept
+            request_id TEXT PRIMARY KEY REFERENCES requests (request_id),
+            sealed_by TEXT NOT NULL,            -- name of the key; '' where it is not encrypted
+            body BLOB NOT NULL                  -- JSON: messages and answer; or a nonce and what AES-256-GCM made of it
+        ) STRICT
+        """,
+    ),
+    (
+        "ALTER TABLE requests ADD COLUMN verify_us REAL",
+        "ALTER TABLE requests ADD COLUMN embedded_ms REAL",
+        # Answered by a model whose price nobody knows.
+        "ALTER TABLE quarters ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0",
+        # What this machine itself took, in whole microseconds.
+        "ALTER TABLE quarters ADD COLUMN decision_us INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE quarters ADD COLUMN verify_us INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE quarters ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0",
+        # Of the requests so far, once more: before these columns there was no release that counted quarters.
+        "DELETE FROM quarters",
+        """
+        INSERT INTO quarters
+        SELECT
+            at / 900000000 * 900, tenant, coalesce(team, ''), coalesce(key_id, ''), coalesce(user_id, ''),
+            substr(coalesce(model, ''), 1, 200), coalesce(route, ''), coalesce(cache, ''),
+            count(*), sum(CASE WHEN outcome = 'error' THEN 1 ELSE 0 END), sum(prompt_tokens), sum(completion_tokens),
+            sum(cached_tokens), sum(cache_written_tokens), sum(reasoning_tokens), sum(tokens_estimated),
+            count(cost_usd), count(baseline_cost_usd), count(exact_add(cost_usd, baseline_cost_usd)),
+            coalesce(exact_sum(cost_usd), '0'), coalesce(exact_sum(baseline_cost_usd), '0'),
+            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'),
+            coalesce(exact_sum(uncertain_usd), '0'),
+            sum(CASE WHEN cost_usd IS NULL AND prompt_tokens + completion_tokens > 0 THEN 1 ELSE 0 END),
+            coalesce(sum(CAST(decision_us AS INTEGER)), 0), 0, 0
+        FROM requests
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        """,
+    ),
 )
-
-
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring the open file to the newest schema: all missing steps in one transaction, or none.
-
-    Args:
-        connection: in autocommit mode.
-        path: named in errors.
-        migrations: step 1 first.
-
-    Raises:
-        LedgerError: the file belongs to another program, or to a newer Underdog.
-        sqlite3.Error: a step failed; the file is as it was.
-    """
-    if _version(connection) == len(migrations) and _application_id(connection) == APPLICATION_ID:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have migrated while we waited for the lock, so the version is read again inside.
-        current = _version(connection)
-        _refuse_what_is_not_ours(connection, path, current, newest=len(migrations))
-        for statements in migrations[current:]:
-            for statement in statements:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(migrations)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def require_newest_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """For who only reads the open file, and leaves it to the server to migrate it.
-
-    Raises:
-        LedgerError: the file belongs to another program, or its schema is older or newer than ours.
-    """
-    current = _version(connection)
-    _refuse_what_is_not_ours(connection, path, current, newest=len(MIGRATIONS))
-    if current < len(MIGRATIONS):
-        raise LedgerError(f"ledger {path}: of an older schema; start the server once, which updates it.")
-
-
-def _refuse_what_is_not_ours(connection: sqlite3.Connection, path: Path, current: int, *, newest: int) -> None:
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and _application_id(connection) != APPLICATION_ID:
-        raise LedgerError(f"ledger {path}: this is the database of another program; choose another `home`.")
-    if current > newest:
-        raise LedgerError(
-            f"ledger {path}: written by a newer Underdog (schema {current}, this one knows {newest}); "
-            "upgrade Underdog, or choose another `home`."
-        )
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _application_id(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA application_id").fetchone()[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from router.database import Connection
 from router.ledger import rollup
 from router.ledger.rollup import Key, Totals
 from router.ledger.rows import moment
@@ -65,7 +65,7 @@ class Stats(Struct, frozen=True, kw_only=True):
     decision_us: Percentiles
 
 
-def read_stats(connection: sqlite3.Connection, tenant: str | None) -> Stats:
+def read_stats(connection: Connection, tenant: str | None) -> Stats:
     """Read the statistics of one tenant or (None) of all: dozens of totals each, and the newest ``SAMPLE`` rows."""
     stored = rollup.load(connection, tenant)
     totals = Totals()
@@ -106,7 +106,7 @@ def percentiles(values: Sequence[float]) -> Percentiles:
     return Percentiles(p50, p95, p99)
 
 
-def _newest_timings(connection: sqlite3.Connection, tenant: str | None) -> list[tuple[float, float | None]]:
+def _newest_timings(connection: Connection, tenant: str | None) -> list[tuple[float, float | None]]:
     if tenant is None:
         return connection.execute(_LATENCIES, (SAMPLE,)).fetchall()
     return connection.execute(_LATENCIES_OF_TENANT, (tenant, SAMPLE)).fetchall()

@@ -1,36 +1,41 @@
-"""Running totals per tenant, route, reason, cache outcome, outcome and error code: reports never scan the requests.
+"""Running totals, so that neither reports nor budgets ever scan the requests.
 
-The totals live in a table and change in the same transaction as the rows they count: they are right after a crash,
-right when two processes share the file, and there at once after a start. A total in memory would be none of these.
-Only combinations that occur have a row, a few dozen per tenant, however many requests there are.
+Two tables. ``rollup`` has totals since the ledger began, by tenant, route, reason, cache outcome, outcome and error
+code. ``quarters`` has those of every quarter of an hour, by who asked (tenant, team, key, user) and what answered
+(model, route, cache outcome). Time zones lie that far apart, so that any local day is made of whole quarters.
+
+They change in the same transaction as the rows they count: they are right after a crash, right when several servers
+share the database, and there at once after a start. A total in memory would be none of these. Rows are changed in the
+order of their keys, so that no two servers wait for each other. Only combinations that occur have a row.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
-from decimal import Context, Decimal
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 
+from router.database import Connection
+from router.database.money import EXACT
 from router.ledger.rows import micros, money_text
 from router.types import LedgerRow
 
-_ZERO = Decimal(0)
-# Wide enough that no sum of real amounts is rounded: 10^39 dollars with 24 decimals.
-_EXACT = Context(prec=64)
+QUARTER_S = 900
+"""Length of a quarter, in seconds."""
 
-_KEY = "tenant = ? AND route = ? AND reason = ? AND cache = ? AND outcome = ? AND error_code = ?"
-_TOTALS = (
-    "requests, prompt_tokens, completion_tokens, estimated, priced, baselined, compared, "
-    "cost_usd, baseline_cost_usd, saved_usd, first_at, last_at"
-)
-# Only the constants above are put into SQL; values are always bound.
-_SELECT_ONE = f"SELECT {_TOTALS} FROM rollup WHERE {_KEY}"  # noqa: S608
-_SELECT = f"SELECT tenant, route, reason, cache, outcome, error_code, {_TOTALS} FROM rollup"  # noqa: S608
-_REPLACE = (
-    f"REPLACE INTO rollup (tenant, route, reason, cache, outcome, error_code, {_TOTALS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608
-)
+MAX_KEY_CHARS = 200
+"""What a caller or an upstream made up counts under its first characters; PostgreSQL's indexes have a limit."""
+
+_QUARTER_US = QUARTER_S * 1_000_000
+_ZERO = Decimal(0)
+_COUNTS = ("requests", "prompt_tokens", "completion_tokens", "estimated", "priced", "baselined", "compared")
+_MORE_COUNTS = ("errors", "cached_tokens", "cache_written_tokens", "reasoning_tokens", "unpriced")
+_TIMES = ("decision_us", "verify_us", "embedded_us")
+_AMOUNTS = ("cost_usd", "baseline_cost_usd", "saved_usd")
+_MORE_AMOUNTS = ("uncertain_usd",)
 
 
 class Key(NamedTuple):
@@ -43,10 +48,18 @@ class Key(NamedTuple):
     outcome: str
     error_code: str
 
-    @classmethod
-    def of(cls, row: LedgerRow) -> Key:
-        """The key that ``row`` counts under."""
-        return cls(row.tenant, row.route or "", row.reason or "", row.cache or "", row.outcome, row.error_code or "")
+
+class QuarterKey(NamedTuple):
+    """The same for a quarter of an hour. ``quarter`` is its beginning, in seconds since 1970, UTC."""
+
+    quarter: int
+    tenant: str
+    team: str
+    key_id: str
+    user_id: str
+    model: str
+    route: str
+    cache: str
 
 
 @dataclass(slots=True)
@@ -54,7 +67,7 @@ class Totals:
     """Sums over some requests. Amounts are exact US dollars; times are microseconds since 1970, UTC.
 
     ``priced``, ``baselined`` and ``compared`` count the requests whose cost, baseline cost, or both are known, and
-    are what the three amounts are sums over.
+    are what the amounts are sums over; ``unpriced`` those that were answered by a model whose price nobody knows.
     """
 
     requests: int = 0
@@ -69,58 +82,126 @@ class Totals:
     saved_usd: Decimal = _ZERO
     first_at: int | None = None
     last_at: int | None = None
+    errors: int = 0
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
+    reasoning_tokens: int = 0
+    uncertain_usd: Decimal = _ZERO
+    unpriced: int = 0
+    decision_us: int = 0
+    verify_us: int = 0
+    embedded_us: int = 0
 
-    @classmethod
-    def of(cls, row: LedgerRow) -> Totals:
-        """The totals of one row."""
-        cost, baseline = row.cost_usd, row.baseline_cost_usd
-        saved = None if cost is None or baseline is None else _EXACT.subtract(baseline, cost)
-        at = micros(row.at)
-        return cls(
-            requests=1,
-            prompt_tokens=row.prompt_tokens,
-            completion_tokens=row.completion_tokens,
-            estimated=int(row.tokens_estimated),
-            priced=int(cost is not None),
-            baselined=int(baseline is not None),
-            compared=int(saved is not None),
-            cost_usd=cost or _ZERO,
-            baseline_cost_usd=baseline or _ZERO,
-            saved_usd=saved or _ZERO,
-            first_at=at,
-            last_at=at,
-        )
+    def count(self, row: LedgerRow, at: int) -> None:
+        """Count one request in; ``at`` is its time."""
+        self.requests += 1
+        self.errors += row.outcome == "error"
+        self.prompt_tokens += row.prompt_tokens
+        self.completion_tokens += row.completion_tokens
+        self.cached_tokens += row.cached_tokens
+        self.cache_written_tokens += row.cache_written_tokens
+        self.reasoning_tokens += row.reasoning_tokens
+        self.estimated += row.tokens_estimated
+        self.unpriced += row.cost_usd is None and row.prompt_tokens + row.completion_tokens > 0
+        self.decision_us += round(row.decision_us or 0.0)
+        self.verify_us += round(row.verify_us or 0.0)
+        self.embedded_us += round((row.embedded_ms or 0.0) * 1000)
+        self._count_money(row.cost_usd, row.baseline_cost_usd)
+        if row.uncertain_usd is not None:
+            self.uncertain_usd = EXACT.add(self.uncertain_usd, row.uncertain_usd)
+        self._span(at, at)
 
     def add(self, other: Totals) -> None:
         """Count the requests of ``other`` in."""
-        self.requests += other.requests
-        self.prompt_tokens += other.prompt_tokens
-        self.completion_tokens += other.completion_tokens
-        self.estimated += other.estimated
-        self.priced += other.priced
-        self.baselined += other.baselined
-        self.compared += other.compared
-        self.cost_usd = _EXACT.add(self.cost_usd, other.cost_usd)
-        self.baseline_cost_usd = _EXACT.add(self.baseline_cost_usd, other.baseline_cost_usd)
-        self.saved_usd = _EXACT.add(self.saved_usd, other.saved_usd)
-        self.first_at = min((at for at in (self.first_at, other.first_at) if at is not None), default=None)
-        self.last_at = max((at for at in (self.last_at, other.last_at) if at is not None), default=None)
+        for name in (*_COUNTS, *_MORE_COUNTS, *_TIMES):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in (*_AMOUNTS, *_MORE_AMOUNTS):
+            setattr(self, name, EXACT.add(getattr(self, name), getattr(other, name)))
+        if other.first_at is not None and other.last_at is not None:
+            self._span(other.first_at, other.last_at)
+
+    def _count_money(self, cost: Decimal | None, baseline: Decimal | None) -> None:
+        if cost is not None:
+            self.priced += 1
+            self.cost_usd = EXACT.add(self.cost_usd, cost)
+        if baseline is not None:
+            self.baselined += 1
+            self.baseline_cost_usd = EXACT.add(self.baseline_cost_usd, baseline)
+            if cost is not None:
+                self.compared += 1
+                self.saved_usd = EXACT.add(self.saved_usd, EXACT.subtract(baseline, cost))
+
+    def _span(self, first: int, last: int) -> None:
+        if self.first_at is None or first < self.first_at:
+            self.first_at = first
+        if self.last_at is None or last > self.last_at:
+            self.last_at = last
 
 
-def count_in(connection: sqlite3.Connection, rows: Iterable[LedgerRow]) -> None:
+class _Table:
+    """How totals are added to one of the tables: by one statement, whatever was there."""
+
+    def __init__(
+        self, name: str, key: Sequence[str], counts: Sequence[str], amounts: Sequence[str], spans: Sequence[str] = ()
+    ) -> None:
+        columns = (*key, *counts, *amounts, *spans)
+        changes = [f"{each} = {name}.{each} + excluded.{each}" for each in counts]
+        changes += [f"{each} = exact_add({name}.{each}, excluded.{each})" for each in amounts]
+        for each in spans:
+            nearer = "<" if each == "first_at" else ">"
+            kept = f"CASE WHEN excluded.{each} {nearer} {name}.{each} THEN excluded.{each} ELSE {name}.{each} END"
+            changes.append(f"{each} = {kept}")
+        # Only names of our own are put into SQL; values are always bound.
+        self.add = (
+            f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608
+            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(changes)}"
+        )
+        self._counts = attrgetter(*counts)
+        self._amounts = attrgetter(*amounts)
+        self._spans = attrgetter(*spans) if spans else lambda _: ()
+
+    def values(self, key: tuple[Any, ...], totals: Totals) -> tuple[Any, ...]:
+        """What the statement is run with."""
+        return (*key, *self._counts(totals), *map(money_text, self._amounts(totals)), *self._spans(totals))
+
+
+_ROLLUP = _Table("rollup", Key._fields, _COUNTS, _AMOUNTS, ("first_at", "last_at"))
+_QUARTER_COUNTS = (*_COUNTS, *_MORE_COUNTS, *_TIMES)
+_QUARTER_AMOUNTS = (*_AMOUNTS, *_MORE_AMOUNTS)
+_QUARTERS = _Table("quarters", QuarterKey._fields, _QUARTER_COUNTS, _QUARTER_AMOUNTS)
+_SELECT = f"SELECT {', '.join((*Key._fields, *_COUNTS, *_AMOUNTS, 'first_at', 'last_at'))} FROM rollup"  # noqa: S608
+_SPENT = {
+    "server": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ?",
+    "team": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ? AND team = ?",
+    "key": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ? AND key_id = ?",
+}
+
+
+def quarter_of(moment: datetime) -> int:
+    """The beginning of the quarter of an hour that an aware time lies in, in seconds since 1970, UTC."""
+    return micros(moment) // _QUARTER_US * QUARTER_S
+
+
+def count_in(connection: Connection, rows: Iterable[LedgerRow]) -> None:
     """Add newly inserted ``rows`` to the stored totals, inside the caller's transaction."""
-    batch: dict[Key, Totals] = {}
+    counted: dict[tuple[Key, QuarterKey], Totals] = {}
     for row in rows:
-        batch.setdefault(Key.of(row), Totals()).add(Totals.of(row))
-    for key, totals in batch.items():
-        stored = connection.execute(_SELECT_ONE, key).fetchone()
-        if stored is not None:
-            totals.add(_decode(stored))
-        connection.execute(_REPLACE, (*key, *_encode(totals)))
+        at = micros(row.at)
+        keys = _keys(row, at)
+        if keys not in counted:
+            counted[keys] = Totals()
+        counted[keys].count(row, at)
+    ever: dict[Key, Totals] = {}
+    quarters: dict[QuarterKey, Totals] = {}
+    for (key, quarter_key), totals in counted.items():
+        ever[key] = _sum(ever.get(key), totals)
+        quarters[quarter_key] = _sum(quarters.get(quarter_key), totals)
+    connection.executemany(_ROLLUP.add, [_ROLLUP.values(key, ever[key]) for key in sorted(ever)])
+    connection.executemany(_QUARTERS.add, [_QUARTERS.values(key, quarters[key]) for key in sorted(quarters)])
 
 
-def load(connection: sqlite3.Connection, tenant: str | None) -> list[tuple[Key, Totals]]:
-    """The stored totals of one tenant or (None) of all."""
+def load(connection: Connection, tenant: str | None) -> list[tuple[Key, Totals]]:
+    """The stored totals since the ledger began, of one tenant or (None) of all."""
     if tenant is None:
         found = connection.execute(_SELECT)
     else:
@@ -129,10 +210,47 @@ def load(connection: sqlite3.Connection, tenant: str | None) -> list[tuple[Key, 
     return [(Key(*values[:width]), _decode(values[width:])) for values in found]
 
 
-def _encode(totals: Totals) -> list[int | str | None]:
-    return [money_text(value) if isinstance(value, Decimal) else value for value in astuple(totals)]
+SUMS = (*(f"sum({each})" for each in _QUARTER_COUNTS), *(f"exact_sum({each})" for each in _QUARTER_AMOUNTS))
+"""What to select of ``quarters`` for ``totals_of_sums``."""
+
+
+def totals_of_sums(values: Sequence[Any]) -> Totals:
+    """The totals of some quarters, from what ``SUMS`` selected of them: nothing where there were none."""
+    width = len(_QUARTER_COUNTS)
+    found: dict[str, Any] = {name: int(value or 0) for name, value in zip(_QUARTER_COUNTS, values[:width], strict=True)}
+    found |= {name: Decimal(value or 0) for name, value in zip(_QUARTER_AMOUNTS, values[width:], strict=True)}
+    return Totals(**found)
+
+
+def spent(connection: Connection, kind: Literal["server", "team", "key"], id: str, since: datetime) -> Decimal:
+    """What the requests of one scope have cost, as far as it is known, from the quarter on in which ``since`` lies."""
+    values = (quarter_of(since),) if kind == "server" else (quarter_of(since), id)
+    found = connection.execute(_SPENT[kind], values).fetchone()
+    return Decimal(found[0] or 0)
+
+
+def _keys(row: LedgerRow, at: int) -> tuple[Key, QuarterKey]:
+    """What ``row`` counts under."""
+    tenant, route, cache = row.tenant, row.route or "", row.cache or ""
+    reason, error_code = (row.reason or "")[:MAX_KEY_CHARS], (row.error_code or "")[:MAX_KEY_CHARS]
+    model = (row.model or "")[:MAX_KEY_CHARS]
+    quarter = at // _QUARTER_US * QUARTER_S
+    return (
+        Key(tenant, route, reason, cache, row.outcome, error_code),
+        QuarterKey(quarter, tenant, row.team or "", row.key_id or "", row.user_id or "", model, route, cache),
+    )
+
+
+def _sum(one: Totals | None, other: Totals) -> Totals:
+    # The first may be counted elsewhere as well: it is left as it is.
+    if one is None:
+        return other
+    both = Totals()
+    both.add(one)
+    both.add(other)
+    return both
 
 
 def _decode(values: tuple[int | str, ...]) -> Totals:
-    # STRICT columns: the amounts are the only text.
+    # The amounts are the only text.
     return Totals(*(Decimal(value) if isinstance(value, str) else value for value in values))  # type: ignore[arg-type]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from router.database import Connection
 from router.types import LedgerRow
 
 COLUMNS = LedgerRow.__struct_fields__
@@ -20,31 +21,27 @@ MAX_TOKENS = 2**40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _AT = COLUMNS.index("at")
-_COST = COLUMNS.index("cost_usd")
-_BASELINE = COLUMNS.index("baseline_cost_usd")
+_MONEY = tuple(COLUMNS.index(name) for name in ("cost_usd", "baseline_cost_usd", "uncertain_usd"))
+_TRUTHS = tuple(COLUMNS.index(name) for name in ("stream", "tokens_estimated"))
+_TOKENS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cache_written_tokens",
+    "reasoning_tokens",
+)
+_tokens = attrgetter(*_TOKENS)
 # Only column names of our own are put into SQL; values are always bound.
-_INSERT = (
+INSERT = (
     f"INSERT INTO requests ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608
     "ON CONFLICT (request_id) DO NOTHING"
 )
+"""Leaves a row of the same ``request_id`` as it is."""
 _NEWEST = f"SELECT {', '.join(COLUMNS)} FROM requests ORDER BY seq DESC LIMIT ?"  # noqa: S608
 _NEWEST_OF_TENANT = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE tenant = ? ORDER BY seq DESC LIMIT ?"  # noqa: S608
 
 
-def insert(connection: sqlite3.Connection, row: LedgerRow) -> bool:
-    """Insert one row inside the caller's transaction.
-
-    Returns:
-        False where the ledger already has a row of this ``request_id``; that one stays as it is.
-
-    Raises:
-        ValueError, TypeError, OverflowError, sqlite3.Error: this row cannot be stored (a naive time, a NaN cost, a
-            lone surrogate).
-    """
-    return connection.execute(_INSERT, _encode(row)).rowcount == 1
-
-
-def newest(connection: sqlite3.Connection, *, limit: int, tenant: str | None) -> list[LedgerRow]:
+def newest(connection: Connection, *, limit: int, tenant: str | None) -> list[LedgerRow]:
     """The last ``limit`` rows written, newest first, of one tenant or (None) of all."""
     if tenant is None:
         found = connection.execute(_NEWEST, (limit,))
@@ -78,13 +75,22 @@ def money_text(amount: Decimal) -> str:
     return format(amount, "f")
 
 
-def _encode(row: LedgerRow) -> list[Any]:
-    if not (0 <= row.prompt_tokens <= MAX_TOKENS and 0 <= row.completion_tokens <= MAX_TOKENS):
+def encode(row: LedgerRow) -> list[Any]:
+    """The values of ``INSERT``, as any engine takes them.
+
+    Raises:
+        ValueError, TypeError: this row cannot be stored (a naive time, a NaN cost, a lone surrogate).
+    """
+    tokens = _tokens(row)
+    if min(tokens) < 0 or max(tokens) > MAX_TOKENS:
         raise ValueError(f"token counts must lie in 0..{MAX_TOKENS}")
     values = list(msgspec.structs.astuple(row))
     values[_AT] = micros(row.at)
-    values[_COST] = None if row.cost_usd is None else money_text(row.cost_usd)
-    values[_BASELINE] = None if row.baseline_cost_usd is None else money_text(row.baseline_cost_usd)
+    for index in _MONEY:
+        if values[index] is not None:
+            values[index] = money_text(values[index])
+    for index in _TRUTHS:
+        values[index] = int(values[index])
     return values
 
 

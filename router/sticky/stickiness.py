@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from router.ledger.prices import ModelRef, price
+from router.ledger.prices import ModelRef, Prices
 from router.scoring.prompt import text_of
 from router.sticky.memory import Memory, Stay
 from router.sticky.trail import Trail
@@ -63,11 +63,13 @@ class Stickiness:
     Args:
         memory: where that is kept.
         clock: monotonic seconds.
+        prices: what models cost.
     """
 
-    def __init__(self, memory: Memory, clock: Callable[[], float]) -> None:
+    def __init__(self, memory: Memory, clock: Callable[[], float], prices: Prices) -> None:
         self._memory = memory
         self._clock = clock
+        self._prices = prices
 
     def answered(self, way: Trail, *, route: Route, model: str, usage: Usage | None) -> None:
         """A request was answered."""
@@ -99,7 +101,7 @@ class Stickiness:
         # Behind what was asked then come the answer, which the cache holds too, and what is new.
         new = sum(len(text_of(message.content)) for message in messages[covered + 1 :]) // _CHARS_PER_TOKEN
         warm = self._clock() - last.at <= WARM_S and (last.cached or strong.provider not in ON_REQUEST)
-        pays = worth_leaving(weak, strong, held=last.tokens if warm else 0, new=new)
+        pays = worth_leaving(self._prices, weak, strong, held=last.tokens if warm else 0, new=new)
         return between() < MARGIN if pays is None else not pays
 
     def _last(self, way: Trail) -> tuple[Stay | None, int]:
@@ -110,26 +112,27 @@ class Stickiness:
         return None, 0
 
 
-def worth_leaving(weak: ModelRef, strong: ModelRef, *, held: int, new: int) -> bool | None:
+def worth_leaving(prices: Prices, weak: ModelRef, strong: ModelRef, *, held: int, new: int) -> bool | None:
     """Whether moving down saves more than the lost cache costs; None where prices do not tell.
 
     Args:
+        prices: what models cost.
         weak: the model to move to.
         strong: the model to leave.
         held: tokens that the strong provider's cache holds.
         new: tokens of prompt that it does not.
     """
     held = held if held >= LEAST_TOKENS else 0
-    stay, full = _price(strong, held, new, cached=True), _price(strong, held, new, cached=False)
-    first, later = _price(weak, held, new, cached=False), _price(weak, held, new, cached=True)
+    stay, full = (_price(prices, strong, held, new, cached=cached) for cached in (True, False))
+    first, later = (_price(prices, weak, held, new, cached=cached) for cached in (False, True))
     if not stay or full is None or first is None or later is None:
         return None
     saved = (stay - first) + (TURNS - 1) * (stay - later)
     return saved > full - stay
 
 
-def _price(model: ModelRef, held: int, new: int, *, cached: bool) -> Decimal | None:
+def _price(prices: Prices, model: ModelRef, held: int, new: int, *, cached: bool) -> Decimal | None:
     usage = Usage(
         prompt_tokens=held + new, completion_tokens=ANSWER_TOKENS, cached_tokens=held if cached else 0, estimated=True
     )
-    return price(model.provider, model.model, usage)
+    return prices.price(model.provider, model.model, usage)

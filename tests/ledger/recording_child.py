@@ -1,6 +1,7 @@
 """A process of its own that records rows: ``recording_child.py LEDGER MODE``.
 
 ``forever``: 16 tasks record until the process is killed; each id is printed once its ``record`` has returned.
+``spooled``: the same on the PostgreSQL of ``UNDERDOG_DATABASE_URL``; LEDGER is where rows wait while it is away.
 ``hundred``: opens, records 100 rows, closes.
 ``small-disk``: records under a file-size limit until the ledger refuses, then lifts the limit and records once more.
 ``stranger``: gives up root, then tries to open the ledger.
@@ -28,8 +29,19 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+async def spooled(path: Path) -> None:
+    from router.configured.secret import Secret
+    from router.database.postgres import PostgresDatabase
+
+    database = PostgresDatabase(Secret(os.environ["UNDERDOG_DATABASE_URL"]))
+    await record_forever(Ledger.on(database, spool=path))
+
+
 async def forever(path: Path) -> None:
-    ledger = Ledger.open(path)
+    await record_forever(Ledger.open(path))
+
+
+async def record_forever(ledger: Ledger) -> None:
     numbers = itertools.count()
 
     async def record_on() -> None:
@@ -51,7 +63,7 @@ async def small_disk(path: Path) -> None:
     ledger = Ledger.open(path)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, unlimited[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, unlimited[1]))
     for number in itertools.count():
         try:
             await ledger.record(a_row(f"req-{number}"))
@@ -76,5 +88,5 @@ async def stranger(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    modes = {"forever": forever, "hundred": hundred, "small-disk": small_disk, "stranger": stranger}
+    modes = {"forever": forever, "spooled": spooled, "hundred": hundred, "small-disk": small_disk, "stranger": stranger}
     asyncio.run(modes[sys.argv[2]](Path(sys.argv[1])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,11 +43,13 @@ def a_row(request_id: str = "req-1", **changes: Any) -> LedgerRow:
     return LedgerRow(**{**fields, **changes})
 
 
-def start_child(path: Path, mode: str, **options: Any) -> subprocess.Popen[str]:
+def start_child(
+    path: Path, mode: str, environment: Mapping[str, str] = os.environ, **options: Any
+) -> subprocess.Popen[str]:
     """Start ``recording_child.py`` on the ledger at ``path``; its standard output is a pipe of lines."""
     return subprocess.Popen(
         [sys.executable, str(CHILD), str(path), mode],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env={**environment, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
         **options,

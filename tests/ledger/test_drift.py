@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from router.database import migrate
+from router.database.sqlite import SqliteDatabase
 from router.errors import LedgerError
 from router.ledger import Ledger
-from router.ledger.database import connect_writer
 from router.ledger.drift import Drift, read_drift
-from router.ledger.migrations import MIGRATIONS, migrate
+from router.ledger.migrations import COMPONENT, MIGRATIONS
 from router.scoring.curve import Curve, CurvePoints
 from router.scoring.reference import Distribution, Reference
 from tests.ledger.support import a_row
@@ -54,9 +55,8 @@ async def record(path: Path, n: int, *, at: datetime, power: float = 1.0, seed: 
 
 
 def read(path: Path, **options: Any) -> Drift:
-    return read_drift(
-        path, artifact="default/1", reference=REFERENCE, curve=CURVE, days=7, until=NOW, **{"tenant": None, **options}
-    )
+    known = {"artifact": "default/1", "reference": REFERENCE, "curve": CURVE, "days": 7, "until": NOW, "tenant": None}
+    return read_drift(SqliteDatabase(path), **{**known, **options})
 
 
 @pytest.fixture
@@ -157,8 +157,8 @@ def test_a_ledger_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_ledger_of_an_older_schema_says_how_it_is_updated(path: Path) -> None:
-    connection = connect_writer(path, busy_timeout_s=1)
-    migrate(connection, path, MIGRATIONS[:1])
-    connection.close()
+    database = SqliteDatabase(path)
+    migrate(database, COMPONENT, MIGRATIONS[:1])
+    database.close()
     with pytest.raises(LedgerError, match="start the server once"):
         read(path)

@@ -20,12 +20,13 @@ import pytest
 from click.testing import CliRunner
 
 from router.cli import main
+from router.database import migrate
+from router.database.sqlite import SqliteDatabase
 from router.errors import LedgerError
 from router.ledger import Ledger
-from router.ledger.database import connect_writer
 from router.ledger.export import read_export
 from router.ledger.feedback import read_pairs, read_reworded
-from router.ledger.migrations import MIGRATIONS, migrate
+from router.ledger.migrations import COMPONENT, MIGRATIONS
 from tests.ledger.support import MORNING, REPOSITORY, a_row
 
 
@@ -42,7 +43,7 @@ async def ledger(path: Path) -> AsyncIterator[Ledger]:
 
 
 def exported(ledger: Ledger, **filters: Any) -> dict[str, str | None]:
-    return {record["request_id"]: record["feedback"] for record in read_export(ledger.path, **filters)}
+    return {record["request_id"]: record["feedback"] for record in read_export(ledger.database, **filters)}
 
 
 async def test_the_last_rating_of_a_request_stays(ledger: Ledger) -> None:
@@ -82,15 +83,15 @@ async def test_answered_rewordings_of_late_are_read_oldest_first_with_their_rati
     await ledger.record(a_row("exact", cache="exact", cache_key="aa"))
     await ledger.record(a_row("old", at=MORNING - timedelta(days=91), **fields))
     await ledger.rate("r2", "bad", tenant="acme")
-    found = read_reworded(ledger.path, now=MORNING)
+    found = read_reworded(ledger.database, now=MORNING)
     assert [each.request_id for each in found] == ["r0", "r1", "r2", "r3", "certain"]
     assert [each.rating for each in found] == [None, None, "bad", None, None]
     assert [each.cache_verdict for each in found] == [0.0, 1.0, 2.0, 3.0, float("inf")]
-    assert [each.request_id for each in read_reworded(ledger.path, now=MORNING, most=2)] == ["r3", "certain"]
+    assert [each.request_id for each in read_reworded(ledger.database, now=MORNING, most=2)] == ["r3", "certain"]
 
 
 async def test_pairs_carry_the_last_rating_and_only_those_that_may_be_kept_are_there(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, path: Path, tmp_path: Path
 ) -> None:
     for name in ("r1", "r2", "r3"):
         await ledger.record(a_row(name))
@@ -100,21 +101,21 @@ async def test_pairs_carry_the_last_rating_and_only_those_that_may_be_kept_are_t
     await ledger.rate("r2", "good", tenant="acme", pair=('[{"role": "user", "content": "c"}]', '"d"'))
     await ledger.rate("r3", "bad", tenant="acme")
     await ledger.rate("theirs", "bad", tenant="acme", pair=('"x"', '"y"'))
-    assert list(read_pairs(ledger.path)) == [
+    assert list(read_pairs(ledger.database)) == [
         {"a": "a", "b": "b", "same_answer": False, "family": "reported"},
         {"a": [{"role": "user", "content": "c"}], "b": "d", "same_answer": True, "family": "reported"},
     ]
-    assert list(read_pairs(ledger.path, tenant="other")) == []
-    assert list(read_pairs(ledger.path, since=MORNING + timedelta(days=1))) == []
+    assert list(read_pairs(ledger.database, tenant="other")) == []
+    assert list(read_pairs(ledger.database, since=MORNING + timedelta(days=1))) == []
     out = tmp_path / "reported.jsonl"
-    words = ["ledger", "pairs", "--home", str(ledger.path.parent), "--out", str(out)]
+    words = ["ledger", "pairs", "--home", str(path.parent), "--out", str(out)]
     assert CliRunner().invoke(main, words).exit_code == 0
     assert [json.loads(line)["b"] for line in out.read_text(encoding="utf-8").splitlines()] == ["b", "d"]
 
 
 async def test_an_export_has_verdicts_and_no_digest_of_a_request(ledger: Ledger) -> None:
     await ledger.record(a_row("r1", cache_key="aa", cache_entry="bb", cache_verdict=2.5, cache_verifier="v/1"))
-    (record,) = read_export(ledger.path)
+    (record,) = read_export(ledger.database)
     assert (record["cache_verdict"], record["cache_verifier"]) == (2.5, "v/1")
     assert not {"cache_key", "cache_entry"} & set(record)
 
@@ -139,7 +140,7 @@ async def test_an_export_may_begin_at_a_time_and_keep_to_one_tenant(ledger: Ledg
 
 async def test_an_export_is_read_one_request_at_a_time(ledger: Ledger) -> None:
     await asyncio.gather(*(ledger.record(a_row(f"r{number}")) for number in range(200)))
-    stream = read_export(ledger.path)
+    stream = read_export(ledger.database)
     assert next(stream)["request_id"] == "r0"
     await ledger.record(a_row("later"))
     assert "later" not in {record["request_id"] for record in stream}
@@ -147,8 +148,8 @@ async def test_an_export_is_read_one_request_at_a_time(ledger: Ledger) -> None:
 
 def make_older(path: Path) -> None:
     """A ledger from before there was feedback."""
-    with contextlib.closing(connect_writer(path, busy_timeout_s=0.2)) as connection:
-        migrate(connection, path, MIGRATIONS[:1])
+    with contextlib.closing(SqliteDatabase(path)) as database:
+        migrate(database, COMPONENT, MIGRATIONS[:1])
 
 
 async def test_a_ledger_from_before_there_was_feedback_keeps_its_rows(path: Path) -> None:
@@ -233,7 +234,7 @@ async def test_a_callers_text_is_no_formula_in_a_spreadsheet(ledger: Ledger, pat
 
 async def test_what_is_true_or_false_is_exported_as_that(ledger: Ledger, path: Path) -> None:
     await ledger.record(a_row("r1", stream=True, tokens_estimated=False))
-    (record,) = read_export(path)
+    (record,) = read_export(SqliteDatabase(path))
     assert (record["stream"], record["tokens_estimated"]) == (True, False)
     assert {type(record["stream"]), type(record["tokens_estimated"])} == {bool}
 
@@ -258,4 +259,4 @@ def test_the_database_of_another_program_is_not_exported(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE requests (seq INTEGER)")
     with pytest.raises(LedgerError, match="another program"):
-        next(read_export(path))
+        next(read_export(SqliteDatabase(path)))

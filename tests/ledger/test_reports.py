@@ -84,7 +84,7 @@ async def test_ten_thousand_micro_costs_add_up_exactly(ledger: Ledger) -> None:
     )
     with localcontext(prec=60):
         exact = sum(costs, Decimal(0))
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
+    with contextlib.closing(sqlite3.connect(ledger.database.name)) as connection:
         stored = connection.execute("SELECT cost_usd, baseline_cost_usd, saved_usd FROM rollup").fetchall()
     with localcontext(prec=60):
         assert [tuple(map(Decimal, amounts)) for amounts in stored] == [(exact, exact * 3, exact * 2)]
@@ -133,7 +133,7 @@ async def test_totals_agree_with_a_count_over_the_rows(ledger: Ledger) -> None:
     ]
     for start in range(0, len(rows), 50):
         await record_all(ledger, rows[start : start + 50])
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
+    with contextlib.closing(sqlite3.connect(ledger.database.name)) as connection:
         query = "SELECT count(*), sum(completion_tokens), sum(route = 'weak'), sum(cache = 'exact') FROM requests"
         for tenant in ("a", "b"):
             counted = connection.execute(f"{query} WHERE tenant = ?", (tenant,)).fetchone()
@@ -164,7 +164,7 @@ def test_percentiles_are_values_that_were_seen(values: list[float], expected: tu
 async def test_reports_read_indexes_and_never_scan_the_requests(ledger: Ledger) -> None:
     await ledger.record(a_row())
     statements: list[str] = []
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
+    with contextlib.closing(sqlite3.connect(ledger.database.name)) as connection:
         connection.set_trace_callback(statements.append)
         read_stats(connection, None)
         read_stats(connection, "acme")

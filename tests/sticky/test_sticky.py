@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.ledger.prices import ModelRef
+from router.ledger.prices import ModelRef, Prices
 from router.sticky import InMemory, Stickiness, trail
 from router.sticky.memory import Stay
 from router.sticky.stickiness import LEAST_TOKENS, MARGIN, WARM_S, worth_leaving
 from router.types import Message, Usage
 
+PRICES = Prices()
 LOCAL = ModelRef("local", "small")
 OPUS = ModelRef("anthropic", "claude-opus-4-5")  # cached tokens at a tenth of the price
 GPT = ModelRef("openai", "gpt-4.1")  # at a quarter
@@ -41,7 +42,7 @@ class Clock:
 
 def stickiness(clock: Clock | None = None) -> Stickiness:
     clock = clock or Clock()
-    return Stickiness(InMemory(clock), clock)
+    return Stickiness(InMemory(clock), clock, PRICES)
 
 
 def stays(sticky: Stickiness, turns: list[Message] = TURNS, *, tenant: str = "t", **more: Any) -> bool:
@@ -112,24 +113,24 @@ def test_a_provider_that_was_not_asked_to_keep_the_prompt_holds_nothing() -> Non
 
 
 def test_moving_pays_where_history_is_short_or_the_discount_small() -> None:
-    assert worth_leaving(LOCAL, OPUS, held=LEAST_TOKENS - 1, new=50) is True
-    assert worth_leaving(LOCAL, OPUS, held=3_000, new=50) is True
-    assert worth_leaving(LOCAL, OPUS, held=20_000, new=50) is False
-    assert worth_leaving(LOCAL, GPT, held=500_000, new=50) is True
-    assert worth_leaving(MINI, GPT, held=5_000, new=50) is True
-    assert worth_leaving(MINI, GPT, held=100_000, new=50) is False
+    assert worth_leaving(PRICES, LOCAL, OPUS, held=LEAST_TOKENS - 1, new=50) is True
+    assert worth_leaving(PRICES, LOCAL, OPUS, held=3_000, new=50) is True
+    assert worth_leaving(PRICES, LOCAL, OPUS, held=20_000, new=50) is False
+    assert worth_leaving(PRICES, LOCAL, GPT, held=500_000, new=50) is True
+    assert worth_leaving(PRICES, MINI, GPT, held=5_000, new=50) is True
+    assert worth_leaving(PRICES, MINI, GPT, held=100_000, new=50) is False
 
 
 def test_without_prices_a_conversation_stays_unless_its_win_rate_is_clearly_lower() -> None:
     sticky = stickiness()
     answered(sticky, model=NOBODY.model)
-    assert worth_leaving(LOCAL, NOBODY, held=20_000, new=50) is None
+    assert worth_leaving(PRICES, LOCAL, NOBODY, held=20_000, new=50) is None
     assert stays(sticky, strong=NOBODY, between=lambda: MARGIN / 2)
     assert not stays(sticky, strong=NOBODY, between=lambda: 2 * MARGIN)
 
 
 def test_where_nobody_is_billed_prices_do_not_tell() -> None:
-    assert worth_leaving(LOCAL, ModelRef("local", "large"), held=20_000, new=50) is None
+    assert worth_leaving(PRICES, LOCAL, ModelRef("local", "large"), held=20_000, new=50) is None
 
 
 def test_the_memory_forgets_by_age_and_beyond_its_size() -> None:

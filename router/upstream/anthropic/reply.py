@@ -61,13 +61,28 @@ def usage(counted: Mapping[str, Any]) -> Json:
     prompt, answer = _count(counted, "input_tokens") + read + written, _count(counted, "output_tokens")
     thoughts = counted.get("output_tokens_details")
     reasoning = _count(thoughts, "thinking_tokens") if isinstance(thoughts, dict) else 0
-    return {
+    kept = counted.get("cache_creation")
+    longer = _count(kept, "ephemeral_1h_input_tokens") if isinstance(kept, dict) else 0
+    told: Json = {
         "prompt_tokens": prompt,
         "completion_tokens": answer,
         "total_tokens": prompt + answer,
-        "prompt_tokens_details": {"cached_tokens": read, "cache_creation_tokens": written},
+        "prompt_tokens_details": {"cached_tokens": read, "cache_creation_tokens": written}
+        | ({"cache_creation_1h_tokens": longer} if longer else {}),
         "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
+    if (tier := _tier(counted)) is not None:
+        told["service_tier"] = tier
+    return told
+
+
+def _tier(counted: Mapping[str, Any]) -> str | None:
+    """The tier in which it was answered, where that is not the ordinary one: prices hang on it."""
+    for name in ("speed", "service_tier"):
+        tier = counted.get(name)
+        if isinstance(tier, str) and tier != "standard":
+            return tier
+    return None
 
 
 def _count(counted: Mapping[str, Any], name: str) -> int:

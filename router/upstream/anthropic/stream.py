@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 
 from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamRefused
-from router.types import NATIVE, Served
+from router.types import NATIVE, SO_FAR, Served
 from router.upstream.anthropic import reply
 from router.upstream.anthropic.wire import Ending, Event, Message, read_event
 from router.upstream.refusals import MAX_DETAIL_CHARS, Secrets, blotted, error_in_answer, error_message
@@ -126,6 +126,8 @@ class Translation:
                 self._message = event.message or self._message
                 self._usage |= self._message.usage or {}
                 yield self._chunk({"role": "assistant", "content": ""})
+                if self._usage:
+                    yield self._envelope() | {"choices": [], SO_FAR: reply.usage(self._usage)}
             case "content_block_start":
                 yield from self._begin(event.index, dict(event.content_block or {}))
             case "content_block_delta":

@@ -1,0 +1,37 @@
+"""``underdog ledger prompts``: what was asked and answered, where the operator lets it be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from router.commands.options import config_option, home_option, print_json
+from router.settings import load_settings
+
+
+@click.group("prompts")
+def command() -> None:
+    """Prompts and answers that the ledger keeps where `ledger_prompts` is on."""
+
+
+@command.command()
+def key() -> None:
+    """Make a key to encrypt them by: set it as UNDERDOG_LEDGER_PROMPTS_KEY, and keep a copy in a safe place."""
+    from router.ledger.prompts import new_key
+
+    click.echo(new_key())
+
+
+@command.command()
+@click.argument("request_id")
+@home_option
+@config_option
+def show(*, request_id: str, home: str | None, config: Path | None) -> None:
+    """Print the messages and the answer of one request."""
+    from router.database import open_database
+    from router.ledger.opening import prompt_keys
+    from router.ledger.prompts import read_prompt
+
+    settings = load_settings(flags={"home": home}, config=config)
+    print_json(read_prompt(open_database(settings, "ledger"), request_id, prompt_keys(settings)))
