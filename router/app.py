@@ -259,7 +259,7 @@ async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     def take_up() -> None:
         gateway.prices.forget()
         maker_of.cache_clear()
-        _look_up_prices(_asked(gateway), gateway)
+        _look_up_prices(_all_of(gateway), gateway)
 
     upkeep = keep_current(
         PriceList(settings.home_path),
