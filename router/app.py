@@ -41,6 +41,7 @@ from router.http.request_id import say_request_id
 from router.http.responses import cancel_response, count_input_tokens, delete_response, get_response, responses
 from router.http.services import Services
 from router.http.status import cache_stats, health, metrics, ready, stats
+from router.http.usage import usage
 from router.ledger.ledger import Ledger
 from router.ledger.opening import open_ledger
 from router.ledger.price_list import PriceList
@@ -120,6 +121,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             health,
             ready,
             stats,
+            usage,
             metrics,
             cache_stats,
             list_entries,

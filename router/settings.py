@@ -194,6 +194,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prices_url: Annotated[
         str | None, Meta(description="Where the price list is fetched from; none takes the address of its makers.")
     ] = None
+    baseline_lengths: Annotated[
+        Annotated[tuple[Positive, ...], Meta(max_length=2)],
+        Meta(
+            description="Tokens of the strong model's answer for one of another model's, from and to, such as `[0.9, "
+            "1.4]`; none takes those of any pair of models (docs/costs.md)."
+        ),
+    ] = ()
     compute_usd_per_hour: Annotated[
         Annotated[float, Meta(ge=0)],
         Meta(description="What an hour of this machine costs: reports then show what routing takes as money."),

@@ -100,25 +100,27 @@ class AnswerFacts(NamedTuple):
     finish_reason: str | None
     usage: Usage | None
     model: str | None
-    text: str
+    choices: list[_WholeChoice]
+
+    @property
+    def text(self) -> str:
+        """All that the model wrote, thoughts and calls of tools among it, as tokens are counted."""
+        spoken = (_texts(one.text) if one.message is None else _spoken(one.message) for one in self.choices)
+        return "".join(text for texts in spoken for text in texts)
 
 
 def read_answer(body: bytes | msgspec.Raw) -> AnswerFacts:
-    """The facts of a whole answer to a chat, or of another endpoint; what is missing reads as absent. Never raises.
-
-    Its text is all that the model wrote, thoughts and calls of tools among it, as tokens are counted.
-    """
+    """The facts of a whole answer to a chat, or of another endpoint; what is missing reads as absent. Never raises."""
     try:
         whole = _decode_whole(body)
     except UNREADABLE_JSON:
-        return AnswerFacts(None, None, None, "")
+        return AnswerFacts(None, None, None, [])
     choices = whole.choices or []
-    texts = (_texts(choice.text) if choice.message is None else _spoken(choice.message) for choice in choices)
     return AnswerFacts(
         finish_reason=choices[0].finish_reason if choices else None,
         usage=read_usage(whole.usage, whole.service_tier),
         model=whole.model if isinstance(whole.model, str) else None,
-        text="".join(text for spoken in texts for text in spoken),
+        choices=choices,
     )
 
 

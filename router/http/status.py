@@ -21,6 +21,7 @@ from router.http.process_metrics import process_families
 from router.http.query import read_query
 from router.http.services import Services
 from router.http.upstream_metrics import upstream_families
+from router.ledger.baseline import lengths_of
 from router.ledger.reports import Stats
 from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
@@ -118,12 +119,12 @@ class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
-    """Of the caller's own tenant. The master key may ask for another one: ``?tenant=team:ID``, or ``key:ID``."""
+    """The caller's own tenant only; the master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
     principal = services.doorman.admit(request.headers)
-    tenant = read_query(request, WhichTenant).tenant or principal.tenant
+    tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
     if tenant != principal.tenant:
         require_admin(principal)
-    return await services.gateway.ledger.stats(tenant)
+    return await services.gateway.ledger.stats(tenant, lengths_of(services.settings.baseline_lengths))
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])

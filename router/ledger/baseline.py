@@ -28,5 +28,8 @@ LENGTHS = Lengths(Decimal("0.62"), Decimal("2.79"))
 
 
 def lengths_of(own: tuple[float, ...]) -> Lengths:
-    """The operator's own two numbers as they are written; without them those of any pair."""
-    return Lengths(Decimal(str(own[0])), Decimal(str(own[1]))) if own else LENGTHS
+    """The operator's own two numbers as they are written, or one twice; without them those of any pair."""
+    if not own:
+        return LENGTHS
+    low, high = sorted((Decimal(str(own[0])), Decimal(str(own[-1]))))
+    return Lengths(low, high)

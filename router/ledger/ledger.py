@@ -13,6 +13,7 @@ from router.database import Connection, Database, migrate
 from router.database.sqlite import BUSY_TIMEOUT_S, SqliteDatabase
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
+from router.ledger.baseline import LENGTHS, Lengths
 from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.migrations import COMPONENT, MIGRATIONS
@@ -22,6 +23,7 @@ from router.ledger.reports import Stats
 from router.ledger.retention import Pruner
 from router.ledger.spool import SpoolingStore
 from router.ledger.store import Entry, Store, sealed
+from router.ledger.usage import Terms, UsageQuery, UsageReport, read_usage
 from router.types import LedgerRow, Rating
 
 T = TypeVar("T")
@@ -115,13 +117,22 @@ class Ledger:
         """
         return self._commits.submit(Entry(row, exchange))
 
-    async def stats(self, tenant: str | None = None) -> Stats:
+    async def stats(self, tenant: str | None = None, lengths: Lengths = LENGTHS) -> Stats:
         """Totals and latencies of one tenant or (None) of all. Takes milliseconds, however large the ledger is.
 
         Raises:
             LedgerError: the database cannot be read.
         """
-        return await self._read(lambda connection: reports.read_stats(connection, tenant))
+        return await self._read(lambda connection: reports.read_stats(connection, tenant, lengths))
+
+    async def usage(self, query: UsageQuery, terms: Terms) -> UsageReport:
+        """Sums over a period; see ``router.ledger.usage.read_usage``.
+
+        Raises:
+            ValueError: there are more periods than anybody reads.
+            LedgerError: the database cannot be read.
+        """
+        return await self._read(lambda connection: read_usage(connection, query, terms))
 
     async def recent(self, limit: int = 50, tenant: str | None = None) -> list[LedgerRow]:
         """The last ``limit`` rows, newest first, of one tenant or (None) of all.

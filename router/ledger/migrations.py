@@ -166,6 +166,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     (
+        "ALTER TABLE rollup ADD COLUMN uncertain_usd TEXT NOT NULL DEFAULT '0'",
         "ALTER TABLE requests ADD COLUMN verify_us REAL",
         "ALTER TABLE requests ADD COLUMN embedded_ms REAL",
         # Answered by a model whose price nobody knows.

@@ -24,6 +24,7 @@ MOST_KEPT = 1_024
 _STANDARD_TIERS = frozenset({"default", "standard", "auto"})
 _PER_MILLION = -6  # decimal exponent
 _NOTHING = Tariff(Rates(prompt=((-1, FREE),), completion=((-1, FREE),)))
+_NO_AMOUNT = Amount(FREE, FREE)
 
 
 class ModelRef(Struct, frozen=True):
@@ -147,6 +148,8 @@ class Prices:
 
     def _amount(self, provider: str | None, model: str, usage: Usage, at: datetime | None) -> Amount | None:
         rates = self.rates(provider, model, at=at, tier=usage.service_tier)
+        if rates is _NOTHING.default:
+            return _NO_AMOUNT
         return None if rates is None else rates.amounts(usage)
 
     def _of(self, provider: str | None, model: str) -> _Known:

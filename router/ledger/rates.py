@@ -67,6 +67,8 @@ class Rates:
 
     def _of_prompt(self, usage: Usage) -> Decimal:
         left = length = usage.prompt_tokens
+        if not (usage.cached_tokens or usage.cache_written_tokens or usage.prompt_audio_tokens):
+            return rate_at(self.prompt, length) * left
         longer = min(usage.cache_written_1h_tokens, usage.cache_written_tokens) if self.cache_written_1h else 0
         total = FREE
         for ladder, tokens in (
@@ -85,6 +87,8 @@ class Rates:
         if not self.completion:
             return FREE
         left, length = usage.completion_tokens, usage.prompt_tokens
+        if not (usage.reasoning_tokens or usage.completion_audio_tokens):
+            return rate_at(self.completion, length) * left
         total = FREE
         for ladder, tokens in (
             (self.reasoning, usage.reasoning_tokens),

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from router.database import Connection
 from router.ledger import rollup
+from router.ledger.baseline import LENGTHS, Lengths
 from router.ledger.rollup import Key, Totals
 from router.ledger.rows import moment
 
@@ -36,10 +37,11 @@ class Stats(Struct, frozen=True, kw_only=True):
     The ``by_...`` counts leave out requests for which the ledger has no such field: one refused for its body has
     neither route nor cache outcome. Amounts are JSON numbers, exact sums rounded once to 1e-9 US dollars:
     ``cost_usd`` is over the ``priced_requests``, ``baseline_cost_usd`` over the ``baselined_requests``, ``saved_usd``
-    over the ``compared_requests`` (both known), so it need not be the difference of the other two. An amount is None
-    where there were requests and it is known for none of them. ``since`` and ``last_at`` are aware UTC. Percentiles
-    are over the newest ``sampled_requests``: ``latency_ms`` as the caller waited, ``decision_us`` as the routing
-    decision took.
+    over the ``compared_requests`` (both known), so it need not be the difference of the other two; had the strong model
+    answered in its own number of words, it would lie between ``saved_low_usd`` and ``saved_high_usd`` (95 %). An amount
+    is None where there were requests and it is known for none of them. ``since`` and ``last_at`` are aware UTC.
+    Percentiles are over the newest ``sampled_requests``: ``latency_ms`` as the caller waited, ``decision_us`` as the
+    routing decision took.
     """
 
     tenant: str | None
@@ -60,17 +62,20 @@ class Stats(Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     baseline_cost_usd: float | None
     saved_usd: float | None
+    saved_low_usd: float | None
+    saved_high_usd: float | None
     sampled_requests: int
     latency_ms: Percentiles
     decision_us: Percentiles
 
 
-def read_stats(connection: Connection, tenant: str | None) -> Stats:
+def read_stats(connection: Connection, tenant: str | None, lengths: Lengths = LENGTHS) -> Stats:
     """Read the statistics of one tenant or (None) of all: dozens of totals each, and the newest ``SAMPLE`` rows."""
     stored = rollup.load(connection, tenant)
     totals = Totals()
     for _, part in stored:
         totals.add(part)
+    low, high = (totals.saved_usd + totals.uncertain_usd * (ratio - 1) for ratio in lengths)
     timings = _newest_timings(connection, tenant)
     return Stats(
         tenant=tenant,
@@ -91,6 +96,8 @@ def read_stats(connection: Connection, tenant: str | None) -> Stats:
         cost_usd=_dollars(totals.cost_usd, known=totals.priced, of=totals.requests),
         baseline_cost_usd=_dollars(totals.baseline_cost_usd, known=totals.baselined, of=totals.requests),
         saved_usd=_dollars(totals.saved_usd, known=totals.compared, of=totals.requests),
+        saved_low_usd=_dollars(low, known=totals.compared, of=totals.requests),
+        saved_high_usd=_dollars(high, known=totals.compared, of=totals.requests),
         sampled_requests=len(timings),
         latency_ms=percentiles([latency for latency, _ in timings]),
         decision_us=percentiles([decision for _, decision in timings if decision is not None]),

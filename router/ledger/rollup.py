@@ -165,11 +165,12 @@ class _Table:
         return (*key, *self._counts(totals), *map(money_text, self._amounts(totals)), *self._spans(totals))
 
 
-_ROLLUP = _Table("rollup", Key._fields, _COUNTS, _AMOUNTS, ("first_at", "last_at"))
+_EVER = (*_COUNTS, *_AMOUNTS, *_MORE_AMOUNTS, "first_at", "last_at")
+_ROLLUP = _Table("rollup", Key._fields, _COUNTS, (*_AMOUNTS, *_MORE_AMOUNTS), ("first_at", "last_at"))
 _QUARTER_COUNTS = (*_COUNTS, *_MORE_COUNTS, *_TIMES)
 _QUARTER_AMOUNTS = (*_AMOUNTS, *_MORE_AMOUNTS)
 _QUARTERS = _Table("quarters", QuarterKey._fields, _QUARTER_COUNTS, _QUARTER_AMOUNTS)
-_SELECT = f"SELECT {', '.join((*Key._fields, *_COUNTS, *_AMOUNTS, 'first_at', 'last_at'))} FROM rollup"  # noqa: S608
+_SELECT = f"SELECT {', '.join((*Key._fields, *_EVER))} FROM rollup"  # noqa: S608
 _SPENT = {
     "server": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ?",
     "team": "SELECT exact_sum(cost_usd) FROM quarters WHERE quarter >= ? AND team = ?",
@@ -253,4 +254,7 @@ def _sum(one: Totals | None, other: Totals) -> Totals:
 
 def _decode(values: tuple[int | str, ...]) -> Totals:
     # The amounts are the only text.
-    return Totals(*(Decimal(value) if isinstance(value, str) else value for value in values))  # type: ignore[arg-type]
+    found: dict[str, Any] = {
+        name: Decimal(value) if isinstance(value, str) else value for name, value in zip(_EVER, values, strict=True)
+    }
+    return Totals(**found)

@@ -1,7 +1,8 @@
 """How fast the ledger writes, reads and prices here: ``python -m tests.bench.ledger_writes [--rows N] [--json]``.
 
 Prints acknowledged rows per second at several numbers of concurrent requests, the CPU time of one row, the wait of one
-request for its acknowledgement, the time of one ``/stats`` at the final size, and the CPU time of pricing one answer.
+request for its acknowledgement, the time of one ``/stats`` and of one budget's sum at the final size: on SQLite and,
+where it is installed, on a PostgreSQL that waits for the disk. And the CPU time of pricing one answer.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ import sqlite3
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from router.configured.secret import Secret
+from router.database.postgres import PostgresDatabase
 from router.ledger import Ledger
-from router.ledger.prices import ModelRef, cost, preload
+from router.ledger.prices import ModelRef, Prices
 from router.ledger.reports import percentiles
 from router.types import LedgerRow, Usage
+from tests.services.postgres_server import a_postgres
 
 CONCURRENCIES = (1, 16, 256)
 READS = 50
@@ -84,7 +90,14 @@ async def measure_reads(ledger: Ledger) -> dict[str, Any]:
         began = time.perf_counter()
         stats = await ledger.stats()
         times_ms.append((time.perf_counter() - began) * 1000)
-    return {"rows": stats.requests, "stats_ms_p50": round(percentiles(times_ms).p50 or 0, 2)}
+    began = time.perf_counter()
+    await ledger.spent("server", "", datetime.now(UTC) - timedelta(days=31))
+    spent_ms = (time.perf_counter() - began) * 1000
+    return {
+        "rows": stats.requests,
+        "stats_ms_p50": round(percentiles(times_ms).p50 or 0, 2),
+        "spent_ms": round(spent_ms, 2),
+    }
 
 
 def measure_pricing() -> dict[str, Any]:
@@ -92,28 +105,47 @@ def measure_pricing() -> dict[str, Any]:
     served, baseline = ModelRef("openai", "gpt-4o-mini"), ModelRef("openai", "gpt-4o")
     usage = Usage(prompt_tokens=1200, completion_tokens=340, cached_tokens=100)
     began = time.process_time()
-    preload([served, baseline])
+    prices = Prices()
+    prices.preload([served, baseline])
     loaded = time.process_time()
     for _ in range(PRICINGS):
-        cost(usage, served, baseline)
+        prices.cost(usage, served, baseline)
     return {
         "price_list_load_cpu_ms": round((loaded - began) * 1000),
         "cost_cpu_us": round((time.process_time() - loaded) / PRICINGS * 1e6, 2),
     }
 
 
+async def measure_ledger(ledger: Ledger, rows: int) -> dict[str, Any]:
+    """Writes and reads of a fresh ledger, which is closed in the end."""
+    writes = []
+    for turn, concurrency in enumerate(CONCURRENCIES):
+        writes.append(await measure_writes(ledger, first=turn * rows, rows=rows, concurrency=concurrency))
+    reads = await measure_reads(ledger)
+    await ledger.aclose()
+    return {"writes": writes, "reads": reads}
+
+
+async def measure_postgres(folder: Path, rows: int) -> dict[str, Any] | None:
+    """The same on a PostgreSQL of its own; None where there is none."""
+    try:
+        async with a_postgres(folder, durable=True) as server:
+            database = PostgresDatabase(Secret(server.url))
+            return await measure_ledger(Ledger.on(database, spool=folder / "spool.sqlite3"), rows)
+    except pytest.skip.Exception:
+        return None
+
+
 async def measure(rows: int) -> dict[str, Any]:
-    """All measurements, on a fresh ledger in the temporary folder."""
+    """All measurements, on fresh ledgers in the temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger.open(Path(folder) / "ledger.sqlite3")
-        writes = []
-        for turn, concurrency in enumerate(CONCURRENCIES):
-            writes.append(await measure_writes(ledger, first=turn * rows, rows=rows, concurrency=concurrency))
-        reads = await measure_reads(ledger)
-        await ledger.aclose()
+        ledgers = {
+            "SQLite": await measure_ledger(Ledger.open(Path(folder) / "ledger.sqlite3"), rows),
+            "PostgreSQL": await measure_postgres(Path(folder), rows),
+        }
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {versions}"
-    return {"machine": machine, "writes": writes, "reads": reads, "prices": measure_pricing()}
+    return {"machine": machine, "ledgers": ledgers, "prices": measure_pricing()}
 
 
 def main() -> None:
@@ -130,23 +162,32 @@ def main() -> None:
 
 def table(result: dict[str, Any]) -> str:
     """The result for people."""
-    lines = [
-        result["machine"],
-        f"{'concurrent':>10} {'rows/s':>8} {'CPU us/row':>11} {'wait p50 ms':>12} {'p99 ms':>8}",
-    ]
-    for write in result["writes"]:
-        wait = write["wait_ms"]
-        lines.append(
-            f"{write['concurrency']:>10} {write['rows_per_s']:>8} {write['cpu_us_per_row']:>11} "
-            f"{wait['p50']:>12} {wait['p99']:>8}"
-        )
-    reads, prices = result["reads"], result["prices"]
-    lines.append(f"stats over {reads['rows']} rows: {reads['stats_ms_p50']} ms (p50)")
+    lines = [result["machine"]]
+    for engine, ledger in result["ledgers"].items():
+        lines += ["", f"{engine}: not here"] if ledger is None else ["", engine, *table_of_one(ledger)]
+    prices = result["prices"]
+    lines.append("")
     lines.append(
         f"pricing one answer and its baseline: {prices['cost_cpu_us']} us of CPU "
         f"(price list loaded once: {prices['price_list_load_cpu_ms']} ms)"
     )
     return "\n".join(lines) + "\n"
+
+
+def table_of_one(ledger: dict[str, Any]) -> list[str]:
+    """The lines of one engine."""
+    lines = [f"{'concurrent':>10} {'rows/s':>8} {'CPU us/row':>11} {'wait p50 ms':>12} {'p99 ms':>8}"]
+    for write in ledger["writes"]:
+        wait = write["wait_ms"]
+        lines.append(
+            f"{write['concurrency']:>10} {write['rows_per_s']:>8} {write['cpu_us_per_row']:>11} "
+            f"{wait['p50']:>12} {wait['p99']:>8}"
+        )
+    reads = ledger["reads"]
+    lines.append(
+        f"over {reads['rows']} rows: stats {reads['stats_ms_p50']} ms (p50), a budget's sum {reads['spent_ms']} ms"
+    )
+    return lines
 
 
 if __name__ == "__main__":

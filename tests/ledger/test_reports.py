@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from router.ledger import Ledger, Percentiles, Stats
+from router.ledger.baseline import lengths_of
 from router.ledger.reports import SAMPLE, percentiles, read_stats
 from router.types import LedgerRow
 from tests.ledger.support import MORNING, a_row
@@ -180,3 +181,12 @@ async def test_statistics_serialise_to_json_and_back(ledger: Ledger) -> None:
     await ledger.record(a_row())
     stats = await ledger.stats()
     assert msgspec.json.decode(msgspec.json.encode(stats), type=Stats) == stats
+
+
+async def test_savings_come_with_the_interval_of_the_strong_models_own_lengths(ledger: Ledger) -> None:
+    paid = {"cost_usd": Decimal("0.01"), "baseline_cost_usd": Decimal("0.03")}
+    await record_all(ledger, [a_row("1", **paid, uncertain_usd=Decimal("0.02")), a_row("2", **paid)])
+    stats = await ledger.stats()
+    assert (stats.saved_low_usd, stats.saved_usd, stats.saved_high_usd) == (0.0324, 0.04, 0.0758)
+    own = await ledger.stats(lengths=lengths_of((0.5, 1.5)))
+    assert (own.saved_low_usd, own.saved_usd, own.saved_high_usd) == (0.03, 0.04, 0.05)

@@ -1,0 +1,72 @@
+"""``GET /v1/usage``: what a key has used; of everybody, where the master key asks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import Parameter
+
+from router.errors import AdminOnly, InvalidRequest
+from router.http.services import Services
+from router.ledger.baseline import lengths_of
+from router.ledger.usage import BY, Terms, UsageReport
+from router.ledger.usage_query import usage_query
+from router.principals import Principal
+from router.settings import Settings
+
+
+def _asked(description: str) -> Any:
+    return Parameter(description=description, required=False)
+
+
+@get("/v1/usage", summary="Sum up what a key has used", tags=["status"])
+async def usage(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    since: Annotated[str | None, _asked("A day or a time from which on; without an offset in `tz`.")] = None,
+    until: Annotated[str | None, _asked("The same, up to which; not included.")] = None,
+    by: Annotated[str | None, _asked(f"What to tell apart, with commas between: {', '.join(BY)}.")] = None,
+    tz: Annotated[str, _asked("Time zone in which days begin, such as Europe/Berlin.")] = "UTC",
+    model: Annotated[str | None, _asked("Only what this model answered.")] = None,
+    route: Annotated[str | None, _asked("Only what this route answered.")] = None,
+    tenant: Annotated[str | None, _asked("Only this tenant's; for the master key.")] = None,
+    team: Annotated[str | None, _asked("Only this team's; for the master key.")] = None,
+    key: Annotated[str | None, _asked("Only this key's; for the master key, and for whoever holds that key.")] = None,
+    user: Annotated[str | None, _asked("Only this user's; for the master key.")] = None,
+) -> UsageReport:
+    """The caller's own key only; the master key sees everybody's. On an open server, all that came without a key.
+
+    Amounts are exact US dollars as text. Periods begin and end with a quarter of an hour.
+    """
+    principal = services.doorman.admit(request.headers)
+    only = _allowed(principal, {"tenant": tenant, "team": team, "key": key, "user": user})
+    try:
+        query = usage_query(
+            by=() if by is None else (by,), since=since, until=until, tz=tz, model=model, route=route, **only
+        )
+        return await services.gateway.ledger.usage(query, terms_of(services.settings))
+    except ValueError as error:
+        raise InvalidRequest(f"{error}.") from None
+
+
+def terms_of(settings: Settings) -> Terms:
+    """How sums become figures on this server."""
+    return Terms(lengths_of(settings.baseline_lengths), Decimal(str(settings.compute_usd_per_hour)))
+
+
+def _allowed(principal: Principal, asked: dict[str, str | None]) -> dict[str, str | None]:
+    """What the figures are narrowed to, whatever was asked for.
+
+    Raises:
+        AdminOnly: somebody else's are asked for.
+    """
+    if principal.admin:
+        return asked
+    own = {"tenant": principal.tenant, "team": principal.team, "key": principal.key_id, "user": principal.user}
+    for name, value in asked.items():
+        if value is not None and value != own[name]:
+            raise AdminOnly(f"'{name}': only the master key may look at others' usage.", param=name)
+    return {"tenant": principal.tenant, "key": principal.key_id}
