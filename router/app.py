@@ -7,6 +7,8 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from litestar import Litestar
@@ -16,14 +18,20 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from router import __version__
+from router.accounts import Accounts, Ring
+from router.accounts.principal import server_scope
+from router.admission import Admission
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
 from router.asking import fallbacks_of
+from router.budgets import KeptBudgets
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
+from router.database import open_database
 from router.feedback import past_answers
 from router.gateway import Gateway
+from router.http.admin import ADMIN_HANDLERS
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
@@ -43,7 +51,10 @@ from router.ledger.opening import open_ledger
 from router.ledger.price_list import PriceList
 from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
+from router.limits import Limiter, LocalLimiter, SharedLimiter
 from router.metrics import Metrics
+from router.principals import Scope
+from router.replicas import Replicas, replicas_of
 from router.settings import Settings, load_settings
 from router.terms import ways_of
 from router.upstream.base import Upstream
@@ -66,6 +77,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         SettingsError: the configuration cannot be used.
         ArtifactError: the classifier artifact cannot be used.
         LedgerError: the ledger cannot be opened.
+        DatabaseError: the database of keys cannot be used.
     """
     settings = settings or load_settings()
     environ = os.environ if environ is None else environ
@@ -73,22 +85,34 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     stamp = pointer.stamp()
     upstreams = build_upstreams(settings, environ)
     in_use = load_in_use(settings)
+    replicas = replicas_of(settings)
     ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
         upstreams=upstreams,
-        cache=_cache(settings, ledger, encoder=in_use.scorer.manifest.encoder.sha256),
+        cache=_cache(settings, ledger, replicas, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
         fallbacks=fallbacks_of(settings, upstreams),
-        ways=ways_of(settings),
+        ways=ways_of(settings, replicas.memory),
         single_flight=settings.cache_single_flight,
+        elsewhere=replicas.elsewhere,
         keep_pairs=settings.cache_keep_pairs,
         embeddings=embeddings_upstream(settings, environ),
         embeddings_model=settings.embeddings_model,
         max_concurrent=settings.max_concurrent_requests,
+        admission=_admission(replicas, ledger),
     )
-    services = Services(gateway=gateway, settings=settings, doorman=Doorman(settings.api_key))
+    replicas.join(gateway.cache, _all_of(gateway))
+    accounts, ring = _accounts(settings)
+    doorman = Doorman(
+        settings.api_key,
+        master_key=settings.master_key,
+        require_key=settings.require_key,
+        keys=ring,
+        server=server_scope(settings),
+    )
+    services = Services(gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas)
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -116,12 +140,14 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             show_entry,
             evict_entry,
             evict_entries,
+            *ADMIN_HANDLERS,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[
-            lambda _app: _lifespan(gateway, settings),
+            lambda _app: _lifespan(gateway, settings, replicas),
+            lambda _app: _following_keys(ring),
             lambda _app: _following(gateway, settings, pointer, stamp),
             lambda _app: _pricing(gateway, settings),
         ],
@@ -134,7 +160,12 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     )
 
 
-def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
+def _all_of(gateway: Gateway) -> list[Upstream]:
+    """Every upstream that there is from the start."""
+    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
+
+
+def _cache(settings: Settings, ledger: Ledger, replicas: Replicas, *, encoder: str) -> Cache:
     if not settings.cache:
         return NullCache()
     return SemanticCache(
@@ -143,19 +174,33 @@ def _cache(settings: Settings, ledger: Ledger, *, encoder: str) -> Cache:
         max_bytes=int(settings.cache_max_mb * 1_000_000),
         max_temperature=settings.cache_max_temperature,
         semantic=settings.cache_semantic,
-        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded())),
+        judge=Judge(settings.cache_max_wrong, past=past_answers(ledger.reworded()), peers=replicas.peers),
         clock=elapsed_s,
         file=CacheFile(settings.cache_file, encoder=encoder) if settings.cache_file else NoFile(),
+        peers=replicas.peers,
     )
 
 
+def _admission(replicas: Replicas, ledger: Ledger) -> Admission:
+    """Limits and budgets, counted with the other servers where there are any."""
+
+    async def spent(scope: Scope, since: datetime) -> Decimal:
+        return await ledger.spent(scope.kind, scope.id, since)
+
+    link = replicas.link
+    limiter: Limiter = LocalLimiter() if link is None else SharedLimiter(link)
+    return Admission(limiter=limiter, budgets=KeptBudgets(spent=spent, link=link))
+
+
 @asynccontextmanager
-async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
+async def _lifespan(gateway: Gateway, settings: Settings, replicas: Replicas) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _asked(gateway)
+    upstreams = _all_of(gateway)
     for upstream in upstreams:
         await upstream.start()
     gateway.cache.start()
+    await replicas.start()
+    await gateway.admission.start()
     warming = asyncio.create_task(_preload_prices(upstreams, gateway))
     _start_verifier(gateway.cache, settings)
     try:
@@ -166,8 +211,27 @@ async def _lifespan(gateway: Gateway, settings: Settings) -> AsyncIterator[None]
         if gateway.embeddings is not None:
             await gateway.embeddings.aclose()
         await gateway.admission.aclose()
+        await replicas.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
+
+
+def _accounts(settings: Settings) -> tuple[Accounts, Ring]:
+    """Keys and teams to administer, and all keys at hand for the door."""
+    database = open_database(settings, "accounts")
+    ring = Ring(database, server=server_scope(settings))
+    ring.open()
+    return Accounts(database, changed=ring.refresh), ring
+
+
+@asynccontextmanager
+async def _following_keys(ring: Ring) -> AsyncIterator[None]:
+    """Follow changes of keys that are made elsewhere."""
+    ring.follow()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(ring.close)
 
 
 @asynccontextmanager
@@ -195,7 +259,7 @@ async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     def take_up() -> None:
         gateway.prices.forget()
         maker_of.cache_clear()
-        _look_up_prices(_asked(gateway), gateway)
+        _look_up_prices(_all_of(gateway), gateway)
 
     upkeep = keep_current(
         PriceList(settings.home_path),
@@ -217,14 +281,10 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-def _asked(gateway: Gateway) -> list[Upstream]:
-    """The upstreams behind the routes, of named models and of embeddings."""
-    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
-
-
 async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
     await asyncio.to_thread(_look_up_prices, upstreams, gateway)
+    await asyncio.to_thread(gateway.admission.preload)
     await asyncio.to_thread(gateway.upstreams.named.preload)
 
 

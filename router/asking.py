@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Struct
 
 from router.cache import StreamFold
-from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.endpoints import Endpoints
 from router.errors import InsufficientQuota, InvalidRequest, UpstreamBroken, UpstreamError
 from router.ledger.prices import ModelRef
@@ -18,7 +18,7 @@ from router.naming import ROUTES
 from router.settings import Settings
 from router.settlement import Settlement
 from router.types import Cost, Decision, Reason, Route, Tuning
-from router.upstream.base import Upstream
+from router.upstream.base import StreamReply, Upstream, at_hand
 from router.upstream.build import Upstreams
 from router.upstream.embedded.upstream import ADDRESS as EMBEDDED
 from router.upstream.faults import FILTERED, TOO_LONG, fault_of
@@ -116,9 +116,17 @@ class Asker:
 
         Raises:
             UpstreamError, InvalidRequest: nobody answered; the failure of the route that was asked first.
+            InsufficientQuota: a budget has too little left for whoever may answer.
         """
         try:
             answer = await self._ask(call, decision, settlement)
+        except InsufficientQuota:
+            cheaper = self._cheaper(decision)
+            if cheaper is None:
+                raise
+            settlement.decided(cheaper)
+            self._metrics.fell_back(cheaper)
+            return await self.ask(call, cheaper, settlement)
         except (UpstreamError, InvalidRequest) as error:
             instead = await self._ask_others(call, decision, self._others(call, decision, error), settlement)
             if instead is None:
@@ -129,6 +137,13 @@ class Asker:
             others = self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
             return await self._ask_others(call, decision, others, settlement) or self._given(answer, settlement)
         return self._given(answer, settlement)
+
+    def _cheaper(self, decision: Decision) -> Decision | None:
+        """The weak model, where it may answer as well and the strong one is too dear for what is left of a budget."""
+        weak = self._upstreams.weak
+        if decision.route != "strong" or "weak" not in decision.eligible or weak is None:
+            return None
+        return msgspec.structs.replace(decision, route="weak", model=weak.model, reason="paced")
 
     async def _ask_others(
         self, call: Call, decision: Decision, others: Iterator[Decision], settlement: Settlement
@@ -199,7 +214,9 @@ class Asker:
         if upstream is None:
             raise RuntimeError(f"a decision for the {decision.route} route without an upstream")
         # A fallback may cost more than what was held for the route that failed.
-        await settlement.reserve(lambda: self._expected_cost(call, decision.route, decision.model).usd)
+        await settlement.reserve(
+            lambda: self._expected_cost(call, decision.route, decision.model).usd, route=decision.route
+        )
         settlement.asks(ModelRef(upstream.provider, upstream.model), embedded=upstream.address == EMBEDDED)
         try:
             if call.streams:
@@ -221,10 +238,9 @@ class Asker:
 
     async def _stream(self, call: Call, upstream: Upstream, settlement: Settlement) -> StreamedAnswer:
         reply = await self._endpoints.stream(upstream, call)
-        payloads = aiter(reply)
         try:
             # The first chunk is awaited: until it is here, another route may still answer.
-            first = await anext(payloads, None)
+            first = await anext(aiter(reply), None)
             if first is None:
                 raise UpstreamBroken(f"The {upstream.name} model sent an empty stream.", upstream=upstream.name)
         except BaseException:
@@ -235,23 +251,22 @@ class Asker:
         settlement.first_byte()
         fold = StreamFold()
         settlement.streaming(fold)
-        return StreamedAnswer(_relay(first, payloads, fold, keep_usage=call.wants_usage_chunk), reply)
+        return StreamedAnswer(_relay(first, reply, fold, keep_usage=call.wants_usage_chunk), reply)
 
 
 def _other(route: Route) -> Route:
     return "weak" if route == "strong" else "strong"
 
 
-async def _relay(
-    first: bytes, payloads: AsyncIterator[bytes], fold: StreamFold, *, keep_usage: bool
-) -> AsyncGenerator[bytes, None]:
+async def _relay(first: bytes, reply: StreamReply, fold: StreamFold, *, keep_usage: bool) -> Batches:
     """Pass payloads on as they come. The usage chunk that we asked for is held back where the caller did not."""
     wanted = ("piece", "usage") if keep_usage else ("piece",)
-    if fold.add(first) in wanted:
-        yield first
-    async for payload in payloads:
-        if fold.add(payload) in wanted:
-            yield payload
+    payloads = aiter(reply)
+    payload: bytes | None = first
+    while payload is not None:
+        batch = [payload, *at_hand(reply)]
+        yield [payload for payload in batch if fold.add(payload) in wanted]
+        payload = await anext(payloads, None)
 
 
 class _FilteredChoice(msgspec.Struct):

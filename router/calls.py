@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,24 +48,23 @@ class WholeAnswer:
     body: bytes
 
 
+Batches = AsyncGenerator[list[bytes], None]
+"""Payloads of a streamed answer: those that came together in one list, which may be empty."""
+
+
 class StreamedAnswer:
     """An answer in events. Iterate for the payloads of ``chat.completion.chunk`` events, then ``aclose``."""
 
-    def __init__(self, payloads: AsyncGenerator[bytes, None], reply: StreamReply | None = None) -> None:
-        self._payloads = payloads
+    def __init__(self, batches: Batches, reply: StreamReply | None = None) -> None:
+        self._batches = batches
         self._reply = reply
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._payloads
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether the next payload is there already; a reply that cannot tell gives one at a time."""
-        return getattr(self._reply, "at_hand", False)
+    def __aiter__(self) -> Batches:
+        return self._batches
 
     async def aclose(self) -> None:
         """Let go of the upstream, however far the stream has come."""
-        await self._payloads.aclose()
+        await self._batches.aclose()
         if self._reply is not None:
             await self._reply.aclose()
 

@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
     "artifacts": "router.commands.artifacts",
+    "keys": "router.commands.keys",
+    "teams": "router.commands.teams",
     "cache": "router.commands.cache",
     "ledger": "router.commands.ledger",
     "report": "router.commands.report",

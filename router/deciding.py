@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 
 from router.admission import expected_usage
+from router.allowed import may_have, require_allowed
 from router.artifacts.in_use import InUse
 from router.budgets import Pace
 from router.cache import Embed
@@ -27,11 +28,16 @@ STICKY_HEADER = "x-router-sticky"
 """``off`` in it lets a request leave the model that answered its conversation so far."""
 
 
+MOST_PACED = 1.0 - 1e-9
+"""The highest threshold that leaves the strong model in question."""
+
+
 class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown.
 
     ``promise``: what is promised of the threshold, ``none`` where it is an estimate, None where neither was asked for.
-    ``rule``: the operator's rules that were applied. ``eligible``: the routes that may answer.
+    ``rule``: the operator's rules that were applied. ``eligible``: the routes that may answer. ``pace``: the least
+    threshold at which a budget lasts, and whose that is; None where money lasts anyway.
     """
 
     route: Route
@@ -46,6 +52,7 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     promise: str | None
     rule: str | None = None
     eligible: tuple[Route, ...] = BOTH_ROUTES
+    pace: Pace | None = None
 
 
 class Decider:
@@ -105,12 +112,17 @@ class Decider:
             pace: the least threshold at which the budgets last that it counts against.
 
         Raises:
+            ModelNotAllowed: the key may not ask for the model.
             ApiError: as ``router.terms.terms_of``.
         """
+        require_allowed(call, self._upstreams)
         needs = Needs(call.request, call.body)
         terms = terms_of(call, needs, in_use, self._ways, self.models, pace)
         promise = NO_PROMISE if terms.promise is not None and not self.routes else terms.promise
         shortfalls = self._shortfalls(call, needs, terms.tuning)
+        if pace is not None and pace.threshold > MOST_PACED and "weak" in shortfalls:
+            # Nobody but the strong model takes it: whether there is money for that is seen when it is asked.
+            return self.terms(call, in_use, msgspec.structs.replace(pace, threshold=MOST_PACED))
         return dataclasses.replace(terms, promise=promise, shortfalls=shortfalls)
 
     def decide(self, call: Call, in_use: InUse, terms: Terms, *, explain: bool = False) -> tuple[Decision, Embed]:
@@ -142,18 +154,20 @@ class Decider:
         no weak one's is taken for a reworded question.
         """
         unfamiliar = self._ways.when_unfamiliar
-        pinned = pinned_route(terms.tuning, self.models)
-        rule = f"pin={pinned}" if pinned else f"threshold={terms.threshold:.6f}|unfamiliar={unfamiliar}"
+        # A pace moves all the time: what it decided is told from the rest by the answer's own reason.
+        tuning, threshold = terms.unpaced or (terms.tuning, terms.threshold)
+        pinned = pinned_route(tuning, self.models)
+        rule = f"pin={pinned}" if pinned else f"threshold={threshold:.6f}|unfamiliar={unfamiliar}"
         if pinned == "named":
-            rule += f"|{_named(self._upstreams.named.find(terms.tuning.pinned_model or ''))}"
+            rule += f"|{_named(self._upstreams.named.find(tuning.pinned_model or ''))}"
         if terms.shortfalls:
             rule += "".join(f"|not={route}" for route in sorted(terms.shortfalls))
         # The artifact belongs to it even under a pin: vectors of two encoders must never be compared.
         return f"{in_use.digest}|{rule}|{_named(self._upstreams.weak)}|{_named(self._upstreams.strong)}"
 
-    def preview(self, call: Call, in_use: InUse) -> RoutePreview:
+    def preview(self, call: Call, in_use: InUse, pace: Pace | None = None) -> RoutePreview:
         """The decision for a request, and what it would cost."""
-        terms = self.terms(call, in_use)
+        terms = self.terms(call, in_use, pace)
         decision, _ = self.decide(call, in_use, terms, explain=True)
         expected = self.expected_cost(call, decision.route, decision.model)
         return RoutePreview(
@@ -169,6 +183,7 @@ class Decider:
             promise=kept_promise(terms.promise, decision.reason),
             rule=decision.rule,
             eligible=decision.eligible,
+            pace=pace,
         )
 
     def remember(self, call: Call) -> Remember | None:
@@ -186,11 +201,11 @@ class Decider:
         """Whether an upstream may answer a request in the place of who was decided for, since that one failed.
 
         Of the two routes those that the decision calls eligible. Another model may where no pin, rule or hook chose,
-        and where it takes what the request needs.
+        where the key may ask for it, and where it takes what the request needs.
         """
         if route != "named":
             return route in decision.eligible
-        if decision.reason in ("pinned", "rule", "hook"):
+        if decision.reason in ("pinned", "rule", "hook") or not may_have(call.principal, upstream, self._upstreams):
             return False
         lacks = self._lacks(call, Needs(call.request, call.body), upstream)
         return lacks is None or not lacks.certain

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from router.admission import expected_usage
+from router.allowed import require_name
 from router.calls import Call, WholeAnswer
 from router.endpoints import NO_SUCH_ENDPOINT
 from router.errors import InvalidRequest, NoUpstream, UpstreamError, UpstreamRefused
@@ -43,6 +44,7 @@ class Embeddings:
         Raises:
             NoUpstream: there is nobody to ask.
             InvalidRequest: no model is named.
+            ModelNotAllowed: the key may not ask for it.
             UpstreamError: it failed; where nobody has embeddings, the failure of the one that was asked first.
         """
         if not self._candidates:
@@ -51,10 +53,11 @@ class Embeddings:
                 "UNDERDOG_EMBEDDINGS_MODEL."
             )
         body = {**call.body, "model": self._model_for(call)}
+        require_name(call.principal, (call.request.model or AUTO, body["model"]))
         settlement.embeds(body["model"])
         first: UpstreamRefused | None = None
         for upstream in self._candidates:
-            await settlement.reserve(self._expected_cost(call, upstream.provider, body["model"]))
+            await settlement.reserve(self._expected_cost(call, upstream.provider, body["model"]), route=None)
             settlement.asks(ModelRef(upstream.provider, body["model"]))
             try:
                 reply = await upstream.complete(body, endpoint="embeddings")

@@ -7,11 +7,11 @@
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── DataError                 training or evaluation input cannot be used
+    ├── ClusterError              the Dask cluster that training was given cannot be used, or failed
     ├── LedgerError               the ledger failed
     ├── PriceListError            a price list cannot be fetched or read; the one in use stays
     ├── DatabaseError             SQLite or PostgreSQL cannot be used
     │   └── ValueRefused              it is well, but does not take what was to be written
-    ├── AccountsError             keys and teams cannot be read or changed (start-up, commands)
     ├── SharedStateAway           Redis cannot be asked; who hears of it goes on with what this process knows
     ├── CacheError                the cache's file cannot be used (commands; a server goes on without it)
     └── ApiError                  anything that an API caller sees, with its HTTP status
@@ -27,6 +27,7 @@
         ├── NotFound              404: no such path
         ├── UnknownRequest        404: the id names no request of the caller's
         ├── UnknownEntry          404: the id names no cached answer of the caller's
+        ├── UnknownAccount        404: the id names no key, or no team
         ├── MethodNotAllowed      405: the path exists, the method does not
         ├── NotCached             404: the model was `cache`, and there is no cached answer
         ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
@@ -36,6 +37,8 @@
         ├── TooManyRequests       429: the server answers as many requests as it may at once
         ├── RateLimited           429: a limit of the key, its team or the server is reached
         ├── InsufficientQuota     429: a budget is spent
+        ├── KeysUnavailable       503: the database of keys is away
+        ├── BudgetUnknown         503: the ledger does not say what was spent of a budget
         ├── NoUpstream            503: nothing is configured or ready that could answer
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
@@ -83,6 +86,10 @@ class DataError(UnderdogError):
     """Training or evaluation input cannot be used; the message names the file and the remedy."""
 
 
+class ClusterError(UnderdogError):
+    """The Dask cluster that training was given cannot be used, or failed; the message says what to do."""
+
+
 class LedgerError(UnderdogError):
     """The ledger failed to open, read or write."""
 
@@ -97,10 +104,6 @@ class DatabaseError(UnderdogError):
 
 class ValueRefused(DatabaseError):
     """The database is well, but a value cannot be written: it breaks a constraint, or does not fit its column."""
-
-
-class AccountsError(UnderdogError):
-    """Keys and teams cannot be read or changed; the message names the database and the remedy."""
 
 
 class SharedStateAway(UnderdogError):
@@ -246,6 +249,14 @@ class UnknownEntry(ApiError):
     default_code = "entry_not_found"
 
 
+class UnknownAccount(ApiError):
+    """The id names no key, or no team."""
+
+    status = 404
+    type = "invalid_request_error"
+    default_code = "account_not_found"
+
+
 class CacheLoading(ApiError):
     """The cache still reads its file: what is let go of now could come back from there."""
 
@@ -327,7 +338,7 @@ class RateLimited(ApiError):
 
     Args:
         message: which limit of whose, and when there is room again.
-        retry_after_s: seconds until then.
+        retry_after_s: seconds until then; infinite where it never fits.
         limits: the ``x-ratelimit-*`` headers as they stand.
         kind: what there is too much of, which is the error's type, as OpenAI has it.
     """
@@ -351,6 +362,8 @@ class RateLimited(ApiError):
     @property
     def headers(self) -> dict[str, str]:
         """The limits, and when to try again: whole seconds, and the milliseconds that OpenAI's clients read first."""
+        if math.isinf(self.retry_after_s):
+            return {"x-should-retry": "false", **self.limits}
         wait = {"retry-after": str(max(1, math.ceil(self.retry_after_s)))}
         return wait | {"retry-after-ms": str(math.ceil(self.retry_after_s * 1000))} | self.limits
 
@@ -380,6 +393,30 @@ class InsufficientQuota(ApiError):
     def headers(self) -> dict[str, str]:
         """When the next period begins. OpenAI's clients wait a minute at most, so that they do not ask again."""
         return {"retry-after": str(max(1, math.ceil(self.retry_after_s))), "x-should-retry": "false"}
+
+
+class KeysUnavailable(ApiError):
+    """The database of keys and teams is away: an unknown key cannot be judged, and nothing can be changed."""
+
+    status = 503
+    default_code = "keys_unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: the database is looked for every second."""
+        return {"retry-after": "1"}
+
+
+class BudgetUnknown(ApiError):
+    """The ledger does not say what was spent of a budget that the request counts against."""
+
+    status = 503
+    default_code = "budget_unknown"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again: databases come back."""
+        return {"retry-after": "1"}
 
 
 class NoUpstream(ApiError):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from router.admission import Admission
 from router.artifacts.in_use import InUse
 from router.asking import Asker, Fallbacks
-from router.cache import Cache, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
-from router.calls import Answer, Call, StreamedAnswer, WholeAnswer
+from router.cache import Cache, Elsewhere, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
+from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
 from router.deciding import Decider, RoutePreview
 from router.embeddings import Embeddings
@@ -26,7 +26,7 @@ from router.principals import Principal
 from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
-from router.types import Decision, Route
+from router.types import CachedAnswer, Decision, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 
@@ -49,6 +49,7 @@ class Gateway:
         fallbacks: Fallbacks,
         ways: Ways,
         single_flight: bool = True,
+        elsewhere: Elsewhere | None = None,
         keep_pairs: bool = False,
         max_concurrent: int = 1024,
         admission: Admission | None = None,
@@ -60,7 +61,7 @@ class Gateway:
         self.embeddings = embeddings
         self._embeddings_model = embeddings_model
         self.cache = cache
-        self._flights = Flights(cache, enabled=single_flight)
+        self._flights = Flights(cache, enabled=single_flight, elsewhere=elsewhere)
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
@@ -121,13 +122,15 @@ class Gateway:
         call = self._read(call)
         in_use = self.in_use
         settlement.decided_by(in_use.artifact)
-        terms = self.decider.terms(call, in_use, grant.pace(in_use.scorer.curve))
+        pace = grant.pace(in_use.scorer.curve) if self.routes else None
+        terms = self.decider.terms(call, in_use, pace)
+        settlement.paced(pace)
         settlement.ruled(terms.ruling.name)
         settlement.promised(terms.promise)
         ticket = self._ticket(call, in_use, terms)
         settlement.ticketed(ticket)
         hit = await self._flights.exact(ticket, lead=settlement.leads)
-        if hit is not None:
+        if hit is not None and _still_due(hit.answer, terms):
             return _replayed(call, hit, settlement)
         decision, embed = self._timed_decision(call, in_use, terms, settlement)
         settlement.will_cache(self.cache, ticket, embed)
@@ -146,7 +149,8 @@ class Gateway:
 
     def preview(self, call: Call) -> RoutePreview:
         """The decision for a request, and what it would cost, without asking anybody."""
-        return self.decider.preview(self._read(call), self.in_use)
+        pace = self.admission.pace(call.principal.scopes, self.in_use.scorer.curve) if self.routes else None
+        return self.decider.preview(self._read(call), self.in_use, pace)
 
     def _read(self, call: Call) -> Call:
         """The same call, an alias in its model's place read as what it stands for; without a wish, the key's own."""
@@ -210,9 +214,16 @@ def _replayed(call: Call, hit: Hit, settlement: Settlement) -> Answer:
     return StreamedAnswer(_each(chunks))
 
 
-async def _each(payloads: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _each(payloads: Iterator[bytes]) -> Batches:
     for payload in payloads:
-        yield payload
+        yield [payload]
+
+
+def _still_due(answer: CachedAnswer, terms: Terms) -> bool:
+    """Whether a kept answer is what the request is due: not where it came from the weak model for lack of money."""
+    if answer.reason != "paced" or answer.route == "strong":
+        return True
+    return answer.win_rate is not None and answer.win_rate < terms.threshold
 
 
 def _as_good_as(cached: Route, due: Route) -> bool:

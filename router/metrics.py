@@ -80,7 +80,7 @@ class Metrics:
         )
         yield Family(
             "underdog_fallbacks_total",
-            "Requests that the other route answered because the chosen one failed, by the route that answered.",
+            "Requests that the other route answered because the chosen one failed, or (paced) was too dear.",
             "counter",
             _by_route(self._fallbacks),
         )

@@ -59,8 +59,9 @@ class Principal(Struct, frozen=True):
     """Who is asking. ``tenant`` partitions everything that is kept: cache, ledger, statistics.
 
     ``scopes``: what the request is counted against; each of them must have room for it. ``models``: the names that
-    ``model`` may carry, ``*`` standing for any text; None for all. ``threshold``: the key's own default, and the bounds
-    of any that is asked for. ``admin``: may administer keys and teams, and look at everybody's figures.
+    ``model`` may carry, ``*`` standing for any text: a list of the key's and one of its team's, where they have one;
+    each must have the name. ``threshold``: the key's own default, and the bounds of any that is asked for. ``admin``:
+    may administer keys and teams, and look at everybody's figures.
     """
 
     tenant: str
@@ -69,7 +70,7 @@ class Principal(Struct, frozen=True):
     user: str | None = None
     admin: bool = False
     scopes: tuple[Scope, ...] = ()
-    models: tuple[str, ...] | None = None
+    models: tuple[tuple[str, ...], ...] = ()
     threshold: float | None = None
     min_threshold: float = 0.0
     max_threshold: float = 1.0

@@ -44,6 +44,8 @@ def run(settings: Settings) -> None:
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
     logging.getLogger("underdog.cache").setLevel(logging.INFO)
+    # And that what was away is shared again.
+    logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -62,7 +64,7 @@ def run(settings: Settings) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    banner = _banner(app, listener, closed=settings.api_key is not None)
+    banner = _banner(app, listener, key=_key_to_try(settings))
     server = _Server(config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s)
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
@@ -128,14 +130,23 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _banner(app: Litestar, listener: socket.socket, *, closed: bool) -> str:
+def _key_to_try(settings: Settings) -> str | None:
+    """The variable that holds a key to try the server with; None where it needs none."""
+    if settings.api_key is not None:
+        return "$UNDERDOG_API_KEY"
+    if settings.master_key is not None:
+        return "$UNDERDOG_MASTER_KEY"
+    return "$KEY" if settings.closed else None
+
+
+def _banner(app: Litestar, listener: socket.socket, *, key: str | None) -> str:
     gateway = app.state.gateway
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    key = ' -H "authorization: Bearer $UNDERDOG_API_KEY"' if closed else ""
+    header = f' -H "authorization: Bearer {key}"' if key else ""
     return f"""Underdog is ready on {url}  (artifact {gateway.in_use.artifact}; {_described(gateway.upstreams)})
 Try it:
-  curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{key} \\
+  curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{header} \\
     -d '{EXAMPLE_BODY}'"""
 
 

@@ -11,12 +11,14 @@ import logging
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
+from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.catalogue import CatalogueEntry
 from router.configured.complaint import complaint
 from router.configured.deployments import Deployment
@@ -24,6 +26,7 @@ from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, SettingsError
+from router.principals import Budget, Limits, Period, WhenSpent
 from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
@@ -40,7 +43,9 @@ MaxWrong = Annotated[float, Meta(ge=0, le=0.5, extra={"off": 0.0})]
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `underdog serve` can be told. See the module docstring for where values come from."""
 
-    host: Annotated[str, Meta(description="Address to listen on. Anything but loopback needs `api_key`.")] = "127.0.0.1"
+    host: Annotated[
+        str, Meta(description="Address to listen on. Anything but loopback needs a key: see `master_key`.")
+    ] = "127.0.0.1"
     port: Annotated[
         Annotated[int, Meta(ge=0, le=65535)], Meta(description="Port to listen on; 0 takes a free one.")
     ] = 8787
@@ -53,6 +58,26 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     require_key: Annotated[
         bool, Meta(description="Turn strangers away on loopback as well; keys come from `underdog keys create`.")
     ] = False
+    requests_per_minute: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Requests per minute of all callers together.")
+    ] = None
+    tokens_per_minute: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Tokens per minute of all callers together, of prompts and answers."),
+    ] = None
+    budget_usd: Annotated[
+        Decimal | None, Meta(description="What all callers together may spend in a `budget_period`; see docs/keys.md.")
+    ] = None
+    budget_period: Annotated[
+        Period, Meta(description="How long the budget is to last: `day`, `week` (from Monday) or `month`.")
+    ] = "month"
+    budget_time_zone: Annotated[
+        str, Meta(description="Time zone in which the period begins at midnight, such as `Europe/Berlin`.")
+    ] = "UTC"
+    budget_when_spent: Annotated[
+        WhenSpent, Meta(description="What a spent budget means: `refuse` requests, or let the `weak` model answer all.")
+    ] = "refuse"
+    budget_pace: Annotated[bool, Meta(description="Move the threshold so that the budget lasts.")] = True
     database_url: Annotated[
         Secret | None,
         Meta(description="PostgreSQL (`postgresql://...`) for keys and ledger; none keeps both in `home` (SQLite)."),
@@ -61,6 +86,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Secret | None,
         Meta(description="Redis or Valkey (`redis://...`) through which several servers share limits and cache."),
     ] = None
+    redis_prefix: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)],
+        Meta(description="What the names of all keys in Redis begin with, so that installations can share one."),
+    ] = "underdog"
+    redis_max_mb: Annotated[
+        Positive, Meta(description="Megabytes of cached answers kept in Redis, for servers that join.")
+    ] = 64.0
 
     weak_url: Annotated[
         str | None, Meta(description="Base URL of the weak model, with its /v1; none runs the embedded LLM.")
@@ -289,6 +321,24 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.require_key or self.api_key is not None or self.master_key is not None
 
     @property
+    def limits(self) -> Limits:
+        """The limits of all callers together."""
+        return Limits(requests_per_minute=self.requests_per_minute, tokens_per_minute=self.tokens_per_minute)
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget of all callers together; None without one."""
+        if self.budget_usd is None:
+            return None
+        return Budget(
+            usd=self.budget_usd,
+            period=self.budget_period,
+            time_zone=self.budget_time_zone,
+            when_spent=self.budget_when_spent,
+            pace=self.budget_pace,
+        )
+
+    @property
     def home_path(self) -> Path:
         """The folder of the ledger and the fetched LLM."""
         if self.home:
@@ -352,7 +402,20 @@ def load_settings(
             "set UNDERDOG_MASTER_KEY (or UNDERDOG_API_KEY), or listen on 127.0.0.1."
         )
         raise SettingsError(message)
+    _require_sound(settings, {name: origin for name, (_, origin) in merged.items()})
     return settings
+
+
+def _require_sound(settings: Settings, origins: Mapping[str, str]) -> None:
+    """What types alone cannot say."""
+    wrong = {"budget_time_zone": wrong_time_zone(settings.budget_time_zone)}
+    if settings.budget_usd is not None:
+        wrong["budget_usd"] = wrong_amount(settings.budget_usd)
+    if settings.master_key is not None and settings.master_key == settings.api_key:
+        wrong["master_key"] = "is the same as api_key, which callers know; make another one"
+    for name, said in wrong.items():
+        if said is not None:
+            raise SettingsError(f"{origins.get(name, name)}: {said}.")
 
 
 def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
@@ -458,6 +521,8 @@ def _expected(kind: Any) -> str:
         return "true or false"
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return _number(info)
+    if isinstance(info, msgspec.inspect.DecimalType):
+        return "an amount of dollars, such as 25.00"
     if isinstance(info, msgspec.inspect.LiteralType):
         return "one of " + ", ".join(str(value) for value in info.values)
     return "text"

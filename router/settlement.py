@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from router.admission import NOTHING_HELD, Grant
+from router.budgets import Decided, Pace
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
 from router.errors import ApiError, LedgerError, UpstreamBroken, UpstreamTimeout
 from router.ledger.ledger import Ledger
@@ -22,7 +23,7 @@ from router.ledger.prompts import Exchange
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
-from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Served, Usage
+from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class Settlement:
         self._verify_us: float | None = None
         self._promise: str | None = None
         self._rule: str | None = None
+        self._pace: Pace | None = None
         self._remember: Callable[[Decision, Usage | None], None] | None = None
         self._asked: ModelRef | None = None
         self._asked_embedded_at: float | None = None
@@ -104,14 +106,14 @@ class Settlement:
         """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
         self._grant = grant
 
-    async def reserve(self, usd: Callable[[], Decimal | None]) -> None:
-        """A model is about to be asked, which is expected to cost so much; not called where no budget is kept.
+    async def reserve(self, usd: Callable[[], Decimal | None], *, route: Route | None) -> None:
+        """A route's model is about to be asked, which is expected to cost so much; not called where no budget is kept.
 
         Raises:
             InsufficientQuota: a budget has less than that left.
         """
         if self._grant is not NOTHING_HELD:
-            await self._grant.reserve(usd())
+            await self._grant.reserve(usd(), route=route)
 
     def decided_by(self, artifact: str) -> None:
         """The artifact that this request is judged by, from here to its end."""
@@ -124,6 +126,10 @@ class Settlement:
     def ruled(self, rule: str | None) -> None:
         """The operator's rules that were applied, if any were."""
         self._rule = rule
+
+    def paced(self, pace: Pace | None) -> None:
+        """The least threshold at which the budgets last."""
+        self._pace = pace
 
     def will_remember(self, remember: Callable[[Decision, Usage | None], None] | None) -> None:
         """What is told in the end who answered, where somebody did."""
@@ -243,8 +249,7 @@ class Settlement:
             headers["x-router-deployment"] = self._served.deployment
         if (promise := self._kept_promise()) is not None:
             headers["x-router-promise"] = promise
-        if self._rule is not None:
-            headers["x-router-rule"] = self._rule
+        headers |= self._bounds_headers()
         if self._embeds is not None:
             headers |= {"x-router-model": self._embeds, "x-router-reason": "embeddings", "x-router-cache": "bypass"}
         elif self._request is not None:
@@ -253,6 +258,15 @@ class Settlement:
             headers["x-router-cache-similarity"] = f"{self._similarity():.4f}"
         if self._usage is not None:
             headers |= _cost_headers(self.cost)
+        return headers
+
+    def _bounds_headers(self) -> dict[str, str]:
+        """What held the caller's wishes in bounds: a budget, rules."""
+        headers = {}
+        if self._pace is not None and self._decision is not None and self._decision.reason == "paced":
+            headers["x-router-paced-by"] = self._pace.scope
+        if self._rule is not None:
+            headers["x-router-rule"] = self._rule
         return headers
 
     async def close(self) -> None:
@@ -334,8 +348,7 @@ class Settlement:
         self._grant.settle(
             self._usage if self._hit is None else None,
             self.cost.usd if self._hit is None else None,
-            route=decision.route if decision is not None and self._served is not None else None,
-            win_rate=decision.win_rate if decision is not None else None,
+            None if self._served is None else _decided(decision),
         )
 
     def _cache_answer(self) -> None:
@@ -481,6 +494,12 @@ class Settlement:
         if self._cancelled:
             return CLIENT_CLOSED_REQUEST
         return self._error.status if self._error else 200
+
+
+def _decided(decision: Decision | None) -> Decided:
+    if decision is None:
+        return Decided()
+    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced")
 
 
 def _answer_headers(answer: CachedAnswer) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
@@ -23,7 +23,7 @@ from router.rules.hook import overridden
 from router.scoring.prompt import prompt_text
 from router.scoring.scorer import Score
 from router.settings import Settings
-from router.sticky import InMemory, Stickiness
+from router.sticky import InMemory, Memory, Stickiness
 from router.types import Decision, Evidence, Route, Ruling, Shortfall, Tuning, WhenUnfamiliar
 
 
@@ -48,8 +48,12 @@ class Ways:
     prices: Prices = field(default_factory=Prices)
 
 
-def ways_of(settings: Settings) -> Ways:
+def ways_of(settings: Settings, memory: Memory | None = None) -> Ways:
     """The ways of a server.
+
+    Args:
+        settings: of the server.
+        memory: of who answered which conversation, by the monotonic clock; None keeps it in this process.
 
     Raises:
         SettingsError: a rule or the hook cannot be used.
@@ -61,7 +65,7 @@ def ways_of(settings: Settings) -> Ways:
         catalogue=Catalogue(settings.catalogue, embedded_context=settings.embedded_context),
         rules=Rules(settings.rules),
         hook=load_hook(settings.hook, required=settings.hook_required) if settings.hook else None,
-        stickiness=Stickiness(InMemory(clock), clock, prices) if settings.sticky else None,
+        stickiness=Stickiness(memory or InMemory(clock), clock, prices) if settings.sticky else None,
         prices=prices,
     )
 
@@ -79,7 +83,8 @@ class Terms:
     """All that is known of a request before its score; that too, where a hook had to see it.
 
     ``tuning`` and ``threshold`` are the caller's as far as the operator's ``ruling`` lets them stand. ``shortfalls``:
-    what models lack for the request, by route.
+    what models lack for the request, by route. ``unpaced``: tuning and threshold as they would be without a pace; None
+    where they are.
     """
 
     tuning: Tuning
@@ -88,6 +93,7 @@ class Terms:
     ruling: Ruling
     shortfalls: Mapping[Route, Shortfall] = field(default_factory=dict)
     scored: Scored | None = None
+    unpaced: tuple[Tuning, float] | None = None
 
 
 def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models, pace: Pace | None = None) -> Terms:
@@ -105,14 +111,16 @@ def terms_of(call: Call, needs: Needs, in_use: InUse, ways: Ways, models: Models
     if not ways.rules and ways.hook is None and pace is None and not _is_bounded(call.principal):
         return Terms(call.tuning, threshold, in_use.dial.promise(call.tuning), NO_RULING)
     facts = Facts(call, needs, models.names(call.tuning))
-    ruling = narrowed(ways.rules.ruling(facts), call.principal, pace)
-    terms = _under(ruling, call, in_use, threshold, models)
-    if ways.hook is None:
+    ruling = ways.rules.ruling(facts)
+    terms = _under(narrowed(ruling, call.principal, pace), call, in_use, threshold, models)
+    if ways.hook is not None:
+        scored = score_of(call, in_use)
+        so_far = decision_on(terms, scored, call, in_use, ways, models, explain=False)
+        ruling = overridden(ruling, ways.hook.ruling(facts, so_far))
+        terms = _under(narrowed(ruling, call.principal, pace), call, in_use, threshold, models, scored)
+    if pace is None:
         return terms
-    scored = score_of(call, in_use)
-    so_far = decision_on(terms, scored, call, in_use, ways, models, explain=False)
-    ruling = narrowed(overridden(ruling, ways.hook.ruling(facts, so_far)), call.principal, pace)
-    return _under(ruling, call, in_use, threshold, models, scored)
+    return replace(terms, unpaced=under(call.tuning, threshold, narrowed(ruling, call.principal, None), models))
 
 
 def narrowed(ruling: Ruling, principal: Principal, pace: Pace | None) -> Ruling:

@@ -38,7 +38,7 @@ class LiveServer:
 
     def client(self, **options: Any) -> AsyncOpenAI:
         """The official client, pointed here; it does not retry, so that tests see every answer."""
-        return AsyncOpenAI(base_url=f"{self.url}/v1", api_key="not-needed", **{"max_retries": 0, **options})
+        return AsyncOpenAI(base_url=f"{self.url}/v1", **{"api_key": "not-needed", "max_retries": 0, **options})
 
     def http(self) -> httpx.AsyncClient:
         """A bare HTTP client."""

@@ -6,16 +6,16 @@ is nearly that of one. Of the test sets only the prompts are read, never what an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from router.errors import DataError
 from training.corpus import Corpus
+from training.encoding import Encode, count_of_blocks
 from training.evaluate.benchmarks import BENCHMARKS, benchmark_file
 from training.progress import progress
 from training.records import Battle, Drops, Graded
@@ -23,9 +23,6 @@ from training.tables import read_columns
 from training.text import normal
 
 Record = TypeVar("Record", Battle, Graded)
-
-Encode = Callable[[list[str]], NDArray[np.float32]]
-"""Texts to unit vectors, float32[N, dim]."""
 
 HEAD = 100
 """Characters that must not be those of a test prompt."""
@@ -35,9 +32,6 @@ NEAR = 0.95
 
 PROMPT_COLUMNS = frozenset({"prompt", "turns"})
 """All that is read of a test set here: neither answers nor scores nor domains."""
-
-BLOCK = 1024
-"""Prompts that are compared at a time: bounds the memory that cosines take."""
 
 
 def test_prompts(folder: Path) -> list[str]:
@@ -68,7 +62,7 @@ def decontaminate(corpus: Corpus, tests: Sequence[str], *, encode: Encode | None
     Args:
         corpus: what was read.
         tests: prompts of the test sets.
-        encode: embeds texts, float32[N, dim], so that rewordings are found; without it only equal texts are.
+        encode: embeds texts, so that rewordings are found; without it only equal texts are.
 
     Returns:
         a corpus whose ``drops`` count what was taken out, by reason.
@@ -100,14 +94,12 @@ def _same_text(prompts: Sequence[str], tests: Sequence[str]) -> dict[str, str]:
 def _near(prompts: Sequence[str], tests: Sequence[str], encode: Encode) -> list[str]:
     if not prompts or not tests:
         return []
-    known = encode(list(tests)).T
-    near: list[str] = []
-    starts = range(0, len(prompts), BLOCK)
-    for start in progress(starts, label="looking for near-duplicates of test prompts", unit="blocks"):
-        block = list(prompts[start : start + BLOCK])
-        highest = (encode(block) @ known).max(axis=1)
-        near += [prompt for prompt, cosine in zip(block, highest, strict=True) if cosine >= NEAR]
-    return near
+    known = np.concatenate(list(encode(tests))).T
+    label = "looking for near-duplicates of test prompts"
+    blocks = progress(encode(prompts), label=label, total=count_of_blocks(len(prompts)), unit="blocks")
+    # One block at a time: bounds the memory that cosines take.
+    highest = np.concatenate([(block @ known).max(axis=1) for block in blocks])
+    return [prompt for prompt, cosine in zip(prompts, highest, strict=True) if cosine >= NEAR]
 
 
 def _kept(records: Sequence[Record], reasons: dict[str, str], drops: Drops) -> list[Record]:

@@ -16,15 +16,15 @@ from router.scoring.chain import Chain
 from router.scoring.curve import Curve
 from router.scoring.encoder import StaticEncoder
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
-from router.scoring.inputs import Inputs
 from router.scoring.manifest import MANIFEST_FILE, Manifest
 from training.calibrate import Calibration, calibrate
 from training.corpus import Corpus
 from training.encoders import encoder_folder, load_encoder
+from training.encoding import raw_rows
 from training.evaluate import BENCHMARKS, Benchmark, measured_json
 from training.export import Measured, export
 from training.familiarity import Fitted, Prompts, fit_familiarity
-from training.fit import Design, fit_classifier, fit_scaler
+from training.fit import Design, Means, fit_classifier, fit_scaler
 from training.gains import Key, gains
 from training.held_out import held_out_by_family, held_out_curve
 from training.labels import label
@@ -36,14 +36,13 @@ from training.reference import reference_of
 from training.report import write_report
 from training.splits import split_by_group
 from training.tradeoff import USUAL_POINT, measure_curve, operating_points, point_lines
+from training.workplace import Here, Workplace
 
 SLICES: Mapping[str, float] = {"fit": 0.8, "calibrate": 0.2}
 """Shares of the prompt groups. No prompt both teaches the classifier and calibrates it."""
 
 FOLDS = 5
 """Votes are few, so the curve is measured by cross-fitting: each fold by a scorer that was fitted on the others."""
-
-ROWS_AT_ONCE = 512
 
 Say = Callable[[str], None]
 """Where a run says what it does, one line at a time."""
@@ -66,42 +65,49 @@ class Slice:
         return Slice([row for row, kept in zip(self.labelled, mask, strict=True) if kept], self.raw[mask])
 
 
-def train(plan: Plan, say: Say) -> Manifest:
+def train(plan: Plan, say: Say, workplace: Workplace | None = None) -> Manifest:
     """Run a plan and leave an artifact in ``plan.out``.
+
+    Args:
+        plan: what to do.
+        say: told what is done.
+        workplace: where prompts are encoded and trees grown; this process where None.
 
     Raises:
         DataError: the data cannot be used; says which and what to do.
         ArtifactError: what was written does not load.
+        ClusterError: the workplace is a cluster, and failed.
     """
     with TemporaryDirectory() as scratch:
-        return _train(plan, Path(scratch), say)
+        return _train(plan, workplace if workplace is not None else Here(), Path(scratch), say)
 
 
-def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
+def _train(plan: Plan, workplace: Workplace, scratch: Path, say: Say) -> Manifest:
     for line in test_set_lines(plan):
         say(line)
     corpus = read_corpus(plan)
     folder = _encoder_folder(plan, corpus, scratch, say)
     encoder = load_encoder(folder)
-    corpus = without_tests(corpus, plan, encoder)
+    encoding = workplace.encoding(encoder, folder)
+    corpus = without_tests(corpus, plan, encoding.vectors)
     say(corpus.summary())
 
     labelled = label(corpus)
-    inputs = Inputs(encoder)
     slices = {
-        name: Slice(rows, raw_rows(inputs, [row.prompt for row in rows]))
+        name: Slice(rows, encoding.rows([row.prompt for row in rows]))
         for name, rows in split_by_group(labelled, SLICES, seed=plan.seed).items()
     }
     say("prompts: " + ", ".join(f"{len(part.labelled):,} to {name}" for name, part in slices.items()))
 
-    chain, calibration = _fit_and_calibrate(plan, encoder, slices["fit"], slices["calibrate"])
+    fit = Fit(plan.classifier, encoder, Means(dim=encoder.dim, seed=plan.seed, boost=workplace.boost))
+    chain, calibration = fit(slices["fit"], slices["calibrate"])
     say("heads: " + ", ".join(f"{part.name} (weight {part.weight:.3g})" for part in chain.blend.heads))
     say(
         f"calibrated on {calibration.n:,} prompts: log loss {calibration.log_loss:.4f}, "
         f"{calibration.prior_log_loss:.4f} for a constant"
     )
 
-    win_rates = _cross_fitted(plan, encoder, slices["fit"], slices["calibrate"])
+    win_rates = cross_fitted(fit, slices["fit"], slices["calibrate"])
     fitted = _familiar(chain, [*slices.values()])
     say(f"familiar: {len(fitted.prompts.texts):,} prompts; {_alarms(fitted)} of them unfamiliar while held out")
     tradeoff, measured = _measure(plan, chain, win_rates, slices["fit"], gains(corpus), calibration, fitted)
@@ -112,15 +118,6 @@ def _train(plan: Plan, scratch: Path, say: Say) -> Manifest:
     write_report(plan.out)
     say(f"{done} {plan.out}")
     return manifest
-
-
-def raw_rows(inputs: Inputs, prompts: Sequence[str]) -> NDArray[np.float32]:
-    """Raw input rows float32 [N, D] of N prompts, with a bar where it takes long."""
-    starts = range(0, len(prompts), ROWS_AT_ONCE)
-    blocks = [
-        inputs.raw(prompts[start : start + ROWS_AT_ONCE]) for start in progress(starts, label="encoding", unit="blocks")
-    ]
-    return np.concatenate(blocks) if blocks else np.empty((0, inputs.width), np.float32)
 
 
 def _encoder_folder(plan: Plan, corpus: Corpus, scratch: Path, say: Say) -> Path:
@@ -134,27 +131,34 @@ def _encoder_folder(plan: Plan, corpus: Corpus, scratch: Path, say: Say) -> Path
     return encoder_folder(plan.encoder)
 
 
-def _fit_and_calibrate(
-    plan: Plan, encoder: StaticEncoder, part: Slice, calibration_part: Slice
-) -> tuple[Chain, Calibration]:
-    """Fit on one slice, then calibrate the very chain that will be served on another."""
-    scaler = fit_scaler(part.raw, part.weight, encoder.dim)
-    design = Design.of(part.labelled, scaler.apply(part.raw))
-    blend = fit_classifier(plan.classifier, design, dim=encoder.dim, seed=plan.seed)
-    uncalibrated = Chain(encoder, scaler, blend, Calibrator.platt(1.0, 0.0))
-    calibration = calibrate(uncalibrated.scores(calibration_part.raw), calibration_part.labelled)
-    return Chain(encoder, scaler, blend, calibration.calibrator), calibration
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Fits a ``classifier`` of one kind over one encoder, by the same ``means`` each time."""
+
+    classifier: str
+    encoder: StaticEncoder
+    means: Means
+
+    def __call__(self, part: Slice, calibration_part: Slice) -> tuple[Chain, Calibration]:
+        """Fit on one slice, then calibrate the very chain that will be served on another."""
+        scaler = fit_scaler(part.raw, part.weight, self.encoder.dim)
+        design = Design.of(part.labelled, scaler.apply(part.raw))
+        blend = fit_classifier(self.classifier, design, self.means)
+        uncalibrated = Chain(self.encoder, scaler, blend, Calibrator.platt(1.0, 0.0))
+        calibration = calibrate(uncalibrated.scores(calibration_part.raw), calibration_part.labelled)
+        return Chain(self.encoder, scaler, blend, calibration.calibrator), calibration
 
 
-def _cross_fitted(plan: Plan, encoder: StaticEncoder, part: Slice, calibration_part: Slice) -> NDArray[np.float64]:
+def cross_fitted(fit: Fit, part: Slice, calibration_part: Slice) -> NDArray[np.float64]:
     """Win rates float64 [N] of the slice's prompts, each by a chain that never saw its group."""
-    dealt = split_by_group(part.labelled, {str(fold): 1.0 / FOLDS for fold in range(FOLDS)}, seed=plan.seed + 1)
+    seed = fit.means.seed + 1
+    dealt = split_by_group(part.labelled, {str(fold): 1.0 / FOLDS for fold in range(FOLDS)}, seed=seed)
     fold_of = {row.group: fold for fold, rows in dealt.items() for row in rows}
     folds = np.array([fold_of[row.group] for row in part.labelled])
     win_rates = np.empty(len(folds))
     for fold in progress(dealt, label="measuring", unit="folds"):
         here = folds == fold
-        chain, _ = _fit_and_calibrate(plan, encoder, part.only(~here), calibration_part)
+        chain, _ = fit(part.only(~here), calibration_part)
         win_rates[here] = chain.calibrator.apply(chain.scores(part.raw[here]))
     return win_rates
 

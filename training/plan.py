@@ -18,7 +18,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     ``data``: a folder of registered sets or of files of one's own. ``battles``, ``judged``, ``graded``: more files, or
     hub ids. ``encoder``: a folder with a static encoder; None takes that of the shipped artifact. ``teacher``: distil
     an encoder first. ``test_sets``: a folder of benchmarks, whose prompts are kept out of training. ``evaluate``: also
-    read what was scored on them, and measure the artifact by it at the end.
+    read what was scored on them, and measure the artifact by it at the end. ``dask``: the cluster that encodes prompts
+    and grows trees, as ``training.cluster.address`` reads it; this process where None.
     """
 
     data: Path | None
@@ -35,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     commercial_only: bool = True
     test_sets: Path | None = None
     evaluate: bool = False
+    dask: str | None = None
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -54,12 +56,18 @@ class Plan(Struct, frozen=True, kw_only=True):
         words += [f"--classifier {self.classifier}", f"--seed {self.seed}", f"--name {self.name}/{self.version}"]
         words += [] if self.commercial_only else ["--all-licences"]
         words += ["--evaluate"] if self.evaluate else []
+        words += [f"--dask {_nameless(self.dask)}"] if self.dask is not None else []
         return " ".join(words)
 
 
 def _portable(spec: str) -> str:
     """A hub id as it is; a file or folder without the path that it has here."""
     return Path(spec).name if Path(spec).exists() else spec
+
+
+def _nameless(dask: str) -> str:
+    """Workers of one's own as they are; a scheduler without the name that its machine has."""
+    return dask if dask.startswith("local:") else "ADDRESS"
 
 
 def name_and_version(label: str) -> tuple[str, str]:

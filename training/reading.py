@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from router.errors import DataError
-from router.scoring.encoder import StaticEncoder
-from router.scoring.prompt import bound
 from training.corpus import Corpus, read_data_folder, read_source
 from training.decontaminate import decontaminate, test_prompts
+from training.encoding import Encode
 from training.plan import Plan
 from training.sources import source_of_file
 
@@ -35,12 +30,12 @@ def read_corpus(plan: Plan) -> Corpus:
     return without_tests(corpus, plan)
 
 
-def without_tests(corpus: Corpus, plan: Plan, encoder: StaticEncoder | None = None) -> Corpus:
-    """The corpus without prompts of the test sets and, given an encoder, without near rewordings of them."""
+def without_tests(corpus: Corpus, plan: Plan, encode: Encode | None = None) -> Corpus:
+    """The corpus without prompts of the test sets and, where texts can be embedded, without near rewordings of them."""
     folder = test_set_folder(plan)
     if folder is None:
         return corpus
-    return decontaminate(corpus, test_prompts(folder), encode=None if encoder is None else _encode_with(encoder))
+    return decontaminate(corpus, test_prompts(folder), encode=encode)
 
 
 def test_set_folder(plan: Plan) -> Path | None:
@@ -85,10 +80,3 @@ def _licensed(corpus: Corpus, commercial_only: bool) -> Corpus:
             "leave it out, or pass --all-licences where that is no concern"
         )
     return corpus
-
-
-def _encode_with(encoder: StaticEncoder) -> Callable[[list[str]], NDArray[np.float32]]:
-    def encode(texts: list[str]) -> NDArray[np.float32]:
-        return encoder.encode_batch(encoder.tokenize_batch([bound(text) for text in texts]))
-
-    return encode

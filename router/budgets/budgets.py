@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -20,17 +21,54 @@ class Pace(Struct, frozen=True):
     scope: str
 
 
+class Decided(Struct, frozen=True):
+    """How an answered request was decided, for who learns what traffic is like.
+
+    ``route``: who answered; None where no route was chosen. ``win_rate`` and the ``threshold`` that it was compared
+    with: None where nothing was scored. ``paced``: a pace had raised the threshold.
+    """
+
+    route: Route | None = None
+    win_rate: float | None = None
+    threshold: float | None = None
+    paced: bool = False
+
+
+class Observed(Struct, frozen=True):
+    """A request of the past: when it came (aware), what it cost in US dollars, and how it was decided."""
+
+    at: datetime
+    usd: Decimal
+    decided: Decided
+
+
+class BudgetState(Struct, frozen=True, kw_only=True):
+    """How a budget stands in the present period, in US dollars; times are aware UTC.
+
+    ``pace``: the least threshold at present; None where the money lasts anyway. ``quality``: what the measured curve
+    gives for it.
+    """
+
+    scope: str
+    usd: Decimal
+    spent: Decimal
+    reserved: Decimal
+    left: Decimal
+    starts: datetime
+    ends: datetime
+    pace: float | None
+    quality: float | None
+
+
 class Reservation(Protocol):
     """Money that is held for one request, from the moment before a model is asked to its end."""
 
-    def settle(self, usd: Decimal | None, *, route: Route | None, win_rate: float | None) -> None:
-        """The request has ended. Never blocks and never raises.
+    def settle(self, usd: Decimal | None, decided: Decided | None) -> None:
+        """The request has ended. Never blocks and never raises. Later calls do nothing.
 
         Args:
-            usd: what it cost in truth; None where that is not known, and then the reserved amount counts if a model
-                was asked.
-            route: who answered; None where nobody did.
-            win_rate: what was estimated for it, for who learns from what traffic is like.
+            usd: what it cost in truth; None where that is not known, and then the reserved amount counts.
+            decided: how it was decided; None where no model answered, and then it costs nothing.
         """
         ...
 
@@ -38,11 +76,14 @@ class Reservation(Protocol):
 class Budgets(Protocol):
     """Keeps what was spent in each scope's period, and holds money for requests under way."""
 
-    def require_unspent(self, scopes: Sequence[Scope]) -> None:
+    async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Turn a request away whose budget is spent already, before anything is done for it.
+
+        The first request of a scope waits until it is known what was spent before.
 
         Raises:
             InsufficientQuota: naming whose budget it is, and when the next period begins.
+            BudgetUnknown: the ledger does not say what was spent.
         """
         ...
 
@@ -53,15 +94,25 @@ class Budgets(Protocol):
         """
         ...
 
-    async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None) -> Reservation:
+    async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None, *, route: Route | None) -> Reservation:
         """Hold money in all of the scopes, or in none.
 
         Args:
             scopes: what the request counts against.
-            usd: what it is expected to cost; None where its price is not known.
+            usd: what it is expected to cost; None where its price is not known, and then nothing is held.
+            route: who is to be asked; None for embeddings.
 
         Raises:
             InsufficientQuota: one of them has less than that left.
+            BudgetUnknown: the ledger does not say what was spent.
+        """
+        ...
+
+    async def state(self, scope: Scope, curve: Curve) -> BudgetState | None:
+        """How the budget of a scope stands; None where it has none.
+
+        Raises:
+            BudgetUnknown: the ledger does not say what was spent.
         """
         ...
 
@@ -73,18 +124,22 @@ class Budgets(Protocol):
 class Unbudgeted:
     """Lets everything be spent: for servers without budgets, and what is held there."""
 
-    def require_unspent(self, scopes: Sequence[Scope]) -> None:
+    async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Nothing is ever spent."""
 
     def pace(self, scopes: Sequence[Scope], curve: Curve) -> Pace | None:
         """Money always lasts."""
         return None
 
-    async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None) -> Reservation:
+    async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None, *, route: Route | None) -> Reservation:
         """Hold nothing."""
         return self
 
-    def settle(self, usd: Decimal | None, *, route: Route | None, win_rate: float | None) -> None:
+    async def state(self, scope: Scope, curve: Curve) -> BudgetState | None:
+        """There is no budget."""
+        return None
+
+    def settle(self, usd: Decimal | None, decided: Decided | None) -> None:
         """Nothing was held."""
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ from router.cache.cache import SemanticCache
 from router.cache.clock import elapsed_s
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket, standing_aside
 from router.cache.disk.file import CacheFile, FileStatus, NoFile
-from router.cache.flights import Flight, Flights
+from router.cache.flights import Elsewhere, Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection
 from router.cache.judge import Answered, Judge
@@ -21,6 +21,7 @@ __all__ = [
     "Cache",
     "CacheFile",
     "CacheStats",
+    "Elsewhere",
     "Embed",
     "EntryDetail",
     "EntryList",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from router.cache.disk.file import NoFile, Persistence
+from router.cache.disk.file import NoFile
 from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
-from router.cache.store import Entry, MemoryStore, Store
+from router.cache.peers import NoPeers
+from router.cache.shelf import Shelf
+from router.cache.store import Entry
 from router.errors import CacheLoading, UnknownEntry
 
 PATIENCE_S = 30.0
@@ -26,28 +27,32 @@ class Administration:
     """The entries of one cache, for whoever runs it.
 
     Args:
-        store: the entries.
-        file: where they are kept across restarts.
-        lock: held while the store is changed.
-        clock: the one by which entries are timed.
+        shelf: what the cache holds.
     """
 
-    def __init__(self, store: Store, file: Persistence, lock: threading.RLock, clock: Callable[[], float]) -> None:
-        self._store = store
-        self._file = file
-        self._lock = lock
-        self._clock = clock
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._store = shelf.entries
 
     @classmethod
     def of_nothing(cls) -> Administration:
         """Of a cache that is off."""
-        empty = MemoryStore(max_entries=0, max_bytes=0, on_drop=lambda entry: None)
-        return cls(empty, NoFile(), threading.RLock(), lambda: 0.0)
+        return cls(
+            Shelf(
+                ttl_s=0.0,
+                max_entries=0,
+                max_bytes=0,
+                semantic=False,
+                clock=lambda: 0.0,
+                file=NoFile(),
+                peers=NoPeers(),
+            )
+        )
 
     def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
         """The first ``limit`` of the entries meant, and how many there are."""
         held = [each for each in self._held() if selection.means(each)]
-        loading = self._file.status().state in ("opening", "loading")
+        loading = self._shelf.file.status().state in ("opening", "loading")
         return listed(held, order=order, limit=limit, with_questions=with_questions, loading=loading)
 
     def entry(self, wanted: str, *, tenant: str) -> EntryDetail:
@@ -66,27 +71,34 @@ class Administration:
         return entry.exact.hex()
 
     def evict_all(self, selection: Selection) -> int:
-        """Let go of every entry that is meant, those in the file included; gives how many that were.
+        """Let go of every entry that is meant, in the file and on other servers too; gives how many were here.
 
         Raises:
             CacheLoading: the file is still being read after ``PATIENCE_S``; nothing was let go of.
         """
         self._require_read()
-        return self._remove([held.entry for held in self._held() if selection.means(held)])
+        removed = self._remove([held.entry for held in self._held() if selection.means(held)])
+        self._shelf.peers.swept(selection)
+        return removed
+
+    def heed(self, selection: Selection) -> None:
+        """Let go of every entry that is meant, since another server was told to. Raises as ``evict_all``."""
+        self._require_read()
+        for some in _pieces([held.entry for held in self._held() if selection.means(held)]):
+            self._shelf.let_go([entry.exact for entry in some], "removed")
 
     def _require_read(self) -> None:
-        if not self._file.wait_until_read(PATIENCE_S):
+        if not self._shelf.file.wait_until_read(PATIENCE_S):
             raise CacheLoading("The cache still reads its file. Nothing was let go of: try again in a moment.")
 
     def _remove(self, entries: list[Entry]) -> int:
         removed = 0
         for some in _pieces(entries):
-            with self._lock:
-                removed += sum(self._store.remove(entry.exact) for entry in some)
-        with self._lock:
+            removed += self._shelf.remove([entry.exact for entry in some])
+        with self._shelf.lock:
             if not len(self._store):
                 # Gives the disk its bytes back, too.
-                self._file.wipe()
+                self._shelf.file.wipe()
         return removed
 
     def _one(self, wanted: str, tenant: str) -> Held:
@@ -98,12 +110,12 @@ class Administration:
         raise UnknownEntry(f"There is no entry '{wanted[:64]}' of yours. GET /cache/entries lists them.", param="id")
 
     def _held(self) -> list[Held]:
-        now = self._clock()
-        with self._lock:
+        now = self._shelf.clock()
+        with self._shelf.lock:
             entries = self._store.entries()
         held: list[Held] = []
         for some in _pieces(entries):
-            with self._lock:
+            with self._shelf.lock:
                 living = [self._store.get(entry.exact, now) for entry in some]
                 held += [self._standing(entry, now) for entry in living if entry is not None]
         return held

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -14,12 +13,13 @@ import numpy as np
 from router.cache.administration import Administration
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
 from router.cache.disk.file import NoFile, Persistence
-from router.cache.disk.rows import Kept
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
-from router.cache.index import FloatArray, PartitionIndex
+from router.cache.index import FloatArray
 from router.cache.judge import Judge, Verdict
+from router.cache.peers import NoPeers, Peers
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
-from router.cache.store import Entry, MemoryStore, Store, entry_size
+from router.cache.shelf import Shelf
+from router.cache.store import Entry, entry_size
 from router.cache.verifying import VerifierBusy, Verifying
 from router.types import CachedAnswer, ChatRequest
 
@@ -78,6 +78,7 @@ class SemanticCache:
         clock: monotonic seconds.
         judge: decides whether two requests ask for the same answer; it is used by several threads at once.
         file: keeps answers across restarts, once ``start`` is called.
+        peers: the other servers that keep the same answers.
     """
 
     def __init__(
@@ -91,27 +92,33 @@ class SemanticCache:
         clock: Callable[[], float] = time.monotonic,
         judge: Judge | None = None,
         file: Persistence | None = None,
+        peers: Peers | None = None,
     ) -> None:
-        self._ttl_s = ttl_s
         self._max_temperature = max_temperature
         self._semantic = semantic
         self._clock = clock
         self.judge = judge or Judge()
         self._verifying = Verifying()
-        self._index = PartitionIndex()
-        self._entries: Store = MemoryStore(max_entries=max_entries, max_bytes=max_bytes, on_drop=self._dropped)
         self._tally = _Tally()
-        self._lock = threading.RLock()
-        self._file: Persistence = file or NoFile()
-        self.administration = Administration(self._entries, self._file, self._lock, clock)
+        self.shelf = Shelf(
+            ttl_s=ttl_s,
+            max_entries=max_entries,
+            max_bytes=max_bytes,
+            semantic=semantic,
+            clock=clock,
+            file=file or NoFile(),
+            peers=peers or NoPeers(),
+        )
+        self._entries, self._index, self._lock = self.shelf.entries, self.shelf.index, self.shelf.lock
+        self.administration = Administration(self.shelf)
 
     def start(self) -> None:
         """Begin to take up what the file holds, and to write down what changes, in the background."""
-        self._file.start(self, self._clock)
+        self.shelf.start()
 
     def close(self) -> None:
         """Write down what is not yet. Blocks until then."""
-        self._file.close()
+        self.shelf.close()
 
     def ticket(
         self,
@@ -172,7 +179,7 @@ class SemanticCache:
             with self._lock:
                 hit = self._hit(ticket, ticket.keys.exact, "exact", 1.0)
                 if hit is not None:
-                    self._used(ticket.keys.exact)
+                    self.shelf.used(ticket.keys.exact)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("exact lookup", error)
             return None
@@ -235,7 +242,7 @@ class SemanticCache:
             expired=self._entries.counts.expired,
             departed={str(reason): count for reason, count in self._entries.counts.departed.items()},
             saved_usd=float(round(self._entries.counts.saved_usd, 9)),
-            file=self._file.status(),
+            file=self.shelf.file.status(),
             hit_rate=hits / lookups if lookups else 0.0,
             hits_exact=tally.hits_exact,
             hits_semantic=tally.hits_semantic,
@@ -253,47 +260,7 @@ class SemanticCache:
         Returns:
             how many there were.
         """
-        with self._lock:
-            cleared = self._entries.clear()
-            self._file.wipe()
-        return cleared
-
-    def purge(self) -> int:
-        """Let go of some of what has expired.
-
-        Returns:
-            how many entries that were; 0 once there is nothing left to do.
-        """
-        with self._lock:
-            return self._entries.purge(self._clock())
-
-    def restore(self, batch: list[Kept], outdated: Callable[[bytes], bool]) -> int:
-        """Take up entries of the file but for those that are here or ``outdated``.
-
-        Returns:
-            how many it got through: fewer than there are where there is no room for more.
-        """
-        for number, kept in enumerate(batch):
-            exact = kept.entry.exact
-            # Held for one entry at a time: a lookup must not wait for all of them.
-            with self._lock:
-                if self._entries.peek(exact) is not None or outdated(exact):
-                    continue
-                if not self._entries.has_room(kept.entry.size):
-                    return number
-                self._take_up(kept)
-        return len(batch)
-
-    def _take_up(self, kept: Kept) -> None:
-        now = self._clock()
-        entry = kept.entry
-        # The time to live may have been longer when it was stored.
-        expires_at = min(entry.expires_at, min(entry.stored_at, now) + self._ttl_s)
-        if expires_at <= now:
-            return
-        entry = msgspec.structs.replace(entry, expires_at=expires_at)
-        if self._entries.put(entry, now, kept.hits) and self._semantic and kept.vector is not None:
-            self._add_vector(entry, kept.vector)
+        return self.shelf.clear()
 
     def evict(self, exact: bytes) -> bool:
         """Let go of the answer under a key, which was reported to be wrong.
@@ -301,11 +268,7 @@ class SemanticCache:
         Returns:
             False where there is none.
         """
-        with self._lock:
-            present = self._entries.remove(exact, "feedback")
-            # It may stand in the file alone, as long as that is being read.
-            self._file.forget(exact)
-        return present
+        return self.shelf.evict(exact)
 
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
@@ -345,7 +308,7 @@ class SemanticCache:
                     hit = self._hit(ticket, entry.exact, "semantic", similarity)
                 # Another answer may stand there by now.
                 if hit is not None and (accept is None or accept(hit.answer)):
-                    self._used(entry.exact)
+                    self.shelf.used(entry.exact)
                     return msgspec.structs.replace(hit, entry=entry.exact, turns=entry.turns, verdict=verdict)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
@@ -365,11 +328,6 @@ class SemanticCache:
         if ticket.max_age_s is not None and age_s > ticket.max_age_s:
             return None
         return Hit(kind, min(similarity, 1.0), entry.answer, age_s)
-
-    def _used(self, exact: bytes) -> None:
-        with self._lock:
-            if self._entries.peek(exact) is not None:
-                self._file.used(exact, self._entries.used(exact))
 
     def _prepared_again(self, entry: Entry) -> Any:
         """What the verifier keeps of an entry, made now where the entry came from the file."""
@@ -400,26 +358,12 @@ class SemanticCache:
             prepared=self._prepared(ticket) if turns is not None else None,
             answer=answer,
             stored_at=now,
-            expires_at=now + self._ttl_s,
+            expires_at=now + self.shelf.ttl_s,
             size=entry_size(turns=turns, answer=answer, vector_bytes=vector.nbytes if vector is not None else 0),
             tenant=ticket.tenant,
             encoder=ticket.encoder,
         )
-        with self._lock:
-            kept = self._entries.put(entry, now)
-            if kept and vector is not None:
-                self._add_vector(entry, vector)
-            if kept:
-                self._file.keep(entry, vector, self._entries.hits(entry.exact))
-        return kept
-
-    def _add_vector(self, entry: Entry, vector: FloatArray) -> None:
-        try:
-            self._index.add(entry.partition, entry.exact, vector)
-        except Exception:
-            # An entry that claims a vector and has none must not stay.
-            self._entries.remove(entry.exact)
-            raise
+        return self.shelf.keep(entry, vector)
 
     def _vector(self, ticket: Ticket, embed: Embed) -> FloatArray | None:
         """The question's unit vector; None where no rewording may hit, or no token of it is known to the encoder."""
@@ -433,10 +377,6 @@ class SemanticCache:
         if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:
             ticket.prepared = self.judge.prepare(ticket.keys.turns)
         return ticket.prepared
-
-    def _dropped(self, entry: Entry) -> None:
-        self._index.remove(entry.partition, entry.exact)
-        self._file.forget(entry.exact)
 
     def _failed(self, step: str, error: Exception) -> None:
         # The kind of error and no more: its message may quote a prompt.

@@ -1,17 +1,61 @@
 """Single flight: of equal requests at once the first asks a model, and the others wait for its answer.
 
 They wait for the whole answer, streamed or not: one that turns out to be cut off, refused or broken is nobody else's.
+Of several servers that share a cache, one leads likewise.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from router.cache.contract import Cache, Hit, Ticket
 
 PATIENCE_S = 60.0
 """Seconds that a request waits for an equal one: a leader whose caller reads slowly must not hold others up."""
+
+
+class Claim(Protocol):
+    """The right to lead among all servers."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether an equal request has just been answered elsewhere: the cache may have the answer by now."""
+        ...
+
+    def release(self, *, abandoned: bool) -> None:
+        """The leader is settled; see ``Flight.land``. Never blocks and never raises."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """The other servers, where equal requests may be under way."""
+
+    async def claim(self, exact: bytes, patience_s: float) -> Claim | None:
+        """The right to lead, as soon as nobody else has it.
+
+        Args:
+            exact: the key of the request.
+            patience_s: how long to wait for another server's answer at most.
+
+        Returns:
+            None where another server was waited for: its answer is in the cache, or there is none that may be shared.
+        """
+        ...
+
+
+class NoneElsewhere:
+    """There is no other server: whoever asks leads."""
+
+    stale = False
+
+    async def claim(self, exact: bytes, patience_s: float) -> Claim | None:
+        """The right to lead, without a wait."""
+        return self
+
+    def release(self, *, abandoned: bool) -> None:
+        """Nobody waits for it."""
 
 
 class Flight:
@@ -22,10 +66,16 @@ class Flight:
         self._patience_s = patience_s
         self._landed = asyncio.Event()
         self._abandoned = False
+        self._claim: Claim = NoneElsewhere()
+
+    def claimed(self, claim: Claim) -> None:
+        """It leads among all servers."""
+        self._claim = claim
 
     def land(self, *, abandoned: bool) -> None:
         """The leader is settled. ``abandoned``: its caller left, which says nothing about the answer."""
         self._let_go()
+        self._claim.release(abandoned=abandoned)
         self._abandoned = abandoned
         self._landed.set()
 
@@ -47,10 +97,19 @@ class Flights:
         cache: through which an answer goes from a leader to those who wait, so that only what may be kept is shared.
         enabled: False lets every request go by itself.
         patience_s: how long a request waits before it goes by itself after all.
+        elsewhere: the other servers that keep the same answers.
     """
 
-    def __init__(self, cache: Cache, *, enabled: bool = True, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        enabled: bool = True,
+        patience_s: float = PATIENCE_S,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._cache = cache
+        self._elsewhere = elsewhere or NoneElsewhere()
         self._enabled = enabled
         self._patience_s = patience_s
         self._under_way: dict[bytes, Flight] = {}
@@ -70,8 +129,7 @@ class Flights:
         while hit is None and self._enabled and ticket.may_share and ticket.keys is not None:
             flight = self._under_way.get(ticket.keys.exact)
             if flight is None:
-                lead(self._begin(ticket.keys.exact))
-                return None
+                return await self._first(ticket, ticket.keys.exact, lead)
             try:
                 abandoned = await flight.abandoned()
             except TimeoutError:
@@ -81,7 +139,21 @@ class Flights:
                 break
         return hit
 
-    def _begin(self, key: bytes) -> Flight:
+    async def _first(self, ticket: Ticket, key: bytes, lead: Callable[[Flight], None]) -> Hit | None:
+        """Lead this server's equal requests, and those of all servers unless another one does."""
         flight = Flight(let_go=lambda: self._under_way.pop(key, None), patience_s=self._patience_s)
         self._under_way[key] = flight
-        return flight
+        try:
+            claim = await self._elsewhere.claim(key, self._patience_s)
+        except BaseException:
+            flight.land(abandoned=True)
+            raise
+        hit = self._cache.exact(ticket) if claim is None or claim.stale else None
+        if claim is None or hit is not None:
+            if claim is not None:
+                claim.release(abandoned=False)
+            flight.land(abandoned=False)
+            return hit
+        flight.claimed(claim)
+        lead(flight)
+        return None

@@ -245,23 +245,26 @@ class StreamFold:
         if index not in self._seen:
             self._seen.add(index)
             self._open.add(index)
-        delta, piece = choice.delta, choice.piece
+        piece = choice.piece
         if piece is not None:
             self._lengths.append(len(piece))
-        self.started = self.started or bool(piece)
-        if not self.started and delta is not None:
-            self.started = bool(
-                delta.content
-                or delta.tool_calls
-                or delta.refusal
-                or delta.reasoning_content
-                or delta.reasoning
-                or delta.function_call
-            )
+        if not self.started:
+            self.started = bool(piece or (choice.delta is not None and _says_something(choice.delta)))
         if choice.finish_reason is not None:
             self._open.discard(index)
             if index == 0:
                 self.finish_reason = choice.finish_reason
+
+
+def _says_something(delta: _Delta) -> bool:
+    return bool(
+        delta.content
+        or delta.tool_calls
+        or delta.refusal
+        or delta.reasoning_content
+        or delta.reasoning
+        or delta.function_call
+    )
 
 
 class _Text(list[str]):
@@ -279,15 +282,19 @@ class _Growing:
             "logprobs": None,
             "finish_reason": None,
         }
+        self._rest: dict[str, Any] | None = None
 
     def add(self, part: dict[str, Any]) -> None:
+        message = self._message
         for name, value in (part.pop("delta", None) or {}).items():
-            if value is not None or name not in self._message:
-                self._message[name] = _joined(name, self._message.get(name), value)
+            if value is not None or name not in message:
+                message[name] = _joined(name, message.get(name), value)
         logprobs = part.pop("logprobs", None)
         if logprobs is not None:
             self._choice["logprobs"] = _joined("logprobs", self._choice["logprobs"], logprobs)
-        _take_last(self._choice, part)
+        if part != self._rest:  # most often it says the same once more
+            self._rest = part
+            _take_last(self._choice, part)
 
     def whole(self) -> Any:
         return _grown(self._choice)
@@ -297,6 +304,7 @@ def _fold(payloads: list[bytes]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     choices: dict[int, _Growing] = {}
     usage: Any = None
+    rest: dict[str, Any] | None = None
     for payload in payloads:
         chunk = _decode_any(payload)
         chunk.pop(NATIVE, None)  # a piece, which says nothing alone
@@ -306,7 +314,9 @@ def _fold(payloads: list[bytes]) -> dict[str, Any]:
             if index not in choices:
                 choices[index] = _Growing(index)
             choices[index].add(part)
-        _take_last(whole, chunk)
+        if chunk != rest:  # most often it says the same once more
+            rest = chunk
+            _take_last(whole, chunk)
     whole["object"] = "chat.completion"
     whole["choices"] = [choices[index].whole() for index in sorted(choices)]
     if usage is not None:
@@ -325,6 +335,10 @@ def _joined(name: str, old: Any, new: Any) -> Any:
 
     ``old`` is ours and grows where it stands.
     """
+    if isinstance(new, str) and name not in LABELS:
+        text = old if isinstance(old, _Text) else _Text()
+        text.append(new)
+        return text
     if isinstance(new, list):
         so_far = old if isinstance(old, list) else []
         if name == "tool_calls":
@@ -338,10 +352,6 @@ def _joined(name: str, old: Any, new: Any) -> Any:
             if value is not None or inner not in merged:
                 merged[inner] = _joined(inner, merged.get(inner), value)
         return merged
-    if isinstance(new, str) and name not in LABELS:
-        text = old if isinstance(old, _Text) else _Text()
-        text.append(new)
-        return text
     # An empty label says nothing: some servers repeat `"name": ""` in every later piece of a tool call.
     return new if new != "" or old is None else old
 

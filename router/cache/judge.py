@@ -11,6 +11,7 @@ import msgspec
 
 from router.cache.account import Trial
 from router.cache.budget import Budget, Standing
+from router.cache.peers import NoPeers, Peers
 from router.cache.verify import Verifier, WordingVerifier
 from router.scoring.verifier.conversation import Turns
 from router.scoring.verifier.evidence import ALWAYS, Evidence
@@ -46,10 +47,12 @@ class Judge:
     Args:
         max_wrong: the share of traps that may be answered; 0: only what is certain is served.
         past: what earlier servers answered, oldest first, for verifiers to come.
+        peers: the other servers, which judge by the same reports.
     """
 
-    def __init__(self, max_wrong: float = 0.0, *, past: Sequence[Answered] = ()) -> None:
+    def __init__(self, max_wrong: float = 0.0, *, past: Sequence[Answered] = (), peers: Peers | None = None) -> None:
         self.max_wrong = max_wrong
+        self._peers = peers or NoPeers()
         self._rules = WordingVerifier()
         self._verifier: Verifier = self._rules
         self._budget: Budget | None = None
@@ -58,7 +61,7 @@ class Judge:
         self._lock = threading.Lock()
         for each in past:
             if each.trial.rating == "bad":
-                self.ban(each.entry, each.asked)
+                self.heed_ban(each.entry, each.asked)
 
     def adopt(self, verifier: Verifier, evidence: Mapping[str, Evidence], *, name: str) -> None:
         """Judge by this verifier from now on, if there is a budget for it.
@@ -99,7 +102,12 @@ class Judge:
         return Verdict(ALWAYS, RULES) if self._rules.same(cached, new) else None
 
     def ban(self, entry: bytes, asked: bytes) -> None:
-        """Never again let what is kept under one key answer the request of the other."""
+        """Never again let what is kept under one key answer the request of the other, on whatever server."""
+        self.heed_ban(entry, asked)
+        self._peers.banned(entry, asked)
+
+    def heed_ban(self, entry: bytes, asked: bytes) -> None:
+        """The same, where it was said elsewhere."""
         with self._lock:
             self._banned[entry, asked] = None
             if len(self._banned) > MOST_BANNED:
@@ -110,12 +118,22 @@ class Judge:
         return (entry, asked) in self._banned
 
     def served(self, tenant: str, verifier: str, trial: Trial) -> None:
-        """A rewording was answered."""
+        """A rewording was answered here."""
+        self.heed_served(tenant, verifier, trial)
+        self._peers.served(tenant, verifier, trial)
+
+    def heed_served(self, tenant: str, verifier: str, trial: Trial) -> None:
+        """A rewording was answered, wherever."""
         if (budget := self._budget_of(verifier)) is not None:
             budget.served(tenant, trial)
 
     def rated(self, tenant: str, verifier: str, trial: Trial, *, now: float) -> None:
-        """An answered rewording was rated. What another verifier let pass says nothing of this one's scores."""
+        """An answered rewording was rated here. What another verifier let pass says nothing of this one's scores."""
+        self.heed_rated(tenant, verifier, trial, now=now)
+        self._peers.rated(tenant, verifier, trial)
+
+    def heed_rated(self, tenant: str, verifier: str, trial: Trial, *, now: float) -> None:
+        """An answered rewording was rated, wherever."""
         if (budget := self._budget_of(verifier)) is not None:
             budget.rated(tenant, trial, now=now)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,28 +9,12 @@ import click
 
 from router.commands.cache_evaluate import evaluate
 from router.commands.options import config_option, home_option, json_option, print_json
+from router.commands.span import Span
 from router.settings import load_settings
 
 if TYPE_CHECKING:
     from router.cache.inventory import Order
     from router.commands.cache_source import Source
-
-_SPAN = re.compile(r"(?P<count>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
-
-class Span(click.ParamType[float]):
-    """A length of time: seconds, or a number with s, m, h or d. Gives seconds."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds; wrong usage where it is no length of time."""
-        if isinstance(value, float):
-            return value
-        if (match := _SPAN.fullmatch(str(value))) is None:
-            self.fail(f"'{value}' is no length of time: give seconds, or a number with s, m, h or d, such as 12h.")
-        return float(match["count"]) * _SECONDS[match["unit"]]
 
 
 def _source_options(command: Callable[..., None]) -> Callable[..., None]:

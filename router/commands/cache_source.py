@@ -62,7 +62,7 @@ def source_of(settings: Settings, *, offline: bool) -> Source:
     """
     server = RunningServer.at(settings.host, settings.port)
     if not offline and server.health() is not None:
-        return ServerSource(server.url, settings.api_key)
+        return ServerSource(server.url, settings.api_key or settings.master_key)
     if settings.cache_file is None:
         raise SettingsError(
             f"No server answers on {server.url}, and these settings keep the cache in memory only: there is nothing to "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cache.inventory import EntryDetail, EntryInfo, EntryList
+from router.commands.printable import printable
 
 ID_CHARS = 12
 _STEPS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -67,14 +67,6 @@ def span(seconds: float) -> str:
     """A length of time in one unit, such as ``3h``."""
     unit, length = next((step for step in _STEPS if seconds >= step[1]), _STEPS[-1])
     return f"{int(seconds // length)}{unit}"
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """Without control characters: whoever asked or answered has no business steering the terminal."""
-    return "".join(
-        " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs") and not (lines and sign == "\n") else sign
-        for sign in text
-    )
 
 
 def _cells(entry: EntryInfo, width: int | None) -> list[str]:

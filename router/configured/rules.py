@@ -13,8 +13,8 @@ Tokens = Annotated[int, Meta(ge=0)]
 class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a request must be like; all that is given must hold. ``*`` and ``?`` in a text stand for any text or letter.
 
-    ``model``: what the request asks for, by any of its names. ``key``: the id of the caller's key. ``team``: the
-    caller's team. ``header``: name -> value. ``language``: ISO code, or several, of the newest user text.
+    ``model``: what the request asks for, by any of its names. ``key``: the id of the caller's key. ``team``: that of
+    its team. ``header``: name -> value. ``language``: ISO code, or several, of the newest user text.
     ``min_tokens``, ``max_tokens``: length of the prompt by estimate. ``regex``: an RE2 expression that the newest user
     text holds; ``anywhere``: one that any text of the conversation does, whoever said it. ``tools``, ``images``:
     whether it has any. ``endpoint``: the path that was called. ``stream``: whether it streams.

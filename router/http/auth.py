@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
+from router.accounts.ring import NO_DIGEST, NOT_VALID, Keyring, NoKeys
+from router.accounts.secrets import digest, is_ours
 from router.configured.secret import Secret
-from router.errors import Forbidden, Unauthenticated
-from router.principals import ANONYMOUS, Principal
+from router.errors import AdminOnly, Forbidden, Unauthenticated
+from router.principals import ANONYMOUS, Principal, Scope
 
 _PORT = re.compile(r":\d*$")
 
+AUTHORIZATION = "authorization"
 KEY_HEADERS = ("x-api-key", "api-key")
 """Where the clients of Anthropic and of Azure put the key."""
 
@@ -22,33 +26,82 @@ class Doorman:
     """Checks the caller's key.
 
     Args:
-        api_key: the one key that opens the server, or None for a server that is open (loopback only).
+        api_key: the one key that all callers may share; it closes the server.
+        master_key: the key that may administer keys and teams; it closes the server too.
+        require_key: whether strangers are turned away without either.
+        keys: knows the keys of the database.
+        server: what every request counts against, if anything does.
     """
 
-    def __init__(self, api_key: Secret | None) -> None:
-        self._digest = _digest(api_key.reveal()) if api_key else None
+    def __init__(
+        self,
+        api_key: Secret | None = None,
+        *,
+        master_key: Secret | None = None,
+        require_key: bool = False,
+        keys: Keyring | None = None,
+        server: Scope | None = None,
+    ) -> None:
+        self._closed = require_key or api_key is not None or master_key is not None
+        self._api_digest = digest(api_key.reveal()) if api_key else NO_DIGEST
+        self._master_digest = digest(master_key.reveal()) if master_key else NO_DIGEST
+        self._keys = keys or NoKeys()
+        self._anonymous = replace(ANONYMOUS, scopes=(server,)) if server is not None else ANONYMOUS
+        self._shared = replace(self._anonymous, key_id="server")
+        self._master = replace(self._anonymous, key_id="master", admin=True)
 
     def admit(self, headers: Mapping[str, str]) -> Principal:
         """The principal behind a request's headers.
 
+        Clients send placeholders where they need no key: an open server takes whatever is none of ours for nobody's.
+
         Raises:
-            Unauthenticated: the server has a key and the request does not carry it.
+            Unauthenticated: the server is closed and the request carries no key that opens it, or it carries one of the
+                shape of ours that nobody has, or that is not to be used any more.
+            KeysUnavailable: whether a key is valid cannot be said by now.
             Forbidden: the server is open, and a browser says that a page of another site asks.
         """
-        if self._digest is None:
-            # Without this, any page that the operator visits could spend on the operator's keys, answers unread.
-            if headers.get("sec-fetch-site") == "cross-site" or _comes_by_a_strange_name(headers):
-                raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
-            return ANONYMOUS
-        given = _given(headers)
-        if not given:
-            raise Unauthenticated("No API key given. Send it as 'Authorization: Bearer KEY' (or in 'x-api-key').")
-        if len(given) > 1:
+        given = {_as_sent(key) for key in _given(headers)}
+        if len(given) > 1 and (self._closed or any(map(is_ours, given))):
             raise Unauthenticated("The headers carry different API keys. Send one.")
-        # Digests have one length, so the comparison takes the same time whatever was sent.
-        if not hmac.compare_digest(_digest(_as_sent(given.pop())), self._digest):
-            raise Unauthenticated("The API key is not valid for this server.")
-        return Principal(tenant=ANONYMOUS.tenant, key_id="server")
+        key = given.pop() if len(given) == 1 else ""
+        # Digests have one length, so a comparison takes the same time whatever was sent.
+        sent = digest(key)
+        shared = hmac.compare_digest(sent, self._api_digest)
+        if hmac.compare_digest(sent, self._master_digest):
+            return self._master
+        if shared:
+            return self._shared
+        if is_ours(key):
+            return self._keys.principal(key, sent)
+        if self._closed:
+            raise Unauthenticated(
+                NOT_VALID if key else "No API key given. Send it as 'Authorization: Bearer KEY' (or in 'x-api-key')."
+            )
+        # Without this, any page that the operator visits could spend on the operator's keys, answers unread.
+        if headers.get("sec-fetch-site") == "cross-site" or _comes_by_a_strange_name(headers):
+            raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
+        return self._anonymous
+
+
+def require_admin(principal: Principal) -> None:
+    """Let nobody by but the master key.
+
+    Raises:
+        AdminOnly: it is somebody else.
+    """
+    if not principal.admin:
+        raise AdminOnly("Only the master key may do this: set UNDERDOG_MASTER_KEY, and send it as the API key.")
+
+
+def require_operator(principal: Principal) -> None:
+    """Let nobody by who holds a key of the database: figures of the whole server are not theirs to see.
+
+    Raises:
+        AdminOnly: it is one of them.
+    """
+    if principal.tenant != ANONYMOUS.tenant:
+        raise AdminOnly("Figures of the whole server are for who runs it: send the master key, or UNDERDOG_API_KEY.")
 
 
 def _comes_by_a_strange_name(headers: Mapping[str, str]) -> bool:
@@ -69,16 +122,25 @@ def _comes_by_a_strange_name(headers: Mapping[str, str]) -> bool:
 
 def _given(headers: Mapping[str, str]) -> set[str]:
     """The different keys that a request carries: none, one, or too many."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    keys = [token] if scheme.lower() == "bearer" else []
-    keys += [headers.get(name, "") for name in KEY_HEADERS]
+    keys = [_bearer(line) for line in _lines(headers, AUTHORIZATION)]
+    for name in KEY_HEADERS:
+        keys += _lines(headers, name)
     return {key.strip() for key in keys if key.strip()}
+
+
+def _bearer(line: str) -> str:
+    scheme, _, token = line.strip().partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def _lines(headers: Mapping[str, str], name: str) -> Iterable[str]:
+    """A header's lines: whoever sends it twice must not choose which one is looked at."""
+    if name not in headers:
+        return ()
+    getall = getattr(headers, "getall", None)
+    return (headers[name],) if getall is None else getall(name)
 
 
 def _as_sent(header: str) -> str:
     """A header's bytes read as UTF-8, where they are; servers hand headers over as Latin-1."""
     return header.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

@@ -6,15 +6,14 @@ All calls run in threads: looking through a hundred thousand entries takes a fif
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, delete, get
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from router.cache import EntryDetail, EntryList, Order, Selection
-from router.errors import InvalidRequest
+from router.http.query import read_query
 from router.http.services import Services
 from router.principals import Principal
 
@@ -22,7 +21,6 @@ HEADERS = {"cache-control": "no-store"}
 """What people asked belongs in no other cache."""
 
 Seconds = Annotated[float, Meta(ge=0)]
-T = TypeVar("T", bound=Struct)
 
 
 class Which(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +53,7 @@ class Evicted(Struct, frozen=True, kw_only=True):
 async def list_entries(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[EntryList]:
     """Without questions and answers, unless ``questions=true`` asks for the former."""
     principal = services.doorman.admit(request.headers)
-    query = _query(request, Listing)
+    query = read_query(request, Listing)
     found = await asyncio.to_thread(
         services.gateway.cache.administration.entries,
         query.of(principal),
@@ -88,16 +86,5 @@ async def evict_entry(request: Request[Any, Any, Any], services: NamedDependency
 async def evict_entries(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Evicted:
     """Of those that the query means; without a query, of all."""
     principal = services.doorman.admit(request.headers)
-    which = _query(request, Which).of(principal)
+    which = read_query(request, Which).of(principal)
     return Evicted(evicted=await asyncio.to_thread(services.gateway.cache.administration.evict_all, which))
-
-
-def _query(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """The query, understood whole: a misspelt condition must not become none."""
-    given = {name: request.query_params[name] for name in request.query_params}
-    try:
-        return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        wrong = next((name for name in given if f"`$.{name}`" in str(error) or f"`{name}`" in str(error)), None)
-        known = ", ".join(f"'{field.name}'" for field in msgspec.structs.fields(kind))
-        raise InvalidRequest(f"The query cannot be understood: {error}. It may have {known}.", param=wrong) from error

@@ -52,7 +52,7 @@ _DIAL_SENTENCES = {
 
 
 @dataclass
-class _Described(Operation):
+class Described(Operation):
     """An operation with a JSON body and, where a route is chosen, the dials as query parameters."""
 
     body: ClassVar[Schema]
@@ -83,7 +83,7 @@ def _body(properties: Mapping[str, Schema], *, required: tuple[str, ...], about:
     )
 
 
-class ChatOperation(_Described):
+class ChatOperation(Described):
     """Takes a chat completion's request."""
 
     body = _body(
@@ -93,7 +93,7 @@ class ChatOperation(_Described):
     )
 
 
-class MessagesOperation(_Described):
+class MessagesOperation(Described):
     """Takes a request of Anthropic's Messages."""
 
     body = _body(
@@ -103,7 +103,7 @@ class MessagesOperation(_Described):
     )
 
 
-class CountOperation(_Described):
+class CountOperation(Described):
     """Takes a request of Anthropic's Messages to be counted."""
 
     dials = False
@@ -114,7 +114,7 @@ class CountOperation(_Described):
     )
 
 
-class ResponsesOperation(_Described):
+class ResponsesOperation(Described):
     """Takes a request of OpenAI's Responses API."""
 
     body = _body(
@@ -124,7 +124,7 @@ class ResponsesOperation(_Described):
     )
 
 
-class CompletionsOperation(_Described):
+class CompletionsOperation(Described):
     """Takes a request of OpenAI's older completions."""
 
     body = _body(
@@ -134,7 +134,7 @@ class CompletionsOperation(_Described):
     )
 
 
-class EmbeddingsOperation(_Described):
+class EmbeddingsOperation(Described):
     """Takes a request for embeddings."""
 
     dials = False

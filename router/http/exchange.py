@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request
@@ -22,6 +21,7 @@ from router.errors import ApiError, ShuttingDown
 from router.gateway import Gateway
 from router.http.body import ClientLeft, read_request_body
 from router.http.errors import JSON, as_api_error
+from router.http.presence import CallerPresent
 from router.http.request_id import request_id
 from router.http.tuning import tuning_for
 from router.principals import Principal
@@ -74,7 +74,7 @@ class Exchange:
                 asked = await read_asked(self._request, self._dialect, self._settings)
                 settlement.asked(asked.request)
                 call = call_of(self._request, asked, self._principal, self._dialect)
-                async with _caller_present(receive, wire):
+                with CallerPresent(scope, receive, lambda: wire.complete):
                     await self._answer(call, asked, settlement, wire)
         except ClientLeft:
             settlement.cancelled()
@@ -106,8 +106,10 @@ class Exchange:
 
     async def _stream(self, answer: StreamedAnswer, events: EventStream, settlement: Settlement, wire: _Wire) -> None:
         await wire.start_stream(self._headers(settlement), events)
-        async for payload in answer:
-            await wire.send_events(events.feed(payload), hold=answer.at_hand)
+        async for payloads in answer:
+            for payload in payloads:
+                wire.hold(events.feed(payload))
+            await wire.send_held()
         closing = events.end()
         await settlement.close()
         await wire.end_stream(closing)
@@ -122,7 +124,7 @@ class Exchange:
             said = wire.events.error(error, settlement.request_id) if wire.events else b""
             try:
                 async with asyncio.timeout(LAST_WORDS_S):
-                    await wire.send_events(said)
+                    wire.hold(said)
                     await wire.close()
             except TimeoutError:
                 self._drop_connection()
@@ -170,36 +172,6 @@ def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal,
     )
 
 
-@asynccontextmanager
-async def _caller_present(receive: Receive, wire: _Wire) -> AsyncIterator[None]:
-    """Cancel what runs in this block as soon as the caller is gone, unless everything has been sent.
-
-    Raises:
-        ClientLeft: the caller left first.
-    """
-    answering = asyncio.current_task()
-    left = False
-
-    async def watch() -> None:
-        nonlocal left
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        if answering is not None and not wire.complete:
-            left = True
-            answering.cancel()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        # As in asyncio.timeout: a cancellation that others ask for as well is theirs.
-        if left and answering is not None and not answering.uncancel():
-            raise ClientLeft from None
-        raise
-    finally:
-        watching.cancel()
-
-
 def _nothing() -> None:
     """Stands in where the server cannot drop a connection."""
 
@@ -224,11 +196,14 @@ class _Wire:
         self.events = events
         await self._start(200, {**fixed, **headers})
 
-    async def send_events(self, events: bytes, *, hold: bool = False) -> None:
-        """Send events, or hold them to go with the next ones, which are there already."""
+    def hold(self, events: bytes) -> None:
+        """Take events that go with whatever is sent next."""
         if events:
             self._held.append(events)
-        if self._held and not hold:
+
+    async def send_held(self) -> None:
+        """Send what is held, if anything is."""
+        if self._held:
             await self._body(b"", more=True)
 
     async def end_stream(self, closing: bytes) -> None:
@@ -252,4 +227,5 @@ class _Wire:
 
 def _header_value(text: str) -> bytes:
     """A value that cannot end the header early: model ids and waiting times may come from an upstream."""
-    return _UNFIT_FOR_HEADERS.sub(" ", text).encode("latin-1", "replace")
+    fit = text if text.isprintable() else _UNFIT_FOR_HEADERS.sub(" ", text)
+    return fit.encode("latin-1", "replace")

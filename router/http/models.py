@@ -9,10 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 from msgspec import UNSET, Struct, UnsetType
 
+from router.allowed import may_ask, may_have
 from router.errors import UnknownModel
 from router.gateway import Gateway
 from router.http.services import Services
 from router.policy import AUTO
+from router.principals import Principal
 
 OWNER = "underdog"
 
@@ -48,8 +50,8 @@ class AnthropicModelList(Struct, frozen=True, kw_only=True):
     """Anthropic's list of models, all on one page."""
 
     data: list[AnthropicModel]
-    first_id: str
-    last_id: str
+    first_id: str | None
+    last_id: str | None
     has_more: bool = False
 
 
@@ -57,13 +59,18 @@ class AnthropicModelList(Struct, frozen=True, kw_only=True):
 async def list_models(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> ModelList | AnthropicModelList:
-    """Routing names first, then the models behind them; in Anthropic's form for who sends ``anthropic-version``."""
-    services.doorman.admit(request.headers)
-    models = _models(services.gateway)
+    """Routing names first, then the models behind them; in Anthropic's form for who sends ``anthropic-version``.
+
+    A key that may ask for some models only is shown those.
+    """
+    principal = services.doorman.admit(request.headers)
+    models = _models(services.gateway, principal)
     if not _is_anthropic(request):
         return ModelList(data=models)
     return AnthropicModelList(
-        data=[_anthropic(model) for model in models], first_id=models[0].id, last_id=models[-1].id
+        data=[_anthropic(model) for model in models],
+        first_id=models[0].id if models else None,
+        last_id=models[-1].id if models else None,
     )
 
 
@@ -74,12 +81,14 @@ async def get_model(
     model_id: Annotated[str, Parameter(description="A name from the list; it may contain slashes.")],
 ) -> Model | AnthropicModel:
     """One entry of the list, in the same form."""
-    services.doorman.admit(request.headers)
+    principal = services.doorman.admit(request.headers)
     wanted = model_id.removeprefix("/")
-    for model in _models(services.gateway):
+    upstreams = services.gateway.upstreams
+    for model in _models(services.gateway, principal):
         if model.id == wanted:
             return _anthropic(model) if _is_anthropic(request) else model
-    if (found := services.gateway.upstreams.named.find(wanted)) is not None:
+    found = upstreams.named.find(wanted)
+    if found is not None and may_have(principal, found, upstreams):
         model = Model(id=wanted, owned_by=found.provider or OWNER)
         return _anthropic(model) if _is_anthropic(request) else model
     raise UnknownModel(
@@ -95,7 +104,12 @@ def _anthropic(model: Model) -> AnthropicModel:
     return AnthropicModel(id=model.id, display_name=model.id)
 
 
-def _models(gateway: Gateway) -> list[Model]:
+def _models(gateway: Gateway, principal: Principal) -> list[Model]:
+    """The names that a caller may ask for."""
+    return [model for model in _all_models(gateway) if may_ask(principal, model.id, gateway.upstreams)]
+
+
+def _all_models(gateway: Gateway) -> list[Model]:
     dial = gateway.in_use.dial
     promises = {name: dial.promise_of(name) if gateway.routes else None for name in dial.operating_points}
     points = {f"{AUTO}:{name}": promise or UNSET for name, promise in promises.items()}

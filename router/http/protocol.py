@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
@@ -13,6 +14,7 @@ from router.errors import ApiError, HeadersTooLarge, InvalidRequest
 from router.http.corked import Corked
 from router.http.errors import JSON
 from router.http.exchange import ABORT
+from router.http.presence import LEAVING
 from router.http.request_id import HEADER, new_request_id
 
 MAX_HEADER_BYTES = 512 * 1024
@@ -40,6 +42,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller has connected."""
         self._corked = Corked(transport)
+        self._leaving: set[Callable[[], None]] = set()
         super().connection_made(cast("asyncio.Transport", self._corked))
         self._await_head()
 
@@ -61,6 +64,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         # ASGI has no word for it: closing waits for what is unsent, which a caller who does not read never takes.
         self.scope["state"][ABORT] = self.transport.abort
+        self.scope["state"][LEAVING] = self._leaving
         self._in_headers, self._header_bytes = True, 0
 
     def on_headers_complete(self) -> None:
@@ -71,6 +75,12 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if len(self.pipeline) == waiting:
             self._answering = self.cycle
+
+    def on_message_complete(self) -> None:
+        """The body is complete. uvicorn reads no further than a large one: that the caller leaves would go unseen."""
+        super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """A response is written to its end: nothing more belongs to it, and the loop may be about to stop."""
@@ -89,6 +99,8 @@ class Protocol(HttpToolsProtocol):
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
+        for leave in tuple(self._leaving):
+            leave()
 
     def _await_head(self) -> None:
         self._head_due = self.loop.call_later(HEAD_PATIENCE_S, self._drop_silent)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from router.accounts import Accounts
 from router.gateway import Gateway
 from router.http.auth import Doorman
+from router.replicas import Replicas
 from router.settings import Settings
 
 
@@ -16,3 +18,5 @@ class Services:
     gateway: Gateway
     settings: Settings
     doorman: Doorman
+    accounts: Accounts
+    replicas: Replicas

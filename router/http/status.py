@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import HttpMethod, Request, Response, get, route
@@ -12,11 +12,15 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
+from router.accounts.forms import Text
 from router.cache import CacheStats
 from router.gateway import Gateway
+from router.http.auth import require_admin, require_operator
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
+from router.http.query import read_query
 from router.http.services import Services
+from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
 from router.ledger.baseline import lengths_of
 from router.ledger.reports import Stats
@@ -40,7 +44,8 @@ class Health(Struct, frozen=True, kw_only=True):
     """The server is alive; ``upstreams`` says what can answer by now. None where no model is configured.
 
     ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
-    settings name its artifact, so that ``underdog artifacts use`` does not move it.
+    settings name its artifact, so that ``underdog artifacts use`` does not move it. ``shared``: whether Redis is there,
+    by which servers share what they know; None where this one is alone.
     """
 
     status: str
@@ -49,6 +54,7 @@ class Health(Struct, frozen=True, kw_only=True):
     artifact_sha256: str
     artifact_pinned: bool
     upstreams: dict[str, UpstreamHealth | None]
+    shared: Literal["up", "away"] | None = None
 
 
 _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
@@ -61,6 +67,7 @@ async def health(services: NamedDependency[Services]) -> Health:
     gateway = services.gateway
     upstreams: dict[str, UpstreamHealth | None] = {"weak": None, "strong": None}
     upstreams |= {upstream.name: _health(upstream) for upstream in _all(gateway)}
+    sharing = services.replicas.status()
     return Health(
         status="ok",
         version=__version__,
@@ -68,6 +75,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         artifact_sha256=gateway.in_use.digest,
         artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
+        shared=sharing.state if sharing is not None else None,
     )
 
 
@@ -108,31 +116,44 @@ async def _reachable(upstream: Upstream) -> bool:
     return await upstream.reachable() if isinstance(upstream, Pool) else upstream.state != "failed"
 
 
+class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of ``GET /stats``."""
+
+    tenant: Text | None = None
+
+
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
-    """The caller's own tenant only; the master key sees all."""
+    """Of the caller's own tenant. The master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
     principal = services.doorman.admit(request.headers)
-    lengths = lengths_of(services.settings.baseline_lengths)
-    return await services.gateway.ledger.stats(None if principal.admin else principal.tenant, lengths)
+    tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
+    if tenant != principal.tenant:
+        require_admin(principal)
+    return await services.gateway.ledger.stats(tenant, lengths_of(services.settings.baseline_lengths))
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
 async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
-    """Counters since the server started, and the error budget of the caller's tenant."""
+    """Counters since the server started, of all tenants together: for who runs it. The error budget is their own."""
     principal = services.doorman.admit(request.headers)
+    require_operator(principal)
     cache = services.gateway.cache
     return msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
 
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])
 async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """In Prometheus's text format, since the server started. Needs the key, as all that tells of traffic does."""
-    services.doorman.admit(request.headers)
+    """In Prometheus's text format, since the server started, of all tenants together: for who runs it.
+
+    A closed server shows them to its master key and its ``api_key``.
+    """
+    require_operator(services.doorman.admit(request.headers))
     gateway = services.gateway
     families = itertools.chain(
         gateway.metrics.families(),
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
-        process_families(),
+        shared_families(services.replicas.status()),
+        process_families(gateway.room),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

@@ -1,7 +1,8 @@
 """Group commit: callers on event loops hand in rows; one thread writes all that are waiting in one transaction.
 
-There is no timer. While one batch is being committed the next one gathers, so a lone row is written at once and a crowd
-shares the cost of a commit.
+There is no timer. While one batch is being committed the next one gathers, and rows handed in within one turn of the
+event loop wake the thread once, at its end: a lone row is written at once and a crowd shares the cost of a commit, and
+of the thread and the loop having to wait for each other.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class GroupCommit:
         self._commit = commit
         self._waiting: list[_Waiting] = []
         self._closing = False
+        self._waker: asyncio.AbstractEventLoop | None = None  # wakes the thread at the end of its turn
         self._wake = threading.Condition()
         # A daemon: a server that dies without closing must not hang in its exit. Rows not yet written were not
         # acknowledged either.
@@ -51,12 +53,15 @@ class GroupCommit:
         Raises:
             LedgerError: after ``close``.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         with self._wake:
             if self._closing:
                 raise LedgerError("the ledger is closed; this request came after the server began to stop.")
             self._waiting.append(_Waiting(entry, done))
-            self._wake.notify()
+            if self._waker is not loop:
+                self._waker = loop
+                loop.call_soon(self._wake_up)
         return done
 
     def close(self) -> None:
@@ -65,6 +70,11 @@ class GroupCommit:
             self._closing = True
             self._wake.notify()
         self._thread.join()
+
+    def _wake_up(self) -> None:
+        with self._wake:
+            self._waker = None
+            self._wake.notify()
 
     def _run(self) -> None:
         while batch := self._next_batch():

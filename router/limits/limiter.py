@@ -40,6 +40,14 @@ class Limiter(Protocol):
         """
         ...
 
+    def preload(self) -> None:
+        """Import what counting needs. Run it in a thread after the start."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to follow whatever the counters are kept in."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of whatever the counters are kept in."""
         ...
@@ -59,6 +67,12 @@ class Unlimited:
 
     def settle(self, tokens: int | None) -> None:
         """Nothing was counted."""
+
+    def preload(self) -> None:
+        """Nothing is needed."""
+
+    async def start(self) -> None:
+        """Nothing is followed."""
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -49,9 +49,9 @@ class Facts:
         return self._call.principal.key_id
 
     @property
-    def team(self) -> str:
-        """The caller's team."""
-        return self._call.principal.tenant
+    def team(self) -> str | None:
+        """The id of the team of the caller's key, where it has one."""
+        return self._call.principal.team
 
     @property
     def endpoint(self) -> str:

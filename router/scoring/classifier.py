@@ -75,7 +75,7 @@ class LinearHead:
 
     def predict(self, rows: Matrix) -> Column:
         """See ``Head.predict``."""
-        total: Column = (rows * self.weights).sum(axis=1)
+        total: Column = np.add.reduce(rows * self.weights, axis=1)  # `sum` does the same, by a longer way
         return total + self.bias
 
     def contributions(self, row: Matrix) -> Column:
@@ -180,11 +180,16 @@ class Blend:
 
     def predict(self, rows: Matrix) -> Column:
         """Scores float64 [N] of standardised rows float32 [N, D]."""
-        scores = np.full(len(rows), self.bias)
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
-            for part in self.heads:
-                scores[block] += part.weight * part.head.predict(rows[block])
+        if len(rows) <= _BLOCK_ROWS:
+            return self._predict_block(rows)
+        blocks = [rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS)]
+        return np.concatenate([self._predict_block(block) for block in blocks])
+
+    def _predict_block(self, rows: Matrix) -> Column:
+        first, *others = self.heads
+        scores = self.bias + first.weight * first.head.predict(rows)
+        for part in others:
+            scores += part.weight * part.head.predict(rows)
         return scores
 
     def contributions(self, row: Matrix) -> Column:

@@ -59,14 +59,19 @@ class WordPieces:
             return None
         found: list[int] = []
         unknown = 0
-        for piece in _PIECE.findall(text.lower()):
-            ids = self._words.get(piece) or self._others.get(piece)
-            if ids is None:
-                unknown += 1
-                if unknown > MAX_UNKNOWN:
-                    return None
-                ids = self._ask(piece)
-            found += ids
+        for word in text.lower().split():
+            ids = self._words.get(word)
+            if ids is not None:
+                found += ids
+                continue
+            for piece in _PIECE.findall(word):
+                ids = self._words.get(piece) or self._others.get(piece)
+                if ids is None:
+                    unknown += 1
+                    if unknown > MAX_UNKNOWN:
+                        return None
+                    ids = self._ask(piece)
+                found += ids
         return found
 
     def _ask(self, word: str) -> tuple[int, ...]:

@@ -20,8 +20,14 @@ class Link(Protocol):
         """Whether Redis answered last time."""
         ...
 
+    def key(self, name: str) -> str:
+        """The key of a name, for ``call``; ``run`` and ``later`` see to theirs themselves."""
+        ...
+
     async def call(self, *command: Argument) -> Any:
         """One command and its reply, in bytes. Calls made in the same turn of the event loop share one round trip.
+
+        The caller names keys by ``key``.
 
         Raises:
             SharedStateAway: there is no reply.
@@ -29,7 +35,7 @@ class Link(Protocol):
         ...
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        """A Lua script, which Redis runs as one step, and its reply.
+        """A Lua script, which Redis runs as one step, and its reply. ``keys`` are names.
 
         Raises:
             SharedStateAway: there is no reply. Whether the script ran is not known then.

@@ -40,6 +40,12 @@ class StreamReply(Protocol):
         ...
 
 
+def at_hand(reply: StreamReply) -> list[bytes]:
+    """The next payloads of a reply, as far as they have come already; of one that cannot tell, none."""
+    taken: list[bytes] = reply.at_hand() if hasattr(reply, "at_hand") else []
+    return taken
+
+
 class Upstream(Protocol):
     """What answers requests for one model: an endpoint, or several that stand for one another.
 

@@ -51,7 +51,8 @@ class PooledTransport(httpx.AsyncBaseTransport):
             ConnectionLost: the connection was closed before the headers were complete.
             httpx.RemoteProtocolError: what came is no HTTP.
         """
-        message = _written(request, await request.aread())
+        whole = isinstance(request.stream, httpx.SyncByteStream)
+        message = _written(request, request.read() if whole else await request.aread())
         kept = None if request.extensions.get(NEW_CONNECTION) else self._kept(request.url)
         connection = kept or await self._open(request)
         exchange = connection.ask(message)

@@ -10,6 +10,7 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 """Largest event accepted by default, far above any chunk that a model writes."""
 
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
 
 
 class EventTooLarge(ValueError):
@@ -53,7 +54,7 @@ class EventDecoder:
         The standard drops such an event. Upstreams that end on ``data: [DONE]`` without a blank line exist, so the
         caller gets to judge.
         """
-        last = b"".join(self._unfinished)
+        last = self._without_mark(b"".join(self._unfinished))
         self._unfinished = []
         if last:
             self._line(last)
@@ -65,6 +66,7 @@ class EventDecoder:
             lines[0] = b"".join([*self._unfinished, lines[0]])
             self._held -= sum(map(len, self._unfinished))
             self._unfinished = []
+        lines[0] = self._without_mark(lines[0])
         rest = b"" if piece[-1] in b"\r\n" else lines.pop()
         payloads = []
         for line in lines:
@@ -72,26 +74,30 @@ class EventDecoder:
                 self._line(line)
             elif self._data:
                 payloads.append(self._dispatch())
-            self._start = False
         if rest:
             self._hold(rest)
         return payloads
 
-    def _line(self, line: bytes) -> None:
+    def _without_mark(self, line: bytes) -> bytes:
         if self._start:
-            line = line.removeprefix(_BOM)
             self._start = False
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            value = value.removeprefix(b" ")
-            self._data.append(value)
-            self._count(len(value))
+            return line.removeprefix(_BOM)
+        return line
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(_DATA):  # as most servers write it
+            value = line[len(_DATA) :]
+        else:
+            name, _, value = line.partition(b":")
+            if name != b"data":
+                return
+        self._data.append(value)
+        self._count(len(value))
 
     def _dispatch(self) -> bytes:
-        payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        self._held -= sum(map(len, self._data))
-        self._data = []
-        return payload
+        data, self._data = self._data, []
+        self._held = 0  # its line has ended, and so have all before it
+        return data[0] if len(data) == 1 else b"\n".join(data)
 
     def _hold(self, piece: bytes) -> None:
         if piece:

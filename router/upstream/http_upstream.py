@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Literal
 
 import httpx
@@ -157,14 +158,8 @@ class HttpUpstream:
         finally:
             await close(response)
 
-    @contextlib.asynccontextmanager
-    async def _patience(self, seconds: float) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as error:
-            message = f"The {self.name} upstream gave no answer within {seconds:g} seconds."
-            raise UpstreamTimeout(message, upstream=self.name) from error
+    def _patience(self, seconds: float) -> _Patience:
+        return _Patience(self.name, seconds)
 
     async def _read(self, response: httpx.Response, limit: int) -> bytes:
         """The body of a response, refusing to hold more than ``limit`` bytes."""
@@ -194,11 +189,40 @@ class HttpUpstream:
         raise refusal(response, body, upstream=self.name, secrets=self._secrets, key_setting=self._key_setting)
 
     async def _require_bounded(self, response: httpx.Response) -> None:
-        coding = response.headers.get("content-encoding", "").strip().lower()
+        if "content-encoding" not in response.headers:
+            return
+        coding = response.headers["content-encoding"].strip().lower()
         if coding not in BOUNDED_CODINGS:
             await close(response)
             message = f"The {self.name} upstream compressed its answer although it was asked not to."
             raise UpstreamBroken(message, upstream=self.name)
+
+
+class _Patience:
+    """Gives up what runs in its block after some time. A class, since a generator would cost as much as the timer.
+
+    Raises:
+        UpstreamTimeout: the time is over.
+    """
+
+    __slots__ = ("_name", "_seconds", "_timeout")
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            message = f"The {self._name} upstream gave no answer within {self._seconds:g} seconds."
+            raise UpstreamTimeout(message, upstream=self._name) from late
 
 
 def join(base_url: str, path: str) -> httpx.URL:

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamTimeout
+from router.errors import UNREADABLE_JSON, UpstreamBroken, UpstreamError, UpstreamTimeout
 from router.types import Served
 from router.upstream.events import EventDecoder, EventTooLarge
 from router.upstream.refusals import Secrets, error_in_answer, error_object
@@ -91,10 +91,19 @@ class EventStream:
             await self.aclose()
             raise
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the next payload has come already, so that nobody need wait for it."""
-        return bool(self._payloads) and self._payloads[0] not in _NO_PAYLOAD
+    def at_hand(self) -> list[bytes]:
+        """The next payloads, as far as they have come already: nobody need wait for them. Given once.
+
+        What ends or breaks the stream is none of them; whoever waits for the next one is told of it.
+        """
+        taken: list[bytes] = []
+        while not self._ended and self._payloads and (payload := self._payloads[0]) not in _NO_PAYLOAD:
+            try:
+                self._check(payload)
+            except UpstreamError:
+                break
+            taken.append(self._payloads.popleft())
+        return taken
 
     async def aclose(self) -> None:
         """Let go of the connection; a body that was not read to its end closes it. May be called twice."""
@@ -127,7 +136,7 @@ class EventStream:
     async def _receive(self) -> None:
         """Wait for the next piece of the body and decode it."""
         try:
-            piece = await self._next_piece()
+            piece = await self._next_piece(self._patience())
         except TimeoutError as error:
             message = f"The {self._upstream} upstream fell silent before its answer was complete."
             raise UpstreamTimeout(message, upstream=self._upstream) from error
@@ -148,8 +157,8 @@ class EventStream:
         if self._payloads:
             self._first_event_by = None
 
-    async def _next_piece(self) -> bytes | None:
-        until = self._patience()
+    async def _next_piece(self, until: float) -> bytes | None:
+        """What comes next of the body, by ``until`` of the event loop's time; None at its end."""
         if getattr(self._pieces, "at_hand", False) and asyncio.get_running_loop().time() < until:
             return await anext(self._pieces, None)  # a watch would cost more than the piece
         async with asyncio.timeout_at(until):
@@ -182,8 +191,9 @@ class EventStream:
             said = error_object(payload)  # some servers send the error itself
         if said is not None:
             raise error_in_answer(said, self._upstream, self._secrets)
-        if chunk.choices and any(choice.finish_reason for choice in chunk.choices):
-            self._finish_seen = True
+        for choice in chunk.choices or ():
+            if choice.finish_reason:
+                self._finish_seen = True
 
     def _require_finish(self) -> None:
         if not self._finish_seen:
@@ -192,5 +202,4 @@ class EventStream:
 
     async def _drain(self) -> None:
         with contextlib.suppress(TimeoutError, *FOREIGN_ERRORS):
-            async with asyncio.timeout(DRAIN_S):
-                await anext(self._pieces, None)
+            await self._next_piece(asyncio.get_running_loop().time() + DRAIN_S)

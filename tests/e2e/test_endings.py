@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,27 @@ async def test_a_server_told_to_stop_while_it_loads_the_verifier_exits_with_0(
         await asyncio.sleep(after_s)
         server.process.terminate()
         assert await asyncio.wait_for(server.process.wait(), timeout=20) == 0
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="no /proc: which signals a process takes is not known"
+)
+async def test_a_server_told_to_stop_while_it_starts_exits_with_0(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "router", "serve", "--port", "0", "--home", str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(60):
+        while not takes(process.pid, signal.SIGTERM):
+            await asyncio.sleep(0.005)
+        process.terminate()
+        printed, _ = await process.communicate()
+    assert (printed, process.returncode) == (b"", 0)
+
+
+def takes(pid: int, sign: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal; the first one of a container is not sent others."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (sign - 1) & 1)
 
 
 async def test_an_answer_that_outlasts_the_grace_period_ends_in_an_error_and_a_row(

@@ -223,8 +223,11 @@ async def test_a_stream_that_breaks_ends_in_an_error_and_no_invented_stop(tmp_pa
     assert all('"finish_reason":"stop"' not in event.replace(" ", "") for event in events)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_client_that_leaves_frees_the_upstream_and_is_in_the_ledger(tmp_path: Path, stream: bool) -> None:
+@pytest.mark.parametrize(("stream", "padding"), [(False, 0), (True, 0), (False, 1_000_000)])
+async def test_a_client_that_leaves_frees_the_upstream_and_is_in_the_ledger(
+    tmp_path: Path, stream: bool, padding: int
+) -> None:
+    body = {"messages": MESSAGES, "stream": stream, "user": "x" * padding}
     slow = Turn(reply="word " * 200, delay_ms=0 if stream else 30_000, piece_delay_ms=100)
     async with (
         ScriptedServer(model="weak-model", turns=[slow, Turn()]) as weak,
@@ -233,11 +236,11 @@ async def test_a_client_that_leaves_frees_the_upstream_and_is_in_the_ledger(tmp_
         with pytest.raises(httpx.ReadTimeout):
             async with httpx.AsyncClient(base_url=server.url, timeout=1, trust_env=False) as http:
                 if stream:
-                    async with http.stream("POST", PATH, json={"messages": MESSAGES, "stream": True}) as answer:
+                    async with http.stream("POST", PATH, json=body) as answer:
                         async for _ in answer.aiter_bytes():
                             raise httpx.ReadTimeout("leaving midway")
                 else:
-                    await http.post(PATH, json={"messages": MESSAGES})
+                    await http.post(PATH, json=body)
         async with asyncio.timeout(10):
             await weak.wait_until_a_client_left()
         rows = []

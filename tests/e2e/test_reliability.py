@@ -204,11 +204,16 @@ async def test_one_request_more_than_there_is_room_for_is_turned_away_at_once(tm
                 await asyncio.sleep(0.01)
         refused = await http.post(PATH, json=asking())
         assert (await http.get("/health")).status_code == 200
+        meanwhile = (await http.get("/metrics")).text
         answers = [await task for task in running]
         after = await http.post(PATH, json=asking())
+        in_the_end = (await http.get("/metrics")).text
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert refused.json()["error"]["code"] == "too_many_requests"
     assert [answer.status_code for answer in (*answers, after)] == [200, 200, 200]
+    assert "\nunderdog_requests_in_flight 2\n" in meanwhile
+    assert "\nunderdog_requests_in_flight_limit 2\n" in meanwhile
+    assert "\nunderdog_requests_in_flight 0\n" in in_the_end
     assert sorted(row["status"] for row in server.ledger_rows()) == [200, 200, 200, 429]
 
 

@@ -83,7 +83,7 @@ async def answered(gateway: Gateway, call: Call, name: str) -> Settlement:
     settlement.asked(call.request)
     answer = await gateway.answer(call, settlement)
     if isinstance(answer, StreamedAnswer):
-        assert [payload async for payload in answer]
+        assert [payload async for batch in answer for payload in batch]
         await answer.aclose()
     else:
         assert isinstance(answer, WholeAnswer)

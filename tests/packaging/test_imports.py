@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
+    "dask",
     "datasets",
+    "distributed",
     "lightgbm",
     "matplotlib",
     "pandas",
@@ -49,6 +51,12 @@ def test_the_server_does_not_import_the_training_code(repository: Path) -> None:
 
 def test_the_embedded_llm_is_not_loaded_by_importing_the_app(repository: Path) -> None:
     assert "xllamacpp" not in modules_after_importing("router.app", repository)
+
+
+def test_a_server_that_is_alone_does_not_load_the_client_of_redis(repository: Path) -> None:
+    statement = "from router.app import create_app; from router.settings import Settings; import router.replicas"
+    statement += "; router.replicas.replicas_of(Settings())"
+    assert modules_after(statement, repository) & {"redis", "hiredis"} == set()
 
 
 def test_the_training_command_imports_its_libraries_only_when_a_stage_needs_them(repository: Path) -> None:

@@ -17,7 +17,7 @@ from router.types import ChatRequest, Endpoint, Tuning
 def facts(
     *contents: Any,
     model: str = "auto",
-    tenant: str = "acme",
+    team: str | None = None,
     key_id: str | None = None,
     path: str = "/v1/chat/completions",
     endpoint: Endpoint = "chat/completions",
@@ -29,7 +29,7 @@ def facts(
     body = {"messages": messages, "model": model, **fields}
     request = msgspec.convert(body, ChatRequest)
     call = Call(
-        principal=Principal(tenant=tenant, key_id=key_id),
+        principal=Principal(tenant="acme", key_id=key_id, team=team),
         request=request,
         body=body,
         tuning=Tuning(),

@@ -39,7 +39,8 @@ def holds(when: dict[str, Any], request: Facts) -> bool:
     [
         ({"model": "gpt-4*"}, facts(model="GPT-4o"), facts(model="auto")),
         ({"key": "batch-*"}, facts(key_id="batch-7"), facts(key_id=None)),
-        ({"team": "acme"}, facts(tenant="acme"), facts(tenant="acme2")),
+        ({"team": "acme"}, facts(team="acme"), facts(team="acme2")),
+        ({"team": "*"}, facts(team="acme"), facts()),
         ({"header": {"X-App": "chat*"}}, facts(headers={"x-app": "chatty"}), facts(headers={"x-other": "chatty"})),
         ({"language": "de"}, facts("Wie heißt die Hauptstadt?"), facts("What is the capital?")),
         ({"language": ["fr", "es"]}, facts("¿Dónde está el banco?"), facts("Wo ist die Bank?")),

@@ -23,8 +23,8 @@ INSTALLED = Path("/usr/lib/postgresql")
 UNPRIVILEGED = "postgres"
 """Who runs it where the tests run as root: it refuses root."""
 
-HASTY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""Quick, and of no use after a power cut."""
+HASTY = ("fsync=off", "full_page_writes=off")
+"""Quick, and of no use after a power cut; what was committed outlives `kill`, since the system has it by then."""
 
 
 class PostgresServer(ServerProcess):
@@ -150,7 +150,7 @@ async def a_postgres(folder: Path, *, durable: bool = False) -> AsyncIterator[Po
 
     Args:
         folder: where its log goes; its data lies in a scratch folder of its own.
-        durable: wait for the disk, so that what was committed outlives `kill`.
+        durable: wait for the disk, as it does by default: slower, and needed by no test that kills it.
     """
     programs = postgres_programs()
     with scratch_data() as data:

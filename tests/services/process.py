@@ -128,9 +128,17 @@ class ServerProcess:
         self._process.send_signal(how)
         self._process.send_signal(signal.SIGCONT)
         async with asyncio.timeout(STOP_LIMIT_S):
-            while self.running or any(Path(f"/proc/{child}").exists() for child in children):
+            while self.running or any(map(_lives, children)):
                 await asyncio.sleep(POLL_S)
 
     def _children(self) -> list[int]:
         listed = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
+
+
+def _lives(pid: int) -> bool:
+    """Whether there is such a process, other than one that ended and of which nobody has taken notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -62,7 +62,7 @@ async def test_a_frozen_redis_answers_once_it_is_thawed(tmp_path: Path) -> None:
 
 
 async def test_a_postgres_of_ones_own_outlives_stop_kill_and_freezing(tmp_path: Path) -> None:
-    async with a_postgres(tmp_path, durable=True) as server:
+    async with a_postgres(tmp_path) as server:
         await server.execute("CREATE TABLE kept (n int)")
         await server.stop()
         assert not await server.answers()

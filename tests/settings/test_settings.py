@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from router.configured.secret import Secret
 from router.errors import SettingsError
+from router.principals import Budget, Limits
 from router.settings import FIELDS, load_settings
 
 
@@ -158,3 +160,40 @@ def test_a_key_of_the_wrong_type_is_refused_without_being_shown(tmp_path: Path, 
 def test_every_setting_has_a_sentence() -> None:
     for name, field in FIELDS.items():
         assert field.type.__metadata__[-1].description.endswith("."), name
+
+
+@pytest.mark.parametrize("closing", [{"UNDERDOG_MASTER_KEY": "m"}, {"UNDERDOG_REQUIRE_KEY": "true"}])
+def test_a_master_key_or_keys_of_ones_own_let_it_listen_to_the_world_too(closing: dict[str, str]) -> None:
+    assert load_settings(environ={"UNDERDOG_HOST": "0.0.0.0", **closing}).closed
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"BUDGET_USD": "NaN"}, "UNDERDOG_BUDGET_USD: must be an amount of dollars"),
+        ({"BUDGET_USD": "-1"}, "UNDERDOG_BUDGET_USD: must be an amount of dollars"),
+        ({"BUDGET_USD": "1e400"}, "UNDERDOG_BUDGET_USD: must have 12 digits"),
+        ({"BUDGET_USD": "lots"}, "UNDERDOG_BUDGET_USD: must be an amount of dollars, such as 25.00, not 'lots'"),
+        ({"BUDGET_PERIOD": "year"}, "UNDERDOG_BUDGET_PERIOD: must be one of day, month, week"),
+        ({"BUDGET_TIME_ZONE": "../etc/passwd"}, "UNDERDOG_BUDGET_TIME_ZONE: '../etc/passwd' is no time zone"),
+        ({"REQUESTS_PER_MINUTE": "0"}, "UNDERDOG_REQUESTS_PER_MINUTE: must be a whole number, 1 or more"),
+        ({"API_KEY": "same", "MASTER_KEY": "same"}, "UNDERDOG_MASTER_KEY: is the same as api_key"),
+    ],
+)
+def test_limits_and_budgets_of_the_server_are_sound(environ: dict[str, str], expected: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings(environ={f"UNDERDOG_{name}": value for name, value in environ.items()})
+    assert expected in str(raised.value)
+
+
+def test_the_servers_budget_is_exact_from_wherever_it_comes(tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(
+        'budget_usd = 0.1\nbudget_period = "day"\nbudget_time_zone = "Europe/Berlin"\ntokens_per_minute = 9'
+    )
+    settings = load_settings(environ={}, config=config)
+    assert settings.budget == Budget(usd=Decimal("0.1"), period="day", time_zone="Europe/Berlin")
+    assert load_settings(environ={"UNDERDOG_TOKENS_PER_MINUTE": "9"}).limits == Limits(tokens_per_minute=9)
+    exact = load_settings(environ={"UNDERDOG_BUDGET_USD": "0.000000000000000001"})
+    assert exact.budget_usd == Decimal("1e-18")
+    assert load_settings(environ={}).budget is None

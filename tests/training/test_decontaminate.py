@@ -9,6 +9,7 @@ from router.errors import DataError
 from training import decontaminate as module
 from training.corpus import read_data_folder, read_source
 from training.decontaminate import decontaminate
+from training.encoding import TEXTS_AT_ONCE, blocks_of
 
 LONG = (
     "Consider a train that leaves the station at nine in the morning and travels north at a constant speed of eighty "
@@ -25,7 +26,11 @@ def prompts_of(corpus):
 
 
 def letters(texts):
-    """Unit vectors of letter counts, float32[N, 26]: close for texts with nearly the same letters."""
+    """Unit vectors of letter counts, float32[N, 26] a block: close for texts with nearly the same letters."""
+    return map(letters_of, blocks_of(texts))
+
+
+def letters_of(texts):
     counts = np.array(
         [[text.lower().count(chr(97 + letter)) for letter in range(26)] for text in texts], dtype=np.float32
     )
@@ -59,7 +64,7 @@ def test_a_rewording_is_found_by_its_embedding(write_lines):
 
 
 def test_more_prompts_than_fit_in_one_block_are_all_compared(write_lines):
-    fillers = [f"zz {'q' * (number % 7)} filler {number}" for number in range(module.BLOCK + 10)]
+    fillers = [f"zz {'q' * (number % 7)} filler {number}" for number in range(TEXTS_AT_ONCE + 10)]
     corpus = decontaminate(corpus_of(write_lines, *fillers, "eggs many how?"), ["How many eggs?"], encode=letters)
     assert prompts_of(corpus) == fillers
 

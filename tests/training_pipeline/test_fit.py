@@ -10,7 +10,7 @@ import pytest
 from router.errors import DataError
 from router.scoring.features import FEATURE_NAMES
 from router.scoring.trees import TreesHead, trees_from_dump
-from training.fit import CLASSIFIERS, Design, fit_classifier, fit_scaler
+from training.fit import CLASSIFIERS, Design, Means, fit_classifier, fit_scaler
 from training.fit.linear import columns_named, fit_common_slopes, fit_ridge
 from training.fit.trees import SETTINGS
 
@@ -36,53 +36,57 @@ def _design(n: int = 400, *, seed: int = 0, sources: int = 2) -> Design:
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_every_kind_of_classifier_ranks_hard_prompts_above_easy_ones(kind: str) -> None:
     seen, unseen = _design(seed=1), _design(seed=2)
-    scores = fit_classifier(kind, seen, dim=DIM, seed=0).predict(unseen.rows)
+    scores = fit_classifier(kind, seen, Means(dim=DIM, seed=0)).predict(unseen.rows)
     assert np.corrcoef(scores, unseen.rows[:, 0])[0, 1] > 0.8
 
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_the_same_seed_gives_the_same_classifier_to_the_last_bit(kind: str) -> None:
     design = _design()
-    first, second = (fit_classifier(kind, design, dim=DIM, seed=5).predict(design.rows) for _ in range(2))
+    first, second = (fit_classifier(kind, design, Means(dim=DIM, seed=5)).predict(design.rows) for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
 def test_the_score_has_mean_zero_and_spread_one_over_what_it_was_fitted_on() -> None:
     design = _design()
-    scores = fit_classifier("ridge", design, dim=DIM, seed=0).predict(design.rows)
+    scores = fit_classifier("ridge", design, Means(dim=DIM, seed=0)).predict(design.rows)
     assert scores.mean() == pytest.approx(0, abs=1e-6)
     assert scores.std() == pytest.approx(1, abs=1e-6)
 
 
 def test_votes_alone_are_enough_for_a_preference_head() -> None:
-    blend = fit_classifier("ridge", _design().of_family("chat"), dim=DIM, seed=0)
+    blend = fit_classifier("ridge", _design().of_family("chat"), Means(dim=DIM, seed=0))
     assert [part.name for part in blend.heads] == ["preference"]
 
 
 def test_the_preference_head_learns_who_won_and_which_prompts_were_beyond_both_models() -> None:
     chat = _design(seed=1).of_family("chat")
     told = replace(chat, both_bad=(chat.rows[:, 1] > 0).astype(np.float64))
-    weights = fit_classifier("ridge", told, dim=DIM, seed=0).heads[0].head.predict(np.eye(WIDTH, dtype=np.float32))
+    weights = (
+        fit_classifier("ridge", told, Means(dim=DIM, seed=0)).heads[0].head.predict(np.eye(WIDTH, dtype=np.float32))
+    )
     assert set(np.argsort(weights)[-2:].tolist()) == {0, 1}
 
 
 def test_where_both_bad_is_not_told_from_ties_who_won_speaks_alone() -> None:
     chat = _design(seed=1).of_family("chat")
     untold = replace(chat, both_bad=np.full(len(chat), np.nan))
-    first, second = (fit_classifier("ridge", part, dim=DIM, seed=0).predict(chat.rows) for part in (chat, untold))
+    first, second = (
+        fit_classifier("ridge", part, Means(dim=DIM, seed=0)).predict(chat.rows) for part in (chat, untold)
+    )
     assert np.array_equal(first, second)
 
 
 def test_too_few_prompts_are_refused_with_the_remedy() -> None:
     with pytest.raises(DataError, match=r"^only 30 labelled .* at least 40 are needed; give more battles"):
-        fit_classifier("ridge", _design(n=30), dim=DIM, seed=0)
+        fit_classifier("ridge", _design(n=30), Means(dim=DIM, seed=0))
 
 
 def test_labels_that_are_all_alike_are_refused() -> None:
     design = _design()
     flat = Design(design.rows, np.full(len(design), 0.5), design.weight, design.source, design.family)
     with pytest.raises(DataError, match="nothing to learn"):
-        fit_classifier("ridge", flat, dim=DIM, seed=0)
+        fit_classifier("ridge", flat, Means(dim=DIM, seed=0))
 
 
 def test_common_slopes_do_not_learn_that_one_exam_is_harder_than_another() -> None:
@@ -122,7 +126,9 @@ def test_exported_trees_predict_what_lightgbm_predicts() -> None:
 def test_trees_neighbours_and_networks_learn_around_the_mean_of_each_source(kind: str) -> None:
     design = _design(n=600)
     moved = replace(design, target=design.target + np.where(design.source == "source-0", 10.0, 0.0))
-    first, second = (fit_classifier(kind, part, dim=DIM, seed=0).predict(design.rows) for part in (design, moved))
+    first, second = (
+        fit_classifier(kind, part, Means(dim=DIM, seed=0)).predict(design.rows) for part in (design, moved)
+    )
     np.testing.assert_allclose(first, second, atol=1e-4)
 
 

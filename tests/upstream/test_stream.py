@@ -181,11 +181,33 @@ async def test_a_stream_read_to_its_end_leaves_the_connection_for_the_next(serve
     assert server.clients_gone == 0
 
 
-async def test_events_that_came_together_are_known_to_be_at_hand(serve: Serve, connect: Connect) -> None:
-    server = await serve(turns=[Turn(reply="One two three", piece_delay_ms=0)])
-    stream = await connect(server).stream(ASK)
-    await asyncio.sleep(0.2)  # all of it has come by now
+async def test_events_that_came_together_are_given_together() -> None:
+    async with RecordedServer(events=[piece("One"), piece(" two"), piece("", "stop")]) as server:
+        upstream = OpenAICompatibleUpstream(name="strong", base_url=server.base_url, model="m")
+        stream = await upstream.stream(ASK)
 
-    at_hand = [stream.at_hand async for _ in stream]
+        assert b"One" in await anext(stream)
+        assert [b"two" in payload for payload in stream.at_hand()] == [True, False]
 
-    assert at_hand == [True] * (len(at_hand) - 1) + [False]
+        assert stream.at_hand() == []
+        assert await anext(stream, None) is None
+        await upstream.aclose()
+
+
+async def test_what_came_together_with_an_error_is_given_before_it() -> None:
+    async with RecordedServer(events=[piece("One"), piece(" two"), '{"error": {"message": "No capacity."}}']) as server:
+        upstream = OpenAICompatibleUpstream(name="strong", base_url=server.base_url, model="m")
+        stream = await upstream.stream(ASK)
+
+        assert b"One" in await anext(stream)
+        assert len(stream.at_hand()) == 1
+
+        assert stream.at_hand() == []
+        with pytest.raises(UpstreamBroken, match="No capacity"):
+            await anext(stream)
+        await upstream.aclose()
+
+
+def piece(content: str, finish_reason: str | None = None) -> str:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+    return msgspec.json.encode({"choices": [choice]}).decode()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from training.commands.shared import (
+    DASK_PACKAGES,
     DISTILL_PACKAGES,
     TRAIN_PACKAGES,
+    Say,
     folder_option,
     json_option,
     print_json,
@@ -19,6 +24,9 @@ from training.commands.shared import (
     written,
 )
 from training.plan import Plan, name_and_version
+
+if TYPE_CHECKING:
+    from training.workplace import Workplace
 
 CLASSIFIERS = ("ridge", "lightgbm", "knn", "mlp", "blend")
 SAMPLE = Path("data/sample")
@@ -77,6 +85,12 @@ MODELS = Path("models")
     is_flag=True,
     help="Measure on the benchmarks at the end; without it only their prompts are read.",
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Encode prompts and grow trees on the workers of the Dask scheduler at ADDRESS (tcp://HOST:PORT, HOST:PORT, "
+    "tls://HOST:PORT), or in N processes here (local:N). A cluster is trusted: see README.md.",
+)
 @json_option()
 @quiet_option()
 def command(
@@ -94,14 +108,14 @@ def command(
     commercial_only: bool,
     test_sets: Path | None,
     evaluate: bool,
+    dask: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Fit a classifier and write an artifact: weights, calibration, cost-quality curve, model card and report."""
-    if teacher is None:
-        require_extra("train", TRAIN_PACKAGES)
-    else:
-        require_extra("distill", DISTILL_PACKAGES)
+    require_extra(*(("train", TRAIN_PACKAGES) if teacher is None else ("distill", DISTILL_PACKAGES)))
+    if dask is not None:
+        require_extra("dask", DASK_PACKAGES)
     if encoder is not None and teacher is not None:
         raise click.UsageError("--encoder and --distill exclude each other: take an encoder, or make one")
     name, version = name_and_version(label)
@@ -120,12 +134,33 @@ def command(
         commercial_only=commercial_only,
         test_sets=test_sets,
         evaluate=evaluate,
+        dask=dask,
     )
     from training.pipeline import train
 
-    manifest = train(plan, speaker(wanted=not (quiet or as_json)))
+    say = speaker(wanted=not (quiet or as_json))
+    with _workplace(plan, say) as workplace:
+        manifest = train(plan, say, workplace)
     if as_json:
         print_json(written(manifest, plan.out))
+
+
+@contextmanager
+def _workplace(plan: Plan, say: Say) -> Iterator[Workplace]:
+    """This process, or the cluster that the plan names, for as long as the run takes."""
+    if plan.dask is None:
+        from training.workplace import Here
+
+        yield Here()
+        return
+    from training.cluster.connect import cluster
+    from training.fit import CLASSIFIERS as RECIPES
+
+    with cluster(plan.dask, say) as workplace:
+        here = [recipe.name for recipe in RECIPES[plan.classifier] if not recipe.trees]
+        if here:
+            say(f"not trees, so fitted in this process: {', '.join(here)}")
+        yield workplace
 
 
 def _sample_unless(named: tuple[str, ...]) -> Path | None:

@@ -69,8 +69,8 @@ def command(
     if folds is not None and table is not None:
         raise click.UsageError("--folds and --table exclude each other: a table's rows are not the benchmark's")
     from router.scoring.artifact import default_artifact_path, load_artifact
+    from training.encoding import raw_rows
     from training.evaluate import Benchmark
-    from training.pipeline import raw_rows
     from training.refit.learning_curve import folded, learning_curve, traffic_of, traffic_of_table
 
     say = speaker(wanted=not (quiet or as_json))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from router.scoring.manifest import Manifest
 
 TRAIN_PACKAGES = ("sklearn", "scipy", "lightgbm", "threadpoolctl", "matplotlib", "jinja2", "tqdm")
+DASK_PACKAGES = (*TRAIN_PACKAGES, "dask", "distributed", "pandas")
 DISTILL_PACKAGES = (*TRAIN_PACKAGES, "sentence_transformers", "torch")
 
 LARGEST_SEED = 2**30

@@ -3,6 +3,7 @@
 from training.fit.classifiers import (
     CLASSIFIERS,
     FittedHead,
+    Means,
     blended,
     fit_classifier,
     fit_head,
@@ -13,6 +14,7 @@ __all__ = [
     "CLASSIFIERS",
     "Design",
     "FittedHead",
+    "Means",
     "blended",
     "fit_classifier",
     "fit_head",

@@ -19,7 +19,7 @@ from training.fit.design import Design, FloatArray
 from training.fit.linear import DECIMALS, columns_named, fit_common_slopes, fit_ridge
 from training.fit.neighbours import fit_neighbours
 from training.fit.network import fit_network
-from training.fit.trees import fit_trees
+from training.fit.trees import Boost, boosted, fit_trees
 from training.records import Family
 from training.threads import one_thread
 
@@ -34,17 +34,29 @@ LEAST_SPREAD = 1e-9
 """A head that varies less than this has learned nothing."""
 
 
+class Means(Struct, frozen=True, kw_only=True):
+    """What heads are fitted with, beside the rows.
+
+    ``dim``: columns of the embedding within a row. ``seed`` fixes whatever is drawn. ``boost``: who grows trees.
+    """
+
+    dim: int
+    seed: int
+    boost: Boost = boosted
+
+
 class HeadRecipe(Struct, frozen=True, kw_only=True):
     """How one head is fitted.
 
-    ``family``: what it learns from, everything where None. ``fit`` takes a design of at least one row, the width of
-    the embedding within a row, and a seed. ``share``: the head's spread in the score, beside those of the others.
+    ``family``: what it learns from, everything where None. ``fit`` takes a design of at least one row. ``share``: the
+    head's spread in the score, beside those of the others. ``trees``: whether it is grown by ``Means.boost``.
     """
 
     name: str
     family: Family | None
-    fit: Callable[[Design, int, int], Head]
+    fit: Callable[[Design, Means], Head]
     share: float = 1.0
+    trees: bool = False
 
 
 class FittedHead(Struct, frozen=True):
@@ -55,7 +67,7 @@ class FittedHead(Struct, frozen=True):
     share: float
 
 
-def _preference(design: Design, dim: int, seed: int) -> Head:
+def _preference(design: Design, means: Means) -> Head:
     """Learns the mean of two targets, each in units of its spread.
 
     Who won is told of one pair of models, and mostly chance. That both answers were bad is told of the prompt alone,
@@ -67,24 +79,24 @@ def _preference(design: Design, dim: int, seed: int) -> Head:
     return fit_ridge(design.on(target), penalty=CHAT_PENALTY)
 
 
-def _correctness(design: Design, dim: int, seed: int) -> Head:
+def _correctness(design: Design, means: Means) -> Head:
     return fit_common_slopes(design, penalty=EXAM_PENALTY)
 
 
-def _length(design: Design, dim: int, seed: int) -> Head:
-    return fit_common_slopes(design, penalty=LENGTH_PENALTY, columns=columns_named("length.", dim))
+def _length(design: Design, means: Means) -> Head:
+    return fit_common_slopes(design, penalty=LENGTH_PENALTY, columns=columns_named("length.", means.dim))
 
 
-def _trees(design: Design, dim: int, seed: int) -> Head:
-    return fit_trees(design, seed=seed)
+def _trees(design: Design, means: Means) -> Head:
+    return fit_trees(design, seed=means.seed, boost=means.boost)
 
 
-def _neighbours(design: Design, dim: int, seed: int) -> Head:
-    return fit_neighbours(design, dim=dim, seed=seed)
+def _neighbours(design: Design, means: Means) -> Head:
+    return fit_neighbours(design, dim=means.dim, seed=means.seed)
 
 
-def _network(design: Design, dim: int, seed: int) -> Head:
-    return fit_network(design, seed=seed)
+def _network(design: Design, means: Means) -> Head:
+    return fit_network(design, seed=means.seed)
 
 
 LINEAR = (
@@ -94,7 +106,7 @@ LINEAR = (
 )
 """A preference head from votes; a correctness head and a prior on length from exams."""
 
-TREES = (HeadRecipe(name="trees", family=None, fit=_trees),)
+TREES = (HeadRecipe(name="trees", family=None, fit=_trees, trees=True),)
 """One forest over everything."""
 
 NEIGHBOURS = (
@@ -119,14 +131,13 @@ CLASSIFIERS: Mapping[str, tuple[HeadRecipe, ...]] = {
 """Kind to its heads."""
 
 
-def fit_classifier(kind: str, design: Design, *, dim: int, seed: int) -> Blend:
+def fit_classifier(kind: str, design: Design, means: Means) -> Blend:
     """Fit a classifier.
 
     Args:
         kind: one of ``CLASSIFIERS``.
         design: what to learn from.
-        dim: columns of the embedding within a row.
-        seed: fixes whatever is drawn.
+        means: what its heads are fitted with.
 
     Returns:
         heads scaled so that the score has mean 0 and spread 1 over ``design``.
@@ -140,14 +151,14 @@ def fit_classifier(kind: str, design: Design, *, dim: int, seed: int) -> Blend:
             "battles (--battles FILE) or a data folder (--data DIR)"
         )
     with one_thread():
-        heads = [fit_head(recipe, design, dim=dim, seed=seed) for recipe in CLASSIFIERS[kind]]
+        heads = [fit_head(recipe, design, means) for recipe in CLASSIFIERS[kind]]
         return blended([head for head in heads if head is not None], design)
 
 
-def fit_head(recipe: HeadRecipe, design: Design, *, dim: int, seed: int) -> FittedHead | None:
+def fit_head(recipe: HeadRecipe, design: Design, means: Means) -> FittedHead | None:
     """Fit one head on its family, None where ``design`` has no row of it; the rest as for ``fit_classifier``."""
     part = design if recipe.family is None else design.of_family(recipe.family)
-    return FittedHead(recipe.name, recipe.fit(part, dim, seed), recipe.share) if len(part) else None
+    return FittedHead(recipe.name, recipe.fit(part, means), recipe.share) if len(part) else None
 
 
 def blended(fitted: Sequence[FittedHead], design: Design) -> Blend:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from router.scoring.trees import TreesHead, trees_from_dump
-from training.fit.design import Design, centred_by_source
+from training.fit.design import Design, FloatArray, Matrix, centred_by_source
+
+Boost = Callable[[Matrix, FloatArray, FloatArray, int], dict[str, Any]]
+"""Grows a forest: rows float32 [N, D], targets and weights float64 [N], and a seed, to LightGBM's dump of a booster."""
 
 SETTINGS: dict[str, object] = {
     "objective": "regression",
@@ -25,16 +31,23 @@ SETTINGS: dict[str, object] = {
 ROUNDS = 150
 
 
-def fit_trees(design: Design, *, seed: int) -> TreesHead:
+def boosted(rows: Matrix, target: FloatArray, weight: FloatArray, seed: int) -> dict[str, Any]:
+    """Grow a forest in this process, as ``Boost`` says."""
+    import lightgbm
+
+    data = lightgbm.Dataset(rows.astype(np.float64), target, weight=weight, free_raw_data=True)
+    booster = lightgbm.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS)
+    dump: dict[str, Any] = booster.dump_model()
+    return dump
+
+
+def fit_trees(design: Design, *, seed: int, boost: Boost = boosted) -> TreesHead:
     """Boosted trees on the targets, each source around its own mean.
 
     Args:
         design: rows of any sources and families.
         seed: fixes which rows and columns each tree sees.
+        boost: who grows them.
     """
-    import lightgbm
-
-    target = centred_by_source(design)
-    data = lightgbm.Dataset(design.rows.astype(np.float64), target, weight=design.weight, free_raw_data=True)
-    booster = lightgbm.train({**SETTINGS, "seed": seed}, data, num_boost_round=ROUNDS)
-    return TreesHead(trees_from_dump(booster.dump_model()), design.rows.shape[1])
+    dump = boost(design.rows, centred_by_source(design), design.weight, seed)
+    return TreesHead(trees_from_dump(dump), design.rows.shape[1])

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from router.errors import DataError
 from router.scoring.chain import Chain
+from training.encoding import raw_rows
 from training.evaluate import Benchmark
 from training.evaluate.protocol import apgr, curve
 from training.forms import records_of
 from training.graded import GRADED_FORMS
-from training.pipeline import raw_rows
 from training.progress import progress
 from training.records import Drops, Graded, Labelled
 from training.refit.labels import Label, as_labelled, labels_of_several

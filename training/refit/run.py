@@ -23,11 +23,11 @@ from router.scoring.manifest import Manifest, file_sha256
 from router.scoring.scorer import Scorer
 from training.calibrate import FEWEST_ROWS, Calibration, calibrate
 from training.decisions import record_decisions
+from training.encoding import raw_rows
 from training.export import make_room
 from training.familiarity import Fitted, Prompts, fit_familiarity, widen
 from training.golden_prompts import GOLDEN_PROMPTS
 from training.held_out import held_out_curve, held_out_figures
-from training.pipeline import raw_rows
 from training.records import Labelled
 from training.reference import reference_of
 from training.refit.additions import Additions, Recipe, cross_fitted, fit_additions

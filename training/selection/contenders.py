@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from router.scoring.classifier import Blend
 from router.scoring.inputs import Scaler
-from training.fit import CLASSIFIERS, Design, FittedHead, blended, fit_head, fit_scaler
+from training.fit import CLASSIFIERS, Design, FittedHead, Means, blended, fit_head, fit_scaler
 from training.records import Labelled
 from training.threads import one_thread
 
@@ -75,12 +75,13 @@ class Contenders:
         heads: dict[str, FittedHead | None] = {}
         spent: dict[str, float] = {}
         blends = {}
+        means = Means(dim=self.dim, seed=self.seed)
         with one_thread():
             for kind in self.kinds:
                 for recipe in CLASSIFIERS[kind]:
                     if recipe.name not in heads:
                         started = process_time()
-                        heads[recipe.name] = fit_head(recipe, design, dim=self.dim, seed=self.seed)
+                        heads[recipe.name] = fit_head(recipe, design, means)
                         spent[recipe.name] = process_time() - started
                 fitted = [heads[recipe.name] for recipe in CLASSIFIERS[kind]]
                 blends[kind] = blended([head for head in fitted if head is not None], design)

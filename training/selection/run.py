@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from router.scoring.encoder import StaticEncoder
 from router.scoring.inputs import Inputs
+from training.encoding import EncodedHere
 from training.labels import label
-from training.pipeline import raw_rows
 from training.plan import Plan
 from training.reading import read_corpus, without_tests
 from training.selection.clear_cut import ClearCut
@@ -36,11 +36,11 @@ def compare(
     Raises:
         DataError: the data cannot be used; says which and what to do.
     """
-    labelled = label(without_tests(read_corpus(plan), plan, encoder))
-    inputs = Inputs(encoder)
+    here = EncodedHere(Inputs(encoder))
+    labelled = label(without_tests(read_corpus(plan), plan, here.vectors))
 
     def prompts(texts: list[str]) -> Prompts:
-        return Prompts(texts, raw_rows(inputs, texts))
+        return Prompts(texts, here.rows(texts))
 
     contenders = Contenders(kinds, encoder.dim, plan.seed)
     trial = Trial(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from router.scoring.artifact import Artifact
 from training.calibration_error import debiased_error
+from training.encoding import raw_rows
 from training.evaluate.bootstrap import interval
-from training.pipeline import raw_rows
 from training.records import Battle, Graded
 from training.strengths.derive import grades_of
 from training.strengths.rates import ELO_UNIT, TIE_MARGIN, base_rate

@@ -6,6 +6,7 @@ start or an import.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,6 +83,8 @@ class PairEncoder:
 
 
 def _session(path: Path) -> Any:
+    # Before it is loaded: it would store an id of this machine in the user's home, and only then could be told not to.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

@@ -23,6 +23,9 @@ FEWEST_CALLS = 20
 
 LONGEST_OPEN_S = 60.0
 
+KNOWS_BETTER_S = 2.0
+"""Seconds after a good answer for which nobody else is believed that a deployment fails."""
+
 
 class Breaker:
     """Opens after failures; lets single probes through after a while; closes when one succeeds.
@@ -103,6 +106,16 @@ class Breaker:
         """A call ended without a verdict: another may probe."""
         if probe:
             self._probing = False
+
+    def heed_opened(self, now: float, until: float) -> None:
+        """Another server's breaker has opened, until that time."""
+        if not self._opened and now - self._succeeded > KNOWS_BETTER_S:
+            self._opened = 1
+            self._until = min(until, now + LONGEST_OPEN_S)
+
+    def heed_closed(self, now: float) -> None:
+        """Another server got an answer: a probe may be made at once."""
+        self._until = min(self._until, now)
 
     def _count(self, now: float, *, failed: bool) -> None:
         if now >= self._window_ends:

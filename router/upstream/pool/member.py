@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -20,6 +21,14 @@ logger = logging.getLogger("underdog.upstream")
 
 Shape = Literal["whole", "stream"]
 """What is timed: a whole answer, or the first piece of a stream. The two are never compared."""
+
+Watcher = Callable[[Literal["opened", "closed", "rests"], float, int], None]
+"""Hears that a breaker opened or closed, or that a deployment is left out; until when, and for which HTTP status."""
+
+
+def _nobody(event: Literal["opened", "closed", "rests"], until: float, status: int) -> None:
+    """Nobody hears of it."""
+
 
 FIRST_REST_S: dict[Kind, float] = {"rate-limited": waiting.FIRST_COOLDOWN_S, "out-of-quota": 60.0, "key-rejected": 30.0}
 """Seconds that a deployment is left out after the first failure of a kind; they double with each that follows."""
@@ -92,6 +101,11 @@ class Member:
         self.rest_because: UpstreamError | None = None
         self._rest_until = 0.0
         self._strikes = 0
+        self._tell: Watcher = _nobody
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let somebody hear what happens to it."""
+        self._tell = watcher
 
     def usable(self, now: float) -> bool:
         """Whether it may be asked now."""
@@ -136,6 +150,7 @@ class Member:
             self.health.observe(ok=False)
             if self.breaker.failed(now, began=began, probe=probe):
                 wait = self.breaker.wait_s(now)
+                self._tell("opened", now + wait, 0)
                 logger.warning("deployment %s: %s; it is asked again in %.1f s", self.label, fault.kind, wait)
         elif fault.kind in {"not-ready", "unavailable"}:
             self.breaker.abandoned(probe=probe)
@@ -144,14 +159,25 @@ class Member:
             self.breaker.succeeded(now, probe=probe)
         self._rest(error, fault, now)
 
+    def answers_again(self, now: float) -> None:
+        """A probe was answered."""
+        self._tell("closed", now, 0)
+        logger.info("deployment %s: it answers again", self.label)
+
+    def heed_rest(self, now: float, until: float, status: int) -> None:
+        """Another server was told to leave it alone until that time."""
+        if until > self._rest_until:
+            self._rest_until = min(until, now + waiting.LONGEST_COOLDOWN_S)
+            message = "Another server was told to wait."
+            self.rest_because = UpstreamRefused(message, upstream=self.label, status=status)
+
     def _rest(self, error: UpstreamError, fault: Fault, now: float) -> None:
         asked = waiting.asked_wait_s(error.retry_after) if isinstance(error, UpstreamRefused) else None
         first = FIRST_REST_S.get(fault.kind)
         if first is None:
             # Who is overloaded may say for how long.
             if fault.kind == "overloaded" and asked:
-                self._rest_until = now + min(asked, waiting.LONGEST_COOLDOWN_S)
-                self.rest_because = error
+                self._leave_out(now + min(asked, waiting.LONGEST_COOLDOWN_S), error)
             return
         if now >= self._rest_until:  # of failures that were under way together, only the first one is a strike
             self._strikes += 1
@@ -164,8 +190,14 @@ class Member:
                 # Sentences of ours, or a code; the upstream's own may quote a prompt.
                 said = error.message if fault.kind == "key-rejected" else fault.kind
                 logger.warning("deployment %s: %s It is left out for %.0f s.", self.label, said, rest)
-        self._rest_until = max(self._rest_until, now + rest)
+        self._leave_out(max(self._rest_until, now + rest), error)
+
+    def _leave_out(self, until: float, error: UpstreamError) -> None:
+        self._rest_until = until
         self.rest_because = error
+        # A rejected key is no refusal: another server may have another one, and finds out by itself.
+        if isinstance(error, UpstreamRefused):
+            self._tell("rests", until, error.upstream_status)
 
 
 class Attempt:
@@ -189,7 +221,7 @@ class Attempt:
         if self._probe:
             self.member.breaker.succeeded(now, probe=True)
             self._probe = False
-            logger.info("deployment %s: it answers again", self.member.label)
+            self.member.answers_again(now)
 
     def succeeded(self, now: float) -> None:
         """The answer is complete."""

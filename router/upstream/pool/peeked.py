@@ -9,7 +9,7 @@ import msgspec
 
 from router.errors import UpstreamBroken, UpstreamError
 from router.types import Served
-from router.upstream.base import StreamReply
+from router.upstream.base import StreamReply, at_hand
 from router.upstream.pool.member import Attempt
 
 
@@ -52,10 +52,9 @@ class PeekedStream:
             raise
         return cls(reply, payloads, first, attempt, clock)
 
-    @property
-    def at_hand(self) -> bool:
-        """Whether the next piece is there already; a reply that cannot tell gives one at a time."""
-        return self._first is None and getattr(self._reply, "at_hand", False)
+    def at_hand(self) -> list[bytes]:
+        """The next pieces, as far as they are there already."""
+        return at_hand(self._reply) if self._first is None else []
 
     def answered_at(self, attempts: int) -> PeekedStream:
         """The same stream, which says that it was this attempt's."""

@@ -1,0 +1,13 @@
+"""Text of strangers on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Without control characters: whoever asked or answered has no business steering the terminal."""
+    return "".join(
+        " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs") and not (lines and sign == "\n") else sign
+        for sign in text
+    )

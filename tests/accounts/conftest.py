@@ -1,0 +1,3 @@
+from tests.accounts.support import place
+
+__all__ = ["place"]

@@ -1,0 +1,124 @@
+"""Callers with keys who ask through a balancer, and note what was acknowledged to them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+
+PATH = "/v1/chat/completions"
+NUMBER = re.compile(r"\((\S+ \d+)\)")
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """One answer that was complete."""
+
+    request_id: str
+    caller: str
+    number: str
+    cache: str
+    began_s: float
+    ended_s: float
+
+
+@dataclass
+class Noted:
+    """What callers saw."""
+
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    broken: int = 0
+    surprising: list[str] = field(default_factory=list)
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """How requests ended, for people."""
+        ends = Counter({"acknowledged": len(self.acknowledged), "broken off": self.broken}) + self.refused
+        return dict(ends)
+
+    def numbers_by_caller(self) -> dict[str, set[str]]:
+        """The numbers of the answers that each caller was given."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for each in self.acknowledged:
+            found[each.caller].add(each.number)
+        return found
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with a key. ``fields``: what their requests say beyond the question."""
+
+    name: str
+    key: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+async def ask_many(url: str, callers: Sequence[Caller], count: int, *, at_once: int, noted: Noted) -> None:
+    """Ask so many questions, the callers taking turns; every third one was asked before, every other one streams."""
+    numbers = iter(range(count))
+    timeout = aiohttp.ClientTimeout(total=120)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=5)
+    async with aiohttp.ClientSession(url, connector=connector, timeout=timeout) as session:
+
+        async def asking() -> None:
+            for number in numbers:
+                await _ask(session, callers[number % len(callers)], number, noted)
+
+        await asyncio.gather(*(asking() for _ in range(at_once)))
+
+
+async def _ask(session: aiohttp.ClientSession, caller: Caller, number: int, noted: Noted) -> None:
+    asked = number % 30 if number % 3 == 0 else number
+    question = f"What is {asked} plus {asked}?"
+    body = {"messages": [{"role": "user", "content": question}], "stream": bool(number % 2), **caller.fields}
+    began = time.time()
+    try:
+        async with session.post(PATH, json=body, headers={"authorization": f"Bearer {caller.key}"}) as answer:
+            content = await answer.read()
+    except (aiohttp.ClientError, TimeoutError):
+        noted.broken += 1
+        return
+    if answer.status != 200:
+        error = msgspec.json.decode(content)["error"]
+        noted.refused[f"{answer.status} {error['code']}"] += 1
+        if answer.status != 429:
+            noted.surprising.append(f"{answer.status} {error}")
+        return
+    text = _streamed(content) if body["stream"] else _whole(content)
+    found = NUMBER.search(text or "")
+    if found is None:  # a stream that ended in an error
+        noted.broken += 1
+        return
+    if question not in (text or ""):
+        noted.surprising.append(f"asked {question}, was told {text}")
+    noted.acknowledged.append(
+        Acknowledged(
+            request_id=answer.headers["x-request-id"],
+            caller=caller.name,
+            number=found[1],
+            cache=answer.headers["x-router-cache"],
+            began_s=began,
+            ended_s=time.time(),
+        )
+    )
+
+
+def _whole(content: bytes) -> str:
+    return str(msgspec.json.decode(content)["choices"][0]["message"]["content"])
+
+
+def _streamed(content: bytes) -> str | None:
+    """The text of a stream that came to its end; None of one that did not."""
+    events = [event.removeprefix(b"data: ") for event in content.split(b"\n\n") if event]
+    if not events or events[-1] != b"[DONE]":
+        return None
+    choices = [choice for event in events[:-1] for choice in msgspec.json.decode(event).get("choices", ())]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
