@@ -304,7 +304,7 @@ class Settlement:
         self._grant.settle(
             self._usage if self._hit is None else None,
             self.cost.usd if self._served is not None else None,
-            None if self._served is None else _decided(decision),
+            None if self._served is None else _decided(decision, self._pace),
         )
 
     def _cache_answer(self) -> None:
@@ -426,10 +426,11 @@ class Settlement:
         return self._error.status if self._error else 200
 
 
-def _decided(decision: Decision | None) -> Decided:
+def _decided(decision: Decision | None, pace: Pace | None) -> Decided:
     if decision is None:
         return Decided()
-    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced")
+    paces = {} if pace is None else pace.each
+    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced", paces)
 
 
 def _answer_headers(answer: CachedAnswer) -> dict[str, str]:
