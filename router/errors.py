@@ -37,6 +37,7 @@
         ├── RateLimited           429: a limit of the key, its team or the server is reached
         ├── InsufficientQuota     429: a budget is spent
         ├── NoUpstream            503: nothing is configured or ready that could answer
+        ├── LedgerUnavailable     503: the ledger's database is away, and something was to be read from it
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
         ├── HookFailed            500: the operator's hook gave no usable answer
@@ -387,6 +388,18 @@ class NoUpstream(ApiError):
 
     status = 503
     default_code = "no_upstream"
+
+
+class LedgerUnavailable(ApiError):
+    """The ledger's database is away, and something was to be read from it or rated in it. The log knows more."""
+
+    status = 503
+    default_code = "ledger_unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again."""
+        return {"retry-after": "5"}
 
 
 class ShuttingDown(ApiError):
