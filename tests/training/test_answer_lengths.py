@@ -52,6 +52,8 @@ def test_the_command_reads_a_file(tmp_path: Path) -> None:
 
 def test_the_interval_that_ships_is_what_the_battles_say(shared_data: Path) -> None:
     battles = shared_data / "arena" / "human_preference_55k_first100.csv"
+    if not battles.is_file():
+        pytest.skip(f"no {battles.name} among the data")
     result = CliRunner().invoke(main, ["answer-lengths", str(battles), "--json"])
     found = json.loads(result.stdout)
     assert (Decimal(str(found["low"])), Decimal(str(found["high"]))) == LENGTHS
