@@ -345,10 +345,12 @@ class Settlement:
         if self._grant is NOTHING_HELD:
             return
         decision = self._decision
+        # A model may cost something though nobody got its answer; our own cache costs nothing.
+        usd = self.cost.usd if self._hit is None else None
         self._grant.settle(
             self._usage if self._hit is None else None,
-            self.cost.usd if self._hit is None else None,
-            None if self._served is None else _decided(decision),
+            usd,
+            None if self._served is None and not usd else _decided(decision, self._pace),
         )
 
     def _cache_answer(self) -> None:
@@ -496,10 +498,11 @@ class Settlement:
         return self._error.status if self._error else 200
 
 
-def _decided(decision: Decision | None) -> Decided:
+def _decided(decision: Decision | None, pace: Pace | None) -> Decided:
     if decision is None:
         return Decided()
-    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced")
+    paces = {} if pace is None else pace.each
+    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced", paces)
 
 
 def _answer_headers(answer: CachedAnswer) -> dict[str, str]:

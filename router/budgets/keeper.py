@@ -80,14 +80,17 @@ class KeptBudgets:
 
     def pace(self, scopes: Sequence[Scope], curve: Curve) -> Pace | None:
         """The highest of the scopes' thresholds."""
-        pace: Pace | None = None
+        each: dict[str, float] = {}
         for scope in scopes:
             if scope.budget is None:
                 continue
             threshold = self._threshold(self._book(scope, scope.budget), scope.budget, curve)
-            if threshold is not None and (pace is None or threshold > pace.threshold):
-                pace = Pace(threshold, scope.name)
-        return pace
+            if threshold is not None:
+                each[scope.name] = threshold
+        if not each:
+            return None
+        highest = max(each, key=each.__getitem__)
+        return Pace(each[highest], highest, each)
 
     async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None, *, route: Route | None) -> Reservation:
         """Hold money in all of the scopes, or in none."""
@@ -212,7 +215,7 @@ class KeptBudgets:
             for seen in await self._recall(book.scope, moment(self._clock() - RECALLED_S)):
                 at = seen.at.timestamp()
                 book.pacer.demand.arrived(at)
-                book.pacer.answered(float(seen.usd), seen.decided)
+                book.pacer.answered(float(seen.usd), seen.decided, seen.decided.bar(book.scope.name))
         except UnderdogError as error:
             logger.warning("what traffic %s had is not known: %s", book.scope.name, error)
 

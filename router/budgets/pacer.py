@@ -59,9 +59,9 @@ class Pacer:
         self._usd_per_hour = 0.0 if answered else usd / hours
         self.demand.believe(answered / hours)
 
-    def answered(self, usd: float, decided: Decided) -> None:
-        """One request was answered, and what it cost. That it came is told to ``demand``."""
-        self.traffic.answered(usd, decided)
+    def answered(self, usd: float, decided: Decided, bar: float) -> None:
+        """One request was answered; see ``Traffic.answered``. That it came is told to ``demand``."""
+        self.traffic.answered(usd, decided, bar)
 
     def threshold(self, now: float, *, left: float, budget: float, until: float, curve: Curve) -> float | None:
         """The least threshold, 0..1; None where the money lasts anyway, or nothing is known yet.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
 
 from router.cache.administration import Administration
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
 from router.cache.disk.file import NoFile, Persistence
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
-from router.cache.index import FloatArray
-from router.cache.judge import Judge, Verdict
+from router.cache.judge import Judge
 from router.cache.peers import NoPeers, Peers
+from router.cache.rewordings import Candidate, Rewordings, found, vector_of
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.shelf import Shelf
 from router.cache.store import Entry, entry_size
@@ -26,30 +25,6 @@ from router.types import CachedAnswer, ChatRequest
 logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES = 256 * 2**20
-CANDIDATES = 4
-"""Neighbours that are judged, nearest first.
-
-By the vector of the scored text (the last user turn whole, those before it cut), the conversation kept for a rewording
-in ``data/cache`` is among the first 1, 2, 4 and 8 in 98 % of 886 cases each, and in 70, 93, 98, 98 % where all 1,329
-traps are kept too; the rest have other roles. The last turn alone finds 88 % among 4; user and assistant turns together
-find no more than the scored text. Of 2,432 rewordings of single questions 93, 96, 98, 99 %; 57, 85, 94, 96 % beside all
-traps; 55, 79, 89, 92 % beside those and 50,000 questions of Quora's.
-"""
-
-MIN_SIMILARITY = 0.6
-"""Cosine below which a neighbour is no candidate. It bounds work, not risk: the judge alone decides.
-
-Of the 5,070 rewordings in ``data/cache`` the shipped verifier would serve 20 more without it (.4 %), 7 more at .55.
-Of 893 prompts of an arena 2 % have a neighbour above it among 1,000 questions of Quora's, 11 % among 10,000, 27 % among
-50,000 (.55: 4, 25, 47 %; .5: 9, 43, 71 %): such a miss waits for a verdict.
-"""
-
-
-class Candidate(NamedTuple):
-    """A kept entry whose question lies near a new one's, by cosine."""
-
-    entry: Entry
-    similarity: float
 
 
 class _Tally(msgspec.Struct):
@@ -110,6 +85,7 @@ class SemanticCache:
             peers=peers or NoPeers(),
         )
         self._entries, self._index, self._lock = self.shelf.entries, self.shelf.index, self.shelf.lock
+        self._rewordings = Rewordings(self.shelf, self.judge)
         self.administration = Administration(self.shelf)
 
     def start(self) -> None:
@@ -177,7 +153,7 @@ class SemanticCache:
             return None
         try:
             with self._lock:
-                hit = self._hit(ticket, ticket.keys.exact, "exact", 1.0)
+                hit = found(self.shelf, ticket, ticket.keys.exact, "exact", 1.0)
                 if hit is not None:
                     self.shelf.used(ticket.keys.exact)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
@@ -271,72 +247,18 @@ class SemanticCache:
         return self.shelf.evict(exact)
 
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
-        """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
-        keys = ticket.keys
-        if keys is None or ticket.question is None:
-            return []
         try:
-            vector = self._vector(ticket, embed) if keys.partition in self._index else None
-            if vector is None:
-                return []
-            with self._lock:
-                neighbours = self._index.nearest(keys.partition, vector, CANDIDATES)
-                ticket.similarity = min(max((near.similarity for near in neighbours), default=0.0), 1.0)
-                found = [(self._entries.peek(near.exact), near.similarity) for near in neighbours]
-            return [
-                Candidate(entry, similarity)
-                for entry, similarity in found
-                if entry is not None and similarity >= MIN_SIMILARITY and self._may_serve(ticket, entry, accept)
-            ]
+            return self._rewordings.candidates(ticket, embed, accept)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
             return []
-
-    def _may_serve(self, ticket: Ticket, entry: Entry, accept: Accept | None) -> bool:
-        now = self._clock()
-        young = ticket.max_age_s is None or now - entry.stored_at <= ticket.max_age_s
-        return young and entry.expires_at > now and (accept is None or accept(entry.answer))
 
     def _verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
-        """The first candidate that the verifier passes and that still lives by then."""
         try:
-            for entry, similarity in candidates:
-                verdict = self._verdict(ticket, entry)
-                if verdict is None:
-                    continue
-                with self._lock:
-                    hit = self._hit(ticket, entry.exact, "semantic", similarity)
-                # Another answer may stand there by now.
-                if hit is not None and (accept is None or accept(hit.answer)):
-                    self.shelf.used(entry.exact)
-                    return msgspec.structs.replace(hit, entry=entry.exact, turns=entry.turns, verdict=verdict)
+            return self._rewordings.verified(ticket, candidates, accept)
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
-        return None
-
-    def _verdict(self, ticket: Ticket, entry: Entry) -> Verdict | None:
-        if ticket.keys is None or self.judge.is_banned(entry.exact, ticket.keys.exact):
             return None
-        return self.judge.verdict(ticket.tenant, self._prepared_again(entry), self._prepared(ticket))
-
-    def _hit(self, ticket: Ticket, exact: bytes, kind: Literal["exact", "semantic"], similarity: float) -> Hit | None:
-        now = self._clock()
-        entry = self._entries.get(exact, now)
-        if entry is None:
-            return None
-        age_s = max(0.0, now - entry.stored_at)
-        if ticket.max_age_s is not None and age_s > ticket.max_age_s:
-            return None
-        return Hit(kind, min(similarity, 1.0), entry.answer, age_s)
-
-    def _prepared_again(self, entry: Entry) -> Any:
-        """What the verifier keeps of an entry, made now where the entry came from the file."""
-        if entry.prepared is None and entry.turns is not None:
-            prepared = msgspec.structs.replace(entry, prepared=self.judge.prepare(entry.turns))
-            with self._lock:
-                self._entries.amend(entry, prepared)
-            return prepared.prepared
-        return entry.prepared
 
     def _counted(self, hit: Hit | None) -> Hit | None:
         if hit is not None:
@@ -346,7 +268,7 @@ class SemanticCache:
         return hit
 
     def _keep(self, ticket: Ticket, keys: Fingerprint, answer: CachedAnswer, embed: Embed) -> bool:
-        vector = self._vector(ticket, embed)
+        vector = vector_of(ticket, embed)
         turns = keys.turns if vector is not None else None
         now = self._clock()
         # A body that is a slice of a larger buffer would keep all of it alive.
@@ -355,7 +277,7 @@ class SemanticCache:
             exact=keys.exact,
             partition=keys.partition,
             turns=turns,
-            prepared=self._prepared(ticket) if turns is not None else None,
+            prepared=self._rewordings.prepared(ticket) if turns is not None else None,
             answer=answer,
             stored_at=now,
             expires_at=now + self.shelf.ttl_s,
@@ -364,19 +286,6 @@ class SemanticCache:
             encoder=ticket.encoder,
         )
         return self.shelf.keep(entry, vector)
-
-    def _vector(self, ticket: Ticket, embed: Embed) -> FloatArray | None:
-        """The question's unit vector; None where no rewording may hit, or no token of it is known to the encoder."""
-        if ticket.question is None:
-            return None
-        if ticket.vector is None:
-            ticket.vector = np.ascontiguousarray(embed(ticket.question), dtype=np.float32)
-        return ticket.vector if np.count_nonzero(ticket.vector) else None
-
-    def _prepared(self, ticket: Ticket) -> Any:
-        if ticket.prepared is None and ticket.keys is not None and ticket.keys.turns is not None:
-            ticket.prepared = self.judge.prepare(ticket.keys.turns)
-        return ticket.prepared
 
     def _failed(self, step: str, error: Exception) -> None:
         # The kind of error and no more: its message may quote a prompt.

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from router.accounts import Accounts
@@ -93,7 +94,7 @@ async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[S
 
 @get("/admin/keys/{key_id:str}", summary="Show a key", tags=["admin"])
 async def show_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """All that was said of it; of its secret there is nothing to show."""
     accounts = _accounts(request, services)
@@ -102,7 +103,7 @@ async def show_key(
 
 @patch("/admin/keys/{key_id:str}", summary="Change a key", tags=["admin"], operation_class=KeyOperation)
 async def change_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """What is not given stays; null brings a default back. It holds from the next request on."""
     accounts = _accounts(request, services)
@@ -118,7 +119,7 @@ async def change_key(
     operation_class=RotationOperation,
 )
 async def rotate_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[IssuedView]:
     """The one before ends at once, or after ``grace_s``. The answer has the new one, in ``key``, this once."""
     accounts = _accounts(request, services)
@@ -129,7 +130,7 @@ async def rotate_key(
 
 @delete("/admin/keys/{key_id:str}", status_code=200, summary="Revoke a key", tags=["admin"])
 async def revoke_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)
@@ -155,7 +156,7 @@ async def list_teams(request: Request[Any, Any, Any], services: NamedDependency[
 
 @get("/admin/teams/{team_id:str}", summary="Show a team", tags=["admin"])
 async def show_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """All that was said of it."""
     accounts = _accounts(request, services)
@@ -164,7 +165,7 @@ async def show_team(
 
 @patch("/admin/teams/{team_id:str}", summary="Change a team", tags=["admin"], operation_class=TeamOperation)
 async def change_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """What is not given stays; null brings a default back. It holds from the next request on, for all its keys."""
     accounts = _accounts(request, services)
@@ -174,7 +175,7 @@ async def change_team(
 
 @delete("/admin/teams/{team_id:str}", status_code=200, summary="Delete a team, and revoke its keys", tags=["admin"])
 async def delete_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)

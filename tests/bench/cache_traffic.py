@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from router.cache.cache import MIN_SIMILARITY
 from router.cache.fingerprint import MAX_TURN_CHARS
+from router.cache.rewordings import MIN_SIMILARITY
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.bench.cache_verdicts import READY_S, outcomes_of, ready
 from tests.bench.machine import machine

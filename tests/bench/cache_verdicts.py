@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from router.cache.cache import MIN_SIMILARITY
+from router.cache.rewordings import MIN_SIMILARITY
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.bench.machine import machine
 from tests.bench.misses import Added, asked_in_turns

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from router.cache import SemanticCache
-from router.cache.cache import CANDIDATES
 from router.cache.judge import Judge, Verdict
+from router.cache.rewordings import CANDIDATES
 from router.cache.verifying import MOST_UNDER_WAY, VERIFIER_THREADS
 from router.scoring.verifier.conversation import Turns
 from tests.cache.support import Clock, answer, body, completion, embed, ticket

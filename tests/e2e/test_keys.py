@@ -219,6 +219,11 @@ async def test_nobody_sees_figures_that_are_not_theirs(visitor: Visitor) -> None
     assert (await visitor.ask("GET", f"/stats?tenant={tenant}", key["key"])).json()["requests"] == 1
     for caller in (other["key"], SHARED):
         assert (await visitor.ask("GET", f"/stats?tenant={tenant}", caller)).status_code == 403
+    assert (await visitor.ask("GET", "/v1/usage", other["key"])).json()["total"]["requests"] == 0
+    assert (await visitor.ask("GET", f"/v1/usage?key={key['id']}", MASTER)).json()["total"]["requests"] == 1
+    for whose in (f"key={key['id']}", f"team={team['id']}", f"tenant={tenant}", "key=server", "tenant=local"):
+        for caller in (other["key"], key["key"]) if whose in ("key=server", "tenant=local") else (other["key"],):
+            assert (await visitor.ask("GET", f"/v1/usage?{whose}", caller)).status_code == 403
     for path in ("/metrics", "/cache/stats"):
         assert (await visitor.ask("GET", path, key["key"])).status_code == 403
         assert (await visitor.ask("GET", path, SHARED)).status_code == 200
