@@ -80,3 +80,16 @@ async def test_each_sees_its_own_and_the_master_key_all(visitor: Visitor) -> Non
     rotated = (await visitor.admin("POST", f"keys/{ada['id']}/rotate", {})).json()
     assert (await visitor.ask("GET", "/v1/usage", ada["key"])).status_code in (200, 401)
     assert (await usage(visitor, rotated["key"]))["total"]["requests"] == 1, "a rotated key keeps its figures"
+
+
+async def test_a_key_sees_what_is_left_of_its_own_budget_and_not_of_its_teams(visitor: Visitor) -> None:
+    team = await visitor.team(name="thrifty", budget_usd="50")
+    key = await visitor.key(name="dee", team=team["id"], budget_usd="1.5", budget_period="day")
+    answer = await visitor.chat(key["key"], "What is left?", model="strong")
+    cost = Decimal(answer.headers["x-router-cost-usd"])
+    report = await usage(visitor, key["key"])
+    (budget,) = report["budgets"]
+    assert budget["scope"] == f"key:{key['id']}"
+    assert (budget["usd"], Decimal(budget["spent_usd"]), budget["reserved_usd"]) == ("1.5", cost, "0")
+    assert Decimal(budget["left_usd"]) == Decimal("1.5") - cost
+    assert budget["starts"] < budget["ends"]
