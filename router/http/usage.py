@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import Parameter
+from msgspec import Struct
 
 from router.errors import AdminOnly, InvalidRequest
+from router.gateway import Gateway
 from router.http.services import Services
 from router.ledger.baseline import lengths_of
-from router.ledger.usage import BY, Terms, UsageReport
+from router.ledger.usage import BY, Terms, UsageReport, dollars
 from router.ledger.usage_query import usage_query
 from router.principals import Principal
 from router.settings import Settings
+
+
+class BudgetLeft(Struct, frozen=True, kw_only=True):
+    """What is left of a budget in its present period: exact US dollars as text, aware times.
+
+    ``reserved_usd`` is held for requests under way, and neither spent nor left.
+    """
+
+    scope: str
+    usd: str
+    spent_usd: str
+    reserved_usd: str
+    left_usd: str
+    starts: datetime
+    ends: datetime
+
+
+class Usage(UsageReport, frozen=True, kw_only=True):
+    """A report, and how the key's own budget stands, where it has one. A team's is for the master key to look at."""
+
+    budgets: list[BudgetLeft]
 
 
 def _asked(description: str) -> Any:
@@ -36,7 +61,7 @@ async def usage(
     team: Annotated[str | None, _asked("Only this team's; for the master key.")] = None,
     key: Annotated[str | None, _asked("Only this key's; for the master key, and for whoever holds that key.")] = None,
     user: Annotated[str | None, _asked("Only this user's; for the master key.")] = None,
-) -> UsageReport:
+) -> Usage:
     """The caller's own key only; the master key sees everybody's. On an open server, all that came without a key.
 
     Amounts are exact US dollars as text. Periods begin and end with a quarter of an hour.
@@ -47,14 +72,33 @@ async def usage(
         query = usage_query(
             by=() if by is None else (by,), since=since, until=until, tz=tz, model=model, route=route, **only
         )
-        return await services.gateway.ledger.usage(query, terms_of(services.settings))
+        report = await services.gateway.ledger.usage(query, terms_of(services.settings))
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from None
+    return Usage(**msgspec.structs.asdict(report), budgets=await _budgets(principal, services.gateway))
 
 
 def terms_of(settings: Settings) -> Terms:
     """How sums become figures on this server."""
     return Terms(lengths_of(settings.baseline_lengths), Decimal(str(settings.compute_usd_per_hour)))
+
+
+async def _budgets(principal: Principal, gateway: Gateway) -> list[BudgetLeft]:
+    # What a team has spent would tell of its other keys.
+    own = [scope for scope in principal.scopes if scope.kind == "key" or principal.admin]
+    states = await gateway.admission.budgets(own, gateway.in_use.scorer.curve)
+    return [
+        BudgetLeft(
+            scope=state.scope,
+            usd=dollars(state.usd),
+            spent_usd=dollars(state.spent),
+            reserved_usd=dollars(state.reserved),
+            left_usd=dollars(state.left),
+            starts=state.starts,
+            ends=state.ends,
+        )
+        for state in states
+    ]
 
 
 def _allowed(principal: Principal, asked: dict[str, str | None]) -> dict[str, str | None]:
