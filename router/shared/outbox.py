@@ -134,7 +134,7 @@ class Outbox:
                 else:
                     self.dropped += 1
             elif isinstance(reply, BaseException):
-                raise reply
+                self.dropped += 1
             else:
                 self.sent += 1
         with self._lock:
