@@ -111,9 +111,13 @@ class RedisLink:
         """One command and its reply, in bytes; the caller names keys by ``key``. See ``Link``."""
         return await self._ask(command, None)
 
+    def begin(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
+        """A script, and its reply to be awaited; raises as ``run`` where Redis is away already."""
+        return self._ask(*self._commands(script, keys, arguments))
+
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """A script and its reply. See ``Link``."""
-        return await self._ask(*self._commands(script, keys, arguments))
+        return await self.begin(script, keys, arguments)
 
     def later(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> None:
         """A script whose reply nobody waits for. See ``Link``."""
@@ -140,12 +144,12 @@ class RedisLink:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, command: _Command, again: _Command | None) -> Any:
+    def _ask(self, command: _Command, again: _Command | None) -> asyncio.Future[Any]:
         if not self._up:
             raise SharedStateAway(self._reason)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._enqueue(command, again, reply=reply)
-        return await reply
+        return reply
 
     def _enqueue(
         self,
