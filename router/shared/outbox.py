@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from router.errors import SharedStateAway
-from router.shared.link import Argument, Link
+from router.shared.link import Argument
+from router.shared.redis_link import RedisLink
 
 MOST_WAITING = 10_000
 MOST_WAITING_BYTES = 16 * 2**20
@@ -20,6 +22,9 @@ AT_ONCE = 64
 AT_ONCE_BYTES = 2**20
 MOST_TRIES = 3
 """Attempts at a step that an otherwise willing Redis refuses."""
+
+
+_AWAY = SharedStateAway("it was not asked")
 
 
 class _Step(NamedTuple):
@@ -38,7 +43,7 @@ class Outbox:
         link: to Redis.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._waiting: deque[_Step] = deque()
         self._size = 0
@@ -122,21 +127,23 @@ class Outbox:
 
     async def _sent(self, steps: list[_Step]) -> bool:
         """Whether all of them were heard; those that were not wait again, before all others."""
-        replies = await asyncio.gather(
-            *(self._link.run(step.script, step.keys, step.arguments) for step in steps), return_exceptions=True
-        )
+        try:
+            replies = [self._link.begin(step.script, step.keys, step.arguments) for step in steps]
+        except SharedStateAway:
+            replies = []
+        if replies:
+            await asyncio.wait(replies)
         unheard = []
-        for step, reply in zip(steps, replies, strict=True):
-            if isinstance(reply, SharedStateAway):
-                tried = step._replace(tries=step.tries + self._link.up)
-                if tried.tries < MOST_TRIES:
-                    unheard.append(tried)
-                else:
-                    self.dropped += 1
-            elif isinstance(reply, BaseException):
-                raise reply
-            else:
+        for step, reply in itertools.zip_longest(steps, replies):
+            error = _AWAY if reply is None else reply.exception()
+            if error is None:
                 self.sent += 1
+                continue
+            tried = step._replace(tries=step.tries + self._link.up)
+            if isinstance(error, SharedStateAway) and tried.tries < MOST_TRIES:
+                unheard.append(tried)
+            else:
+                self.dropped += 1
         with self._lock:
             self._waiting.extendleft(reversed(unheard))
             self._size += sum(step.size for step in unheard)
