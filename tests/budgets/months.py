@@ -278,8 +278,8 @@ WORLDS = [
     replace(USUAL, name="no weekends", weekend=1.0),
     replace(USUAL, name="three keys of a team", usd=0.45, keys=((0.5, 0.25), (0.3, 0.9), (0.2, 0.9))),
     replace(USUAL, name="few requests", per_day=20.0),
-    replace(USUAL, name="a first week", days=7.0, per_day=3000.0),
-    replace(USUAL, name="a third week", days=7.0, per_day=3000.0, before=2),
-    replace(USUAL, name="a first day", days=1.0, per_day=20000.0, bursts_per_week=7.0),
-    replace(USUAL, name="an eighth day", days=1.0, per_day=20000.0, bursts_per_week=7.0, before=7),
+    replace(USUAL, name="a first week", days=7.0, per_day=1500.0),
+    replace(USUAL, name="a third week", days=7.0, per_day=1500.0, before=2),
+    replace(USUAL, name="a first day", days=1.0, per_day=8000.0, bursts_per_week=7.0),
+    replace(USUAL, name="an eighth day", days=1.0, per_day=8000.0, bursts_per_week=7.0, before=7),
 ]
