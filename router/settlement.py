@@ -348,7 +348,8 @@ class Settlement:
         self._grant.settle(
             self._usage if self._hit is None else None,
             self.cost.usd if self._hit is None else None,
-            None if self._served is None else _decided(decision),
+            # What was read in vain is billed as well: who always leaves early must not spend past a budget.
+            _decided(decision) if self._served is not None or self._was_read_in_vain() else None,
         )
 
     def _cache_answer(self) -> None:
