@@ -18,6 +18,10 @@ EXPECTED_COMPLETION_TOKENS = 264
 takes for its costs."""
 
 
+MOST_CHOICES = 1_000
+"""Answers to one request that are reserved for at most; providers give some hundred."""
+
+
 class Grant:
     """One admitted request: what it holds of limits and budgets. Settled once, with its end.
 
@@ -135,10 +139,12 @@ def expected_tokens(call: Call) -> int:
 
 
 def expected_usage(call: Call) -> Usage:
-    """What a request is expected to take. Some servers read a negative limit as none."""
+    """What a request is expected to take, all the answers that it wants together."""
+    # Some servers read a negative limit as none.
     limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
     prompt_tokens = estimate_usage(call.request, "").prompt_tokens
     completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
+    completion_tokens *= min(call.request.n or 1, MOST_CHOICES)
     if call.endpoint == "embeddings":
         completion_tokens = 0
     return Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)

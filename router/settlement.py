@@ -345,12 +345,12 @@ class Settlement:
         if self._grant is NOTHING_HELD:
             return
         decision = self._decision
-        # A model may cost something though nobody got its answer; our own cache costs nothing.
         usd = self.cost.usd if self._hit is None else None
         self._grant.settle(
             self._usage if self._hit is None else None,
             usd,
-            None if self._served is None and not usd else _decided(decision, self._pace),
+            # What was read in vain is billed as well: who always leaves early must not spend past a budget.
+            _decided(decision, self._pace) if usd or self._served is not None or self._was_read_in_vain() else None,
         )
 
     def _cache_answer(self) -> None:

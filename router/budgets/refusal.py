@@ -8,6 +8,8 @@ from router.budgets.account import Account
 from router.errors import BudgetUnknown, InsufficientQuota
 from router.principals import Budget, Scope
 
+NOTHING = Decimal(0)
+
 LARGE = Decimal(10) ** 15
 """Dollars from which on cents are not shown."""
 
@@ -15,7 +17,7 @@ LARGE = Decimal(10) ** 15
 def refusal(
     scope: Scope, budget: Budget, account: Account, *, now: float, usd: Decimal | None = None
 ) -> InsufficientQuota:
-    """Why a request is turned away: whose budget, how much of it there was, and when the next period begins.
+    """Why a request is turned away: whose budget, how much of its own there was, and when the next period begins.
 
     Args:
         scope: whose it is.
@@ -24,12 +26,15 @@ def refusal(
         now: POSIX seconds.
         usd: what the request may cost, where there is something left.
     """
-    whole = f"The budget of {_whose(scope)}, ${_shown(budget.usd)} a {budget.period},"
     left = budget.usd - account.spent - account.held
-    if usd is None or left <= 0:
-        said = f"{whole} is spent."
+    is_spent = usd is None or left <= 0
+    if scope.kind == "server":
+        # What all of its callers may spend, and have spent, is none of each one's business.
+        said = f"The budget of this server {'is spent' if is_spent else 'has too little left for this request'}."
+    elif is_spent:
+        said = f"{_whole(scope, budget)} is spent."
     else:
-        said = f"{whole} has ${_shown(left)} left, and this request may cost ${_shown(usd)}."
+        said = f"{_whole(scope, budget)} has ${_shown(left)} left, and this request may cost ${_shown(usd or NOTHING)}."
     next_one = f"The next {budget.period} begins at {account.span.end:%Y-%m-%dT%H:%M:%SZ}"
     return InsufficientQuota(
         f"{said} {next_one}; whoever runs this server can raise the budget.", retry_after_s=account.until - now
@@ -41,8 +46,9 @@ def cannot_be_known() -> BudgetUnknown:
     return BudgetUnknown("The ledger does not say what was spent so far of a budget that this request counts against.")
 
 
-def _whose(scope: Scope) -> str:
-    return {"server": "this server", "team": f"team '{scope.id}'", "key": "your key"}[scope.kind]
+def _whole(scope: Scope, budget: Budget) -> str:
+    whose = f"team '{scope.id}'" if scope.kind == "team" else "your key"
+    return f"The budget of {whose}, ${_shown(budget.usd)} a {budget.period},"
 
 
 def _shown(usd: Decimal) -> str:

@@ -104,14 +104,32 @@ def require_operator(principal: Principal) -> None:
         raise AdminOnly("Figures of the whole server are for who runs it: send the master key, or UNDERDOG_API_KEY.")
 
 
+def require_own_name(principal: Principal, headers: Mapping[str, str]) -> None:
+    """Let nobody by without a key who reached this server by a name that may be another site's.
+
+    For what people asked and were told: browsers say no ``origin`` of what a page only reads from its own site, and by
+    rebinding that site may be this server.
+
+    Raises:
+        Forbidden: it is such a name.
+    """
+    if principal.key_id is None and _is_strange_name(headers):
+        raise Forbidden(
+            "What is kept is shown without a key by the names localhost and 127.0.0.1 only. Ask by one of these, or "
+            "set UNDERDOG_API_KEY."
+        )
+
+
 def _comes_by_a_strange_name(headers: Mapping[str, str]) -> bool:
     """Whether a page asks that reached this server by a name of its own: its site let that name lead here (rebinding).
 
-    Browsers take such a page for ours, and say ``origin`` of whatever it posts. No name but the machine's own and no
-    address can be let lead elsewhere.
+    Browsers take such a page for ours, and say ``origin`` of whatever it posts.
     """
-    if "origin" not in headers:
-        return False
+    return "origin" in headers and _is_strange_name(headers)
+
+
+def _is_strange_name(headers: Mapping[str, str]) -> bool:
+    """Whether a site elsewhere may have the name: no name but the machine's own and no address can be let lead here."""
     name = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
     try:
         ipaddress.ip_address(name)

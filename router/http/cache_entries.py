@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from router.cache import EntryDetail, EntryList, Order, Selection
+from router.http.auth import require_own_name
 from router.http.query import read_query
 from router.http.services import Services
 from router.principals import Principal
@@ -53,6 +54,7 @@ class Evicted(Struct, frozen=True, kw_only=True):
 async def list_entries(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[EntryList]:
     """Without questions and answers, unless ``questions=true`` asks for the former."""
     principal = services.doorman.admit(request.headers)
+    require_own_name(principal, request.headers)
     query = read_query(request, Listing)
     found = await asyncio.to_thread(
         services.gateway.cache.administration.entries,
@@ -70,6 +72,7 @@ async def show_entry(
 ) -> Response[EntryDetail]:
     """By its id, or as much of it as means one entry alone; six characters at least."""
     principal = services.doorman.admit(request.headers)
+    require_own_name(principal, request.headers)
     administration = services.gateway.cache.administration
     return Response(await asyncio.to_thread(administration.entry, entry_id, tenant=principal.tenant), headers=HEADERS)
 

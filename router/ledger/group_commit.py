@@ -93,6 +93,9 @@ class GroupCommit:
         except LedgerError as error:
             # One error object each: a traceback grows wherever an error is raised, and these are raised in many tasks.
             return [LedgerError(str(error)) for _ in entries]
+        except Exception as error:  # noqa: BLE001 - without this thread every later request would wait for ever
+            # By its kind alone: a foreign error may quote what was said.
+            return [LedgerError(f"ledger: a row cannot be written ({type(error).__name__}).") for _ in entries]
 
 
 def _announce(batch: list[_Waiting], results: Sequence[LedgerError | None]) -> None:

@@ -80,10 +80,15 @@ class Spool:
         if not self._path.exists():
             return []
         self._prepare()
-        with self._database.reading() as connection:
-            found = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
-        decoded = [(seq, _decoder.decode(entry)) for seq, entry in found]
-        return [(seq, Entry(row, prompt=prompt)) for seq, (row, prompt) in decoded]
+        while found := self._oldest():
+            entries = [(seq, _read(kept)) for seq, kept in found]
+            # One that cannot be read must not keep those behind it waiting.
+            if unreadable := [seq for seq, entry in entries if entry is None]:
+                _log.error("%d rows that waited in %s cannot be read and stay there", len(unreadable), self.name)
+                self.written([], unreadable)
+            if len(unreadable) < len(entries):
+                return [(seq, entry) for seq, entry in entries if entry is not None]
+        return []
 
     def written(self, seqs: Sequence[int], refused: Sequence[int]) -> None:
         """Let go of entries that the database has, and never again offer it those that it refused."""
@@ -102,6 +107,11 @@ class Spool:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+    def _oldest(self) -> list[tuple[int, bytes]]:
+        with self._database.reading() as connection:
+            found: list[tuple[int, bytes]] = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
+        return found
 
     def _prepare(self) -> None:
         if not self._ready:
@@ -174,8 +184,11 @@ class SpoolingStore:
                 failures = self._store.write([entry for _, entry in waiting])
                 self._heard_of()
                 self._spool.written(*_parted(waiting, failures))
-        except (LedgerError, DatabaseError, msgspec.MsgspecError) as error:
+        except (LedgerError, DatabaseError) as error:
             _log.info("rows still wait in %s: %s", self._spool.name, error)
+            return False
+        except Exception as error:  # noqa: BLE001 - without this thread what waits would wait for ever
+            _log.error("rows still wait in %s: %s", self._spool.name, type(error).__name__)
             return False
         self._away = False
         return True
@@ -184,6 +197,14 @@ class SpoolingStore:
         if self._away:
             self._away = False
             _log.warning("the ledger's database is back; rows that waited in %s are written", self._spool.name)
+
+
+def _read(kept: bytes) -> Entry | None:
+    try:
+        row, prompt = _decoder.decode(kept)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return Entry(row, prompt=prompt)
 
 
 def _parted(

@@ -75,7 +75,8 @@ class LocalLimiter:
         """
         self._places.free(count.places)
         for key in count.token_counters:
-            if tokens < count.tokens:
+            # A minute that is over is gone: counting in it once more would keep it for ever.
+            if tokens < count.tokens and self._storage.get(key):
                 self._storage.decr(key, count.tokens - tokens)
         if tokens > count.tokens:
             now = time.time()

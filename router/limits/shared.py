@@ -65,6 +65,10 @@ class SharedLimiter:
             reply = await self._link.run(TAKE, keys, arguments)
         except SharedStateAway:
             return self._local.take_now(limited, tokens=tokens)
+        except asyncio.CancelledError:
+            # The caller left: it may hold places by now. Whether its tokens were counted is not known; they stay.
+            self._link.later(GIVE_BACK, keys, [take, 0, 0])
+            raise
         standings, crowded = _read(limited, reply)
         if not reply[2]:
             require_room(standings, tokens, crowded=crowded)

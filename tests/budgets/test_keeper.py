@@ -106,6 +106,16 @@ async def test_who_has_spent_all_is_told_whose_budget_it_was_and_until_when() ->
     assert error.value.headers["retry-after"] == str(12 * 3600)
 
 
+async def test_what_all_callers_together_may_spend_and_have_spent_is_told_to_none_of_them() -> None:
+    budgets, server = kept(SpentBefore(server_here="73.21")), scope("73.50", SERVER)
+    with pytest.raises(InsufficientQuota, match="The budget of this server has too little left") as short:
+        await budgets.reserve([server], Decimal("0.40"), route="strong")
+    (await budgets.reserve([server], Decimal("0.29"), route="strong")).settle(None, STRONG)
+    with pytest.raises(InsufficientQuota, match=r"The budget of this server is spent\. The next month") as spent:
+        await budgets.require_unspent([server])
+    assert not any(char in "$73" for char in (short.value.message + spent.value.message).split(" begins")[0])
+
+
 async def test_a_new_period_begins_with_a_new_budget_and_old_requests_count_for_the_old_one() -> None:
     clock, spent = Clock(), SpentBefore()
     budgets, ada = kept(spent, clock), scope(1, period="day", time_zone="Europe/Berlin")

@@ -175,6 +175,15 @@ async def test_pages_of_other_sites_stay_out_of_an_open_server_whatever_key_they
         assert (await at_an_open_server.ask("GET", "/v1/models", key, headers=page)).status_code == status
 
 
+async def test_a_page_that_reads_by_a_name_of_its_own_sees_nothing_of_what_is_kept(at_an_open_server: Visitor) -> None:
+    await at_an_open_server.chat(None, "What did the page want to know?")
+    for path in ("/cache/entries?questions=true", "/cache/entries/abcdef"):
+        answer = await at_an_open_server.ask("GET", path, None, headers={"host": "evil.example:8787"})
+        assert answer.status_code == 403
+        assert "the page" not in answer.text
+    assert (await at_an_open_server.ask("GET", "/cache/entries?questions=true", None)).json()["entries"]
+
+
 async def test_secrets_are_nowhere_but_where_they_were_shown(
     tmp_path: Path, weak: ScriptedServer, strong: ScriptedServer
 ) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from router.admission import EXPECTED_COMPLETION_TOKENS, expected_tokens
 from router.artifacts.in_use import InUse
 from router.asking import Fallbacks
 from router.cache import SemanticCache
@@ -171,6 +172,15 @@ async def test_a_preview_never_counts_fewer_than_no_tokens(gateway: Gateway) -> 
     for limit in (-1, 0, 5, 10**30):
         preview = gateway.preview(call("Hello?", max_tokens=limit))
         assert preview.cost_usd is None or preview.cost_usd >= 0
+
+
+def test_as_much_is_reserved_as_all_answers_to_a_request_may_take() -> None:
+    prompt = expected_tokens(call("Hello?", max_tokens=0))
+    assert expected_tokens(call("Hello?", max_tokens=5)) == prompt + 5
+    assert expected_tokens(call("Hello?", max_tokens=5, n=4)) == prompt + 20
+    assert expected_tokens(call("Hello?", n=2)) == prompt + 2 * EXPECTED_COMPLETION_TOKENS
+    # Beyond what counters in Redis can take, they would not count at all.
+    assert expected_tokens(call("Hello?", n=10**18)) < 2**40
 
 
 async def test_a_model_of_the_same_name_elsewhere_gets_no_answers_of_the_one_before(gateway: Gateway) -> None:

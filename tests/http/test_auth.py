@@ -12,7 +12,7 @@ from router.accounts.ring import NOT_VALID
 from router.configured.secret import Secret
 from router.errors import AdminOnly, Forbidden, Unauthenticated
 from router.http import auth
-from router.http.auth import Doorman, require_admin, require_operator
+from router.http.auth import Doorman, require_admin, require_operator, require_own_name
 from router.principals import ANONYMOUS, Limits, Principal, Scope
 
 
@@ -84,6 +84,17 @@ def test_no_page_gets_in_by_a_name_that_its_own_site_lets_lead_here(host: str) -
 def test_pages_on_the_machine_itself_and_programs_may_use_an_open_server(host: str) -> None:
     assert Doorman().admit({"origin": "http://localhost:3000", "host": host}) == ANONYMOUS
     assert Doorman().admit({"host": "underdog.internal"}) == ANONYMOUS
+
+
+def test_a_page_that_only_reads_sees_nothing_of_what_is_kept_by_a_name_of_its_own() -> None:
+    # No origin: to the browser, the page reads from its own site.
+    by_name = {"host": "evil.example:8787"}
+    with pytest.raises(Forbidden, match="localhost"):
+        require_own_name(Doorman().admit(by_name), by_name)
+    for host in ("localhost:8787", "127.0.0.1:8787", "[::1]:8787"):
+        require_own_name(Doorman().admit({"host": host}), {"host": host})
+    keyed = {**by_name, "x-api-key": "sesame"}
+    require_own_name(Doorman(Secret("sesame")).admit(keyed), keyed)
 
 
 MASTER = Secret("master")

@@ -17,7 +17,7 @@ import pytest
 
 from router.database.sqlite import connect_writer
 from router.errors import LedgerError
-from router.ledger import Ledger
+from router.ledger import Ledger, rollup
 from router.types import LedgerRow
 from tests.ledger.support import MORNING, a_row
 
@@ -245,6 +245,19 @@ async def test_a_table_dropped_under_the_ledger_fails_callers_instead_of_hanging
     assert {type(result) for result in results} == {LedgerError}
     with pytest.raises(LedgerError, match="no such table"):
         await ledger.recent()
+
+
+async def test_a_fault_that_nobody_thought_of_fails_its_rows_and_not_the_writer(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(rollup, "count_in", lambda *_: 1 // 0)
+        async with asyncio.timeout(10):
+            with pytest.raises(LedgerError, match="ZeroDivisionError"):
+                await ledger.record(a_row("lost"))
+    async with asyncio.timeout(10):
+        await ledger.record(a_row("kept"))
+    assert [row.request_id for row in await ledger.recent()] == ["kept"]
 
 
 async def test_recent_rows_are_newest_first_and_of_the_tenant_alone(ledger: Ledger) -> None:

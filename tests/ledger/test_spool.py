@@ -183,6 +183,25 @@ async def test_what_waits_is_written_as_it_would_have_been(server: PostgresServe
         assert file.execute("SELECT count(*) FROM waiting").fetchone() == (0,)
 
 
+async def test_a_waiting_row_that_cannot_be_read_holds_no_other_up(
+    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = on(url, spool)
+    await server.stop()
+    await ledger.record(a_row("before"))
+    with contextlib.closing(sqlite3.connect(spool)) as file, file:
+        file.execute("UPDATE waiting SET entry = x'93010203'")
+    await ledger.record(a_row("behind"))
+    await server.start()
+    await until_all_are_there(url, 1)
+    assert [row.request_id for row in await ledger.recent()] == ["behind"]
+    await ledger.record(a_row("later"))
+    await ledger.aclose()
+    with contextlib.closing(sqlite3.connect(spool)) as file:
+        assert file.execute("SELECT count(*), sum(refused) FROM waiting").fetchone() == (1, 1)
+    assert "cannot be read" in caplog.text
+
+
 async def test_rows_fail_where_neither_postgres_nor_the_file_takes_them(
     server: PostgresServer, url: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 
 import pytest
 
@@ -49,6 +50,15 @@ async def test_the_headers_are_those_of_the_limit_that_is_nearest() -> None:
     assert (said["x-ratelimit-limit-requests"], said["x-ratelimit-remaining-requests"]) == ("5", "4")
     assert (said["x-ratelimit-limit-tokens"], said["x-ratelimit-remaining-tokens"]) == ("500", "380")
     assert said["x-ratelimit-reset-tokens"].endswith("s")
+
+
+async def test_requests_that_take_longer_than_they_count_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter, key, now = LocalLimiter(), scope(tokens_per_minute=1000), time.time()
+    taken = await limiter.take([key], tokens=900)
+    monkeypatch.setattr(time, "time", lambda: now + 300)
+    taken.settle(100)
+    monkeypatch.undo()
+    assert limiter._storage.storage == {}
 
 
 async def test_tokens_that_were_reserved_but_not_used_are_given_back() -> None:

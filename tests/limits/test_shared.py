@@ -95,6 +95,22 @@ async def test_the_places_of_a_server_that_was_killed_are_free_again_after_a_whi
         await SharedLimiter(other).take([key], tokens=1)
 
 
+async def test_who_leaves_while_it_is_being_admitted_leaves_no_place_behind(redis_url: str) -> None:
+    key = scope(concurrent_requests=20, tokens_per_minute=1000)
+    async with a_link(redis_url) as link:
+        limiter = SharedLimiter(link)
+        await limiter.take([key], tokens=1)
+        for turns in range(20):
+            leaving = asyncio.create_task(limiter.take([key], tokens=10))
+            for _ in range(turns % 3 + 1):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+            assert leaving.cancelled()
+        # The link says it in the order in which it was told.
+        assert await link.call("ZCARD", link.key("places:key:a")) == 1
+
+
 async def test_requests_that_take_long_keep_their_places(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.limits.shared.RENEW_S", 0.01)
     key = scope(concurrent_requests=1)

@@ -1,0 +1,56 @@
+"""Callers who try to get more than they may have, and to keep others from what these may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from router.upstream.scripted import ScriptedServer, Turn
+from tests.e2e.keyed import MASTER, Visitor, visiting
+from tests.live import routed
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DEAR = '[{"model": "*-model", "input": 1000, "output": 1000}]'
+"""A tenth of a cent for each token."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def silent() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer(model="weak-model", turns=[Turn(fault="hang")]) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def visitor(tmp_path_factory: pytest.TempPathFactory, silent: ScriptedServer) -> AsyncIterator[Visitor]:
+    home = tmp_path_factory.mktemp("attacked")
+    environ = {"UNDERDOG_MASTER_KEY": MASTER, "UNDERDOG_PRICES": DEAR}
+    async with routed(home, silent, None, **environ) as server, visiting(server) as one:
+        yield one
+
+
+async def answer(visitor: Visitor, key: str, text: str, **fields: Any) -> httpx.Response | None:
+    """What is said within half a second; None where the caller has left by then."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": text}], "max_tokens": 5, **fields}
+    try:
+        return await visitor.ask("POST", "/v1/chat/completions", key, json=body, timeout=0.5)
+    except httpx.ReadTimeout:
+        return None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_leaves_before_the_first_byte_pays_for_what_the_model_read(visitor: Visitor, stream: bool) -> None:
+    key = (await visitor.key(budget_usd="0.05"))["key"]
+    text = "word " * 30
+    async with asyncio.timeout(30):
+        assert await answer(visitor, key, text, stream=stream) is None
+        # Nobody is told when it was settled that somebody left.
+        while (again := await answer(visitor, key, text, stream=stream)) is None:
+            pass
+    assert again.status_code == 429
+    assert again.json()["error"]["code"] == "insufficient_quota"
