@@ -41,6 +41,14 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 MAX_CHARS = 200
 
 
+def kind_of(error: Exception) -> str:
+    """What tells one trouble from another: a connection that is closed and one that is refused are the same."""
+    kinds = next((kinds for kinds, _ in _WORDS if isinstance(error, kinds)), None)
+    if kinds is not None or isinstance(error, ResponseError):
+        return type(error).__name__
+    return "unreachable"
+
+
 def reason_of(error: Exception, name: str) -> str:
     """A sentence without its full stop: which Redis, and what is wrong with it. Free of secrets.
 

@@ -22,7 +22,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from router.errors import SharedStateAway
 from router.shared.address import CONNECT_LIMIT_S, Address
-from router.shared.faults import CANNOT_BE_USED, reason_of
+from router.shared.faults import CANNOT_BE_USED, kind_of, reason_of
 from router.shared.link import Argument
 
 logger = logging.getLogger("underdog.shared")
@@ -184,7 +184,7 @@ class RedisLink:
                 self._found()
                 await self._converse(connection)
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for Redis now
-                self._lost(reason_of(error, self.address.name))
+                self._lost(error)
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await connection.disconnect(nowait=True)
@@ -263,7 +263,7 @@ class RedisLink:
         if call.reply is not None and not call.reply.done():
             call.reply.set_exception(SharedStateAway(reason))
         if isinstance(refusal, CANNOT_BE_USED) or str(refusal).startswith(("MISCONF", "NOREPLICAS", "BUSY")):
-            self._lost(reason)
+            self._lost(refusal)
             raise refusal
         if reason not in self._refusals and len(self._refusals) < MOST_REFUSALS:
             # Whoever asked goes on alone, and nobody would learn of it.
@@ -284,11 +284,12 @@ class RedisLink:
         logger.info("Redis at %s is back: state is shared again", self.address.name)
         self._told = None
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, error: Exception) -> None:
+        reason = reason_of(error, self.address.name)
         self._lose(reason)
-        if self._told != reason:
+        if self._told != kind_of(error):
             logger.warning("Redis is away, this server goes on alone: %s", reason)
-            self._told = reason
+            self._told = kind_of(error)
 
     def _lose(self, reason: str) -> None:
         """Nobody who asked gets a reply any more."""

@@ -376,6 +376,22 @@ async def test_what_could_not_be_told_is_told_when_redis_is_back(tmp_path: Path)
         assert one.sharing.status().waiting == 0
 
 
+async def test_that_an_answer_is_wrong_outlives_a_redis_that_forgot_it(tmp_path: Path) -> None:
+    async with a_redis(tmp_path) as server, a_replica(server.url) as one, a_replica(server.url) as two:
+        one.store(body())
+        await until(lambda: two.has(body()))
+        await two.sharing.follower.aclose()  # it reads too slowly
+        key = ticket(one.cache, body()).keys
+        assert key is not None
+        one.cache.evict(key.exact)
+        await until(lambda: len(one.sharing.outbox) == 0)
+        await server.kill()
+        await until(lambda: not one.sharing.link.up and not two.sharing.link.up)
+        await server.start()
+        two.sharing.follower.start()
+        await until(lambda: not two.has(body()))
+
+
 async def test_a_redis_whose_messages_are_numbered_lower_is_followed(redis_url: str) -> None:
     """Another machine took its place, whose clock is behind."""
     async with a_replica(redis_url) as one, a_replica(redis_url) as two:
