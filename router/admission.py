@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from router.budgets import Budgets, Decided, Pace, Reservation, Unbudgeted
@@ -95,6 +96,11 @@ class Admission:
         await self._budgets.require_unspent(scopes)
         taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
         return Grant(self._budgets, scopes, taken)
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How often a budget had too little left, by the kind of scope."""
+        return self._budgets.refused
 
     def pace(self, scopes: tuple[Scope, ...], curve: Curve) -> Pace | None:
         """The least threshold at which the budgets last, as far as is known; see ``Budgets.pace``."""

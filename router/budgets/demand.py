@@ -77,7 +77,7 @@ class Demand:
         self._arrived = 0.0
         self._seen = 0.0
         self._last = 0.0
-        self._shape = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
+        self._shape: NDArray[np.float64] = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
         self._sums = np.concatenate([[0.0], np.cumsum(self._shape)])
         self._come = self._usual = 0.0
 
@@ -98,7 +98,7 @@ class Demand:
         passed = max(0.0, (now - self._began) / HOUR_S)
         usual = float(self._shape[self._place]) * passed
         come = self._clipped(self._arrived, float(self._shape[self._place]))
-        doubt = self._doubt * 0.5 ** ((self._seen + passed) / (4.0 * self._doubt))
+        doubt: float = self._doubt * 0.5 ** ((self._seen + passed) / (4.0 * self._doubt))
         return (self._come + come + doubt * self._believed) / (self._usual + usual + doubt)
 
     def busiest(self, now: float) -> float:

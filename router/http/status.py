@@ -14,6 +14,7 @@ from msgspec import Struct
 from router import __version__
 from router.cache import CacheStats
 from router.gateway import Gateway
+from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.services import Services
@@ -131,6 +132,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         gateway.metrics.families(),
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
+        budget_families(gateway.admission.refused),
         process_families(),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})
