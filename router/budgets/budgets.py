@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -92,6 +92,11 @@ class Reservation(Protocol):
 class Budgets(Protocol):
     """Keeps what was spent in each scope's period, and holds money for requests under way."""
 
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How often a budget had too little left for what a request was to be asked of, by the kind of scope."""
+        ...
+
     async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Turn a request away whose budget is spent already, before anything is done for it.
 
@@ -139,6 +144,8 @@ class Budgets(Protocol):
 
 class Unbudgeted:
     """Lets everything be spent: for servers without budgets, and what is held there."""
+
+    refused: Mapping[str, int] = {}
 
     async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Nothing is ever spent."""

@@ -77,7 +77,7 @@ class Demand:
         self._arrived = 0.0
         self._seen = 0.0
         self._last = 0.0
-        self._shape = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
+        self._shape: NDArray[np.float64] = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
         self._sums = np.concatenate([[0.0], np.cumsum(self._shape)])
         self._come = self._usual = 0.0
 

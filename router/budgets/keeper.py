@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -64,6 +65,7 @@ class KeptBudgets:
         self._sums: Sums = (
             LocalSums(self._spent_before) if link is None else SharedSums(link, self._spent_before, clock=clock)
         )
+        self.refused: Counter[str] = Counter(server=0, team=0, key=0)
         self._books: dict[str, Book] = {}
         self._swept = clock()
 
@@ -76,6 +78,7 @@ class KeptBudgets:
             if not book.account.known:
                 await self._opened(book)
             if scope.budget.when_spent == "refuse" and book.account.spent >= scope.budget.usd:
+                self.refused[scope.kind] += 1
                 raise refusal(scope, scope.budget, book.account, now=self._clock())
 
     def pace(self, scopes: Sequence[Scope], curve: Curve) -> Pace | None:
@@ -106,6 +109,7 @@ class KeptBudgets:
             held = await self._sums.hold(entries, amount)
         except Short as short:
             book = books[entries.index(short.entry)]
+            self.refused[book.scope.kind] += 1
             raise refusal(book.scope, book.budget, book.account, now=self._clock(), usd=amount) from None
         return Reserved(self._clock, books, held, amount)
 

@@ -15,7 +15,7 @@ LEAST_RESERVE = 0.004
 MOST_RESERVE = 0.018
 """Shares of a budget that are kept back for what cannot be foreseen, at least and at most."""
 
-BURST_TIMES = 10.0
+BURST_TIMES = 15.0
 """A burst that the weak model's answers must be paid for in: so many times the requests of the busiest usual hour."""
 
 BOLDNESS = 0.03

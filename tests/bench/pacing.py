@@ -24,7 +24,7 @@ from router.scoring.scorer import Scorer
 from tests.bench.machine import machine
 from tests.budgets.months import DAY_S, USUAL, WORLDS, Month, Outcome, World, a_paced_month, least_threshold
 
-SEEDS = 40
+SEEDS = 10
 TIMES = 2000
 """Draws of the bootstrap."""
 
