@@ -25,6 +25,8 @@ Write = Callable[[Iterator[dict[str, Any]], TextIO], None]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _REMEDY = "check the path and the space left."
+_FOR_ALL, _FOR_THIS_USER = 0o666, 0o600
+"""What a new file allows, before the umask: where prompts are in it, as little as the ledger itself."""
 
 
 @click.group("ledger")
@@ -65,7 +67,8 @@ def export(
     begin = None if since is None else since.replace(tzinfo=UTC)
     keys = prompt_keys(settings) if prompts else None
     records = read_export(open_database(settings, "ledger"), since=begin, tenant=tenant, prompt_keys=keys)
-    _write_records(records, form, out, fields=(*EXPORTED, *PROMPT_FIELDS) if prompts else EXPORTED)
+    fields = (*EXPORTED, *PROMPT_FIELDS) if prompts else EXPORTED
+    _write_records(records, form, out, fields=fields, mode=_FOR_THIS_USER if prompts else _FOR_ALL)
 
 
 @command.command()
@@ -88,7 +91,7 @@ def pairs(
 
     database = open_database(load_settings(flags={"home": home}, config=config), "ledger")
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out)
+    _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out, mode=_FOR_THIS_USER)
 
 
 @command.command()
@@ -121,7 +124,7 @@ command.add_command(prompts_command)
 
 
 def _write_records(
-    records: Iterator[dict[str, Any]], form: str, out: Path | None, *, fields: Sequence[str] = ()
+    records: Iterator[dict[str, Any]], form: str, out: Path | None, *, mode: int, fields: Sequence[str] = ()
 ) -> None:
     """One line for each record; of ``fields`` in CSV."""
     write: Write = partial(_write_csv, fields=fields) if form == "csv" else _write_json_lines
@@ -130,9 +133,9 @@ def _write_records(
         return
     try:
         if out.exists() and not out.is_file():
-            _write_file(write, records, out)  # a pipe or a device: it must not be replaced
+            _write_file(write, records, out, mode)  # a pipe or a device: it must not be replaced
         else:
-            _write_whole_file(write, records, out)
+            _write_whole_file(write, records, out, mode)
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}; {_REMEDY}") from error
 
@@ -155,19 +158,19 @@ def _write_standard_output(write: Write, records: Iterator[dict[str, Any]]) -> N
         raise click.ClickException(f"standard output: {error.strerror}; {_REMEDY}") from error
 
 
-def _write_whole_file(write: Write, records: Iterator[dict[str, Any]], out: Path) -> None:
+def _write_whole_file(write: Write, records: Iterator[dict[str, Any]], out: Path, mode: int) -> None:
     """A file that appears, or takes another's place, only when all of it is written."""
-    partial = out.with_name(out.name + ".part")
+    part = out.with_name(out.name + ".part")
     try:
-        _write_file(write, records, partial)
-        partial.replace(out)
+        _write_file(write, records, part, mode)
+        part.replace(out)
     finally:
         with suppress(OSError):  # the failure that led here is the one to report
-            partial.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
 
 
-def _write_file(write: Write, records: Iterator[dict[str, Any]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as sink:
+def _write_file(write: Write, records: Iterator[dict[str, Any]], path: Path, mode: int) -> None:
+    with open(path, "w", encoding="utf-8", newline="", opener=partial(os.open, mode=mode)) as sink:
         write(records, sink)
 
 

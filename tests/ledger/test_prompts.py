@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -107,6 +109,20 @@ async def test_exports_have_prompts_only_where_they_are_asked_for(sealed: Ledger
     refused = run(tmp_path, "export", "--prompts")
     assert refused.exit_code == 1
     assert "which is not here" in refused.output
+
+
+async def test_a_file_with_prompts_in_it_is_for_this_user_alone(sealed: Ledger, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        for words, mode in (((), 0o644), (("--prompts",), 0o600)):
+            out = tmp_path / f"export-{mode:o}.jsonl"
+            assert run(tmp_path, "export", "--out", str(out), *words, ledger_prompts_key=KEY).exit_code == 0
+            assert stat.S_IMODE(out.stat().st_mode) == mode
+        pairs = tmp_path / "pairs.jsonl"
+        assert run(tmp_path, "pairs", "--out", str(pairs)).exit_code == 0
+        assert stat.S_IMODE(pairs.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
 
 
 def test_a_text_that_was_moved_or_changed_is_not_read() -> None:
