@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from router.budgets import Budgets, Decided, Pace, Reservation, Unbudgeted
@@ -107,6 +108,11 @@ class Admission:
     async def start(self) -> None:
         """Begin to follow what counters are kept in."""
         await self._limiter.start()
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How often a budget had too little left, by the kind of scope."""
+        return self._budgets.refused
 
     def pace(self, scopes: tuple[Scope, ...], curve: Curve) -> Pace | None:
         """The least threshold at which the budgets last, as far as is known; see ``Budgets.pace``."""

@@ -32,12 +32,19 @@ MOST_PACED = 1.0 - 1e-9
 """The highest threshold that leaves the strong model in question."""
 
 
+class PacedBy(msgspec.Struct, frozen=True):
+    """Whose budget it is, as ``team:search``, and the least threshold at which it lasts."""
+
+    scope: str
+    threshold: float
+
+
 class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     """What would happen to a request, without asking anybody. Costs are estimates in US dollars; None where unknown.
 
     ``promise``: what is promised of the threshold, ``none`` where it is an estimate, None where neither was asked for.
-    ``rule``: the operator's rules that were applied. ``eligible``: the routes that may answer. ``pace``: the least
-    threshold at which a budget lasts, and whose that is; None where money lasts anyway.
+    ``rule``: the operator's rules that were applied. ``eligible``: the routes that may answer. ``paced_by``: whose
+    budget asks for what least threshold; None where money lasts anyway.
     """
 
     route: Route
@@ -52,7 +59,7 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     promise: str | None
     rule: str | None = None
     eligible: tuple[Route, ...] = BOTH_ROUTES
-    pace: Pace | None = None
+    paced_by: PacedBy | None = None
 
 
 class Decider:
@@ -183,7 +190,7 @@ class Decider:
             promise=kept_promise(terms.promise, decision.reason),
             rule=decision.rule,
             eligible=decision.eligible,
-            pace=pace,
+            paced_by=None if pace is None else PacedBy(pace.scope, pace.threshold),
         )
 
     def remember(self, call: Call) -> Remember | None:

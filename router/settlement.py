@@ -345,11 +345,12 @@ class Settlement:
         if self._grant is NOTHING_HELD:
             return
         decision = self._decision
+        # What was read in vain is billed as well: who always leaves early must not spend past a budget.
+        is_billed = self._served is not None or self._was_read_in_vain()
         self._grant.settle(
             self._usage if self._hit is None else None,
-            self.cost.usd if self._hit is None else None,
-            # What was read in vain is billed as well: who always leaves early must not spend past a budget.
-            _decided(decision) if self._served is not None or self._was_read_in_vain() else None,
+            self.cost.usd if is_billed else None,
+            _decided(decision, self._pace) if is_billed else None,
         )
 
     def _cache_answer(self) -> None:
@@ -497,10 +498,11 @@ class Settlement:
         return self._error.status if self._error else 200
 
 
-def _decided(decision: Decision | None) -> Decided:
+def _decided(decision: Decision | None, pace: Pace | None) -> Decided:
     if decision is None:
         return Decided()
-    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced")
+    paces = {} if pace is None else pace.each
+    return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced", paces)
 
 
 def _answer_headers(answer: CachedAnswer) -> dict[str, str]:

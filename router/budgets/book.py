@@ -67,5 +67,5 @@ class Reserved:
         cost = float(self._usd if usd is None else usd)
         for book in books:
             if book.budget.pace:
-                book.pacer.answered(cost, decided)
+                book.pacer.answered(cost, decided, decided.bar(book.scope.name))
                 book.learn_arrivals(now)

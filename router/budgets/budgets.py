@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -15,23 +15,39 @@ from router.types import Route
 
 
 class Pace(Struct, frozen=True):
-    """The least threshold at which a budget lasts, 0..1, and the name of the scope whose budget it is."""
+    """The least threshold at which a budget lasts, 0..1, and the name of the scope whose budget it is.
+
+    ``each``: those of all scopes that have one.
+    """
 
     threshold: float
     scope: str
+    each: dict[str, float] = {}
 
 
 class Decided(Struct, frozen=True):
     """How an answered request was decided, for who learns what traffic is like.
 
     ``route``: who answered; None where no route was chosen. ``win_rate`` and the ``threshold`` that it was compared
-    with: None where nothing was scored. ``paced``: a pace had raised the threshold.
+    with: None where nothing was scored. ``paced``: a pace had raised the threshold; ``paces``: of each scope that had
+    one.
     """
 
     route: Route | None = None
     win_rate: float | None = None
     threshold: float | None = None
     paced: bool = False
+    paces: dict[str, float] = {}
+
+    def bar(self, scope: str) -> float:
+        """The win rate below which the request would go to the weak model even if this scope's pace let it through.
+
+        Below a pace the caller's own threshold is not known: taken for one that lets the request through.
+        """
+        threshold = self.threshold or 0.0
+        if not self.paced or self.paces.get(scope, 0.0) < threshold:
+            return threshold
+        return max((pace for name, pace in self.paces.items() if name != scope), default=0.0)
 
 
 class Observed(Struct, frozen=True):
@@ -75,6 +91,11 @@ class Reservation(Protocol):
 
 class Budgets(Protocol):
     """Keeps what was spent in each scope's period, and holds money for requests under way."""
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How often a budget had too little left for what a request was to be asked of, by the kind of scope."""
+        ...
 
     async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Turn a request away whose budget is spent already, before anything is done for it.
@@ -123,6 +144,8 @@ class Budgets(Protocol):
 
 class Unbudgeted:
     """Lets everything be spent: for servers without budgets, and what is held there."""
+
+    refused: Mapping[str, int] = {}
 
     async def require_unspent(self, scopes: Sequence[Scope]) -> None:
         """Nothing is ever spent."""

@@ -18,7 +18,17 @@ SHAPE_HALF_LIFE = 10.0 * DAY
 """Hours after which what was seen counts half for the shape of the week."""
 
 LEVEL_PART = 1 / 50
-"""Part of a period after which what was seen counts half for how much traffic there is at present."""
+"""Part of a period after which what was seen counts half for how much traffic there is at present. It is a part of the
+usual traffic: a quiet night says less than a busy noon."""
+
+BURST_H = 1.0
+SHORTEST_H = 0.1
+"""Hours for which a burst is expected to go on, and after which one is known for what it is."""
+
+BURST = 3.0
+CLIPPED_FROM = 4.0
+"""Traffic of an hour beyond so many times the usual is let be, once so many mean hours were seen. Growth that stays is
+followed all the same: what is usual grows with it."""
 
 DOUBT = 1 / 100
 """Part of a period that counts as without traffic before anything was seen: three quick requests make no busy month."""
@@ -66,9 +76,10 @@ class Demand:
         self._place = 0
         self._arrived = 0.0
         self._seen = 0.0
-        self._shape = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
+        self._last = 0.0
+        self._shape: NDArray[np.float64] = np.outer(EXPECTED_DAYS / EXPECTED_DAYS.mean(), EXPECTED_HOURS).ravel()
         self._sums = np.concatenate([[0.0], np.cumsum(self._shape)])
-        self._level = (0.0, 0.0)
+        self._come = self._usual = 0.0
 
     def believe(self, per_hour: float) -> None:
         """What is taken for the rate, per hour, until enough was seen."""
@@ -84,18 +95,29 @@ class Demand:
         """Requests in an hour of the usual week's mean, at present."""
         if self._hour is None or now >= self._hour + HOUR_S:
             self._turn(now)
-        come, usual = self._level
         passed = max(0.0, (now - self._began) / HOUR_S)
-        come += self._arrived
-        usual += self._shape[self._place] * passed
-        doubt = self._doubt * 0.5 ** ((self._seen + passed) / (4.0 * self._doubt))
-        return float((come + doubt * self._believed) / (usual + doubt))
+        usual = float(self._shape[self._place]) * passed
+        come = self._clipped(self._arrived, float(self._shape[self._place]))
+        doubt: float = self._doubt * 0.5 ** ((self._seen + passed) / (4.0 * self._doubt))
+        return (self._come + come + doubt * self._believed) / (self._usual + usual + doubt)
+
+    def busiest(self, now: float) -> float:
+        """Requests in the busiest hour of the usual week, at present."""
+        return self.rate(now) * float(self._shape.max())
 
     def expected(self, now: float, until: float) -> float:
         """Requests that will come between two moments, POSIX seconds."""
         rate = self.rate(now)
         first = self._hour_of_week(now)
-        return rate * (self._until(first + (until - now) / HOUR_S) - self._until(first))
+        hours = (until - now) / HOUR_S
+        return rate * (self._until(first + hours) - self._until(first)) + self._burst(now, rate) * min(hours, BURST_H)
+
+    def _burst(self, now: float, rate: float) -> float:
+        """Requests an hour by which the present traffic is more than the usual, where that is a burst."""
+        passed = max(SHORTEST_H, (now - self._began) / HOUR_S)
+        present = max(self._arrived / passed, self._last)
+        usual = rate * float(self._shape[self._place])
+        return present - usual if present > BURST * usual and self._usual >= CLIPPED_FROM else 0.0
 
     def _until(self, hour: float) -> float:
         """The usual traffic from Monday on, in hours of mean traffic."""
@@ -113,6 +135,7 @@ class Demand:
         self._close(self._arrived, (self._hour + HOUR_S - self._began) / HOUR_S, self._place)
         for back in range(silent, 0, -1):
             self._close(0.0, 1.0, int(self._hour_of_week(begins - back * HOUR_S)) % WEEK)
+        self._last = self._arrived if silent == 0 else 0.0
         self._begin(begins, begins)
         self._learn()
 
@@ -125,9 +148,19 @@ class Demand:
         self._counts[at], self._exposure[at], self._places[at] = count, exposure, place
         self._at += 1
         self._seen += exposure
+        usual = float(self._shape[place]) * exposure
+        fading = 0.5 ** (usual / self._half_life)
+        self._come = self._come * fading + self._clipped(count, usual)
+        self._usual = self._usual * fading + usual
+
+    def _clipped(self, count: float, usual: float) -> float:
+        """Requests as they count for how much traffic there is: a burst tells little of the days to come."""
+        if self._usual < CLIPPED_FROM:
+            return count
+        return min(count, BURST * usual * self._come / self._usual)
 
     def _learn(self) -> None:
-        """Fit the shape and the level to the hours that are kept; some 150 us of CPU, once an hour."""
+        """Fit the shape to the hours that are kept; some 150 us of CPU, once an hour."""
         kept = min(self._at, KEPT_HOURS)
         order = (self._at - 1 - np.arange(kept)) % KEPT_HOURS
         counts, exposure, places = self._counts[order], self._exposure[order], self._places[order]
@@ -137,8 +170,6 @@ class Demand:
         if mean > 0.0:
             self._shape = _shape(counts * weight / mean, exposure * weight, places)
             self._sums = np.concatenate([[0.0], np.cumsum(self._shape)])
-        fresh = 0.5 ** (age / self._half_life)
-        self._level = float(fresh @ counts), float(fresh @ (exposure * self._shape[places]))
 
 
 def _shape(counts: NDArray[np.float64], exposure: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:

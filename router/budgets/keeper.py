@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -64,6 +65,7 @@ class KeptBudgets:
         self._sums: Sums = (
             LocalSums(self._spent_before) if link is None else SharedSums(link, self._spent_before, clock=clock)
         )
+        self.refused: Counter[str] = Counter(server=0, team=0, key=0)
         self._books: dict[str, Book] = {}
         self._swept = clock()
 
@@ -76,18 +78,22 @@ class KeptBudgets:
             if not book.account.known:
                 await self._opened(book)
             if scope.budget.when_spent == "refuse" and book.account.spent >= scope.budget.usd:
+                self.refused[scope.kind] += 1
                 raise refusal(scope, scope.budget, book.account, now=self._clock())
 
     def pace(self, scopes: Sequence[Scope], curve: Curve) -> Pace | None:
         """The highest of the scopes' thresholds."""
-        pace: Pace | None = None
+        each: dict[str, float] = {}
         for scope in scopes:
             if scope.budget is None:
                 continue
             threshold = self._threshold(self._book(scope, scope.budget), scope.budget, curve)
-            if threshold is not None and (pace is None or threshold > pace.threshold):
-                pace = Pace(threshold, scope.name)
-        return pace
+            if threshold is not None:
+                each[scope.name] = threshold
+        if not each:
+            return None
+        highest = max(each, key=each.__getitem__)
+        return Pace(each[highest], highest, each)
 
     async def reserve(self, scopes: Sequence[Scope], usd: Decimal | None, *, route: Route | None) -> Reservation:
         """Hold money in all of the scopes, or in none."""
@@ -103,6 +109,7 @@ class KeptBudgets:
             held = await self._sums.hold(entries, amount)
         except Short as short:
             book = books[entries.index(short.entry)]
+            self.refused[book.scope.kind] += 1
             raise refusal(book.scope, book.budget, book.account, now=self._clock(), usd=amount) from None
         return Reserved(self._clock, books, held, amount)
 
@@ -212,7 +219,7 @@ class KeptBudgets:
             for seen in await self._recall(book.scope, moment(self._clock() - RECALLED_S)):
                 at = seen.at.timestamp()
                 book.pacer.demand.arrived(at)
-                book.pacer.answered(float(seen.usd), seen.decided)
+                book.pacer.answered(float(seen.usd), seen.decided, seen.decided.bar(book.scope.name))
         except UnderdogError as error:
             logger.warning("what traffic %s had is not known: %s", book.scope.name, error)
 

@@ -71,7 +71,10 @@ class LocalSums:
 
     async def open(self, account: Account) -> None:
         """Ask the ledger."""
-        cast(LocalAccount, account).begin(await self._spent_before(account))
+        spent = await self._spent_before(account)
+        # Another request may have been told meanwhile, and have spent since.
+        if not account.known:
+            cast(LocalAccount, account).begin(spent)
 
     async def refresh(self, account: Account) -> None:
         """There are no others."""

@@ -12,8 +12,11 @@ from router.scoring.curve import Curve
 HOUR_S = 3600.0
 
 LEAST_RESERVE = 0.004
-MOST_RESERVE = 0.012
-"""Shares of a budget that are kept back for a request which turns out dearer than any before."""
+MOST_RESERVE = 0.018
+"""Shares of a budget that are kept back for what cannot be foreseen, at least and at most."""
+
+BURST_TIMES = 15.0
+"""A burst that the weak model's answers must be paid for in: so many times the requests of the busiest usual hour."""
 
 BOLDNESS = 0.03
 """Share by which a budget is taken for larger at the beginning of its period; it shrinks to nothing with what is left
@@ -59,9 +62,9 @@ class Pacer:
         self._usd_per_hour = 0.0 if answered else usd / hours
         self.demand.believe(answered / hours)
 
-    def answered(self, usd: float, decided: Decided) -> None:
-        """One request was answered, and what it cost. That it came is told to ``demand``."""
-        self.traffic.answered(usd, decided)
+    def answered(self, usd: float, decided: Decided, bar: float) -> None:
+        """One request was answered; see ``Traffic.answered``. That it came is told to ``demand``."""
+        self.traffic.answered(usd, decided, bar)
 
     def threshold(self, now: float, *, left: float, budget: float, until: float, curve: Curve) -> float | None:
         """The least threshold, 0..1; None where the money lasts anyway, or nothing is known yet.
@@ -82,8 +85,7 @@ class Pacer:
 
     def _worked_out(self, now: float, left: float, budget: float, until: float, curve: Curve) -> float | None:
         remains = max(0.0, until - now)
-        kept = min(MOST_RESERVE * budget, max(LEAST_RESERVE * budget, 2.0 * self.traffic.dearest))
-        spendable = left - kept
+        spendable = left - self._reserve(now, budget, remains)
         if spendable <= 0.0:
             return 1.0
         spendable += BOLDNESS * budget * remains / self._period_s
@@ -91,3 +93,8 @@ class Pacer:
             self.demand.believe(self._usd_per_hour / self.traffic.all.value)
         requests = max(self.demand.expected(now, until), 1.0)
         return self.traffic.threshold_for(spendable / requests, curve)
+
+    def _reserve(self, now: float, budget: float, remains: float) -> float:
+        """US dollars for what cannot be foreseen: a request dearer than any before, and the weak model's in a burst."""
+        burst = BURST_TIMES * self.demand.busiest(now) * min(1.0, remains / HOUR_S) * self.traffic.weak.value
+        return min(MOST_RESERVE * budget, max(LEAST_RESERVE * budget, 2.0 * self.traffic.dearest, burst))

@@ -21,7 +21,7 @@ from router.budgets.local import SpentBefore
 from router.budgets.periods import Span
 from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, SETTLE
 from router.budgets.shared_account import Holding, News, SharedAccount, nano_down, nano_up
-from router.errors import SharedStateAway
+from router.errors import SharedStateAway, UnderdogError
 from router.shared.link import Argument, Link
 
 BEAT_S = 3.0
@@ -72,7 +72,10 @@ class SharedSums:
         try:
             await self._join(opened)
         except SharedStateAway:
-            opened.begin(await self._spent_before(account))
+            spent = await self._spent_before(account)
+            # Another request may have been told meanwhile, and have spent since.
+            if not account.known:
+                opened.begin(spent)
 
     async def refresh(self, account: Account) -> None:
         """Hear what other servers have spent."""
@@ -88,7 +91,7 @@ class SharedSums:
         holdings = [Holding(account, amount) for account in accounts]
         try:
             short = await self._hold(accounts, amount, limits, holdings)
-        except SharedStateAway:
+        except UnderdogError:  # Redis is away, or has to be told of an account while the ledger is
             short = _short_here(accounts, amount, limits)
             if short is None:
                 for holding in holdings:
@@ -216,7 +219,7 @@ class SharedSums:
     # What goes on beside requests.
 
     def _beat(self) -> None:
-        if self._beating is None:
+        if self._beating is None or self._beating.done():
             self._beating = asyncio.get_running_loop().create_task(self._keep_beating())
 
     def _returned(self) -> None:

@@ -18,7 +18,8 @@ CURVE_SAMPLES = 64
 """Win rates as the measured curve has them, which the first real ones are mixed with."""
 
 NEVER = -1.0
-"""In the place of the win rate of a request whose caller's own threshold keeps it from the strong model anyway."""
+"""In the place of the win rate of a request that others keep from the strong model anyway: its caller's own threshold,
+or the pace of another budget."""
 
 
 class Mean:
@@ -50,8 +51,8 @@ class Traffic:
         self._seen = 0
         self._curve: tuple[Curve, NDArray[np.float64]] | None = None
 
-    def answered(self, usd: float, decided: Decided) -> None:
-        """One request, and what it cost."""
+    def answered(self, usd: float, decided: Decided, bar: float) -> None:
+        """One request, what it cost, and the win rate below which no pace of ours would have made a difference."""
         self.dearest = max(self.dearest * 0.999, usd)
         self.all.add(usd)
         win_rate, threshold, route = decided.win_rate, decided.threshold, decided.route
@@ -62,8 +63,7 @@ class Traffic:
             return
         self.unsteered.add(0.0)
         (self.strong if route == "strong" else self.weak).add(usd)
-        # Below a pace the caller's own threshold is not known: taken for one that lets the request through.
-        self._rates[self._seen % SAMPLES] = win_rate if decided.paced or win_rate >= threshold else NEVER
+        self._rates[self._seen % SAMPLES] = win_rate if win_rate >= bar else NEVER
         self._seen += 1
 
     def threshold_for(self, usd: float, curve: Curve) -> float | None:
@@ -84,7 +84,7 @@ class Traffic:
         if share <= 0.0:
             return 1.0
         rates = self._win_rates(curve)
-        # The share that callers ask for at most: of the others the own threshold keeps them away.
+        # The share that goes there if nothing is held back here.
         wanted = float(np.count_nonzero(rates > NEVER)) / len(rates)
         if share >= wanted:
             return None

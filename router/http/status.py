@@ -16,6 +16,7 @@ from router.accounts.forms import Text
 from router.cache import CacheStats
 from router.gateway import Gateway
 from router.http.auth import require_admin, require_operator
+from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
@@ -154,6 +155,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
         shared_families(services.replicas.status()),
+        budget_families(gateway.admission.refused),
         process_families(gateway.room),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})
