@@ -345,12 +345,12 @@ class Settlement:
         if self._grant is NOTHING_HELD:
             return
         decision = self._decision
-        usd = self.cost.usd if self._hit is None else None
+        # What was read in vain is billed as well: who always leaves early must not spend past a budget.
+        is_billed = self._served is not None or self._was_read_in_vain()
         self._grant.settle(
             self._usage if self._hit is None else None,
-            usd,
-            # What was read in vain is billed as well: who always leaves early must not spend past a budget.
-            _decided(decision, self._pace) if usd or self._served is not None or self._was_read_in_vain() else None,
+            self.cost.usd if is_billed else None,
+            _decided(decision, self._pace) if is_billed else None,
         )
 
     def _cache_answer(self) -> None:

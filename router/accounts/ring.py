@@ -190,10 +190,11 @@ class Ring:
                 return
             # An older backup was put in its place.
             since = -1 if last < self._seen else self._seen
-            teams, keys = store.teams_since(connection, since), store.keys_since(connection, since)
+            teams, lost_teams = store.teams_since(connection, since)
+            keys, lost_keys = store.keys_since(connection, since)
             if since < 0:
                 self._keys, self._teams = {}, {}
-            changed = self._changed(teams, keys)
+            changed = self._changed(teams, keys, lost_teams) | self._lost(lost_keys)
             # One step each, since another thread may be asking.
             if since < 0:
                 self._known = changed
@@ -201,12 +202,22 @@ class Ring:
                 self._known.update(changed)
             self._seen = last
 
-    def _changed(self, teams: list[Team], keys: list[Key]) -> dict[str, Known]:
+    def _lost(self, key_ids: list[str]) -> dict[str, Known]:
+        """Keys that cannot be read let nobody in, since nobody knows their bounds. All others go on."""
+        for key_id in key_ids:
+            self._keys.pop(key_id, None)
+            logger.error("the key '%s' cannot be read and lets nobody in; restore a backup of it", key_id)
+        return dict.fromkeys(key_ids, NOBODY)
+
+    def _changed(self, teams: list[Team], keys: list[Key], lost_teams: list[str]) -> dict[str, Known]:
         """What is known from now on of the keys that these changes touch: a team's touch all of its keys."""
         self._teams |= {team.id: team for team in teams}
+        for team_id in lost_teams:
+            self._teams.pop(team_id, None)
+            logger.error("the team '%s' cannot be read, its keys let nobody in; restore a backup of it", team_id)
         # Operators' metadata may be large, and is not asked for here.
         self._keys |= {key.id: replace(key, form=replace(key.form, metadata={})) for key in keys}
-        moved = {team.id for team in teams}
+        moved = {team.id for team in teams}.union(lost_teams)
         touched = {key.id: key for key in keys}
         if moved:
             touched |= {key.id: key for key in self._keys.values() if key.form.team in moved}

@@ -10,9 +10,9 @@ microseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -68,6 +68,7 @@ _KEY_COLUMNS = (
 _TEAM_COLUMNS = "id, form, created_at, deleted_at, change, name"
 _KEYS = f"SELECT {_KEY_COLUMNS} FROM keys"  # noqa: S608 - constants
 _TEAMS = f"SELECT {_TEAM_COLUMNS} FROM teams"  # noqa: S608 - constants
+T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -104,10 +105,10 @@ def keys_where(connection: Connection, which: Which) -> list[Key]:
     return [_key(row) for row in _page(connection, "keys", _KEYS, "revoked_at", which, conditions, values)]
 
 
-def keys_since(connection: Connection, change: int) -> list[Key]:
-    """Keys that changed after that change, the revoked ones too."""
+def keys_since(connection: Connection, change: int) -> tuple[list[Key], list[str]]:
+    """Keys that changed after that change, the revoked ones too; and the ids of those that cannot be read."""
     rows = connection.execute(f"{_KEYS} WHERE change > ? ORDER BY change", (change,))
-    return [_key(row) for row in rows]
+    return _readable(rows, _key)
 
 
 def live_keys_of(connection: Connection, team_id: str) -> list[Key]:
@@ -154,10 +155,10 @@ def teams_where(connection: Connection, which: Which) -> list[Team]:
     return [_team(row) for row in _page(connection, "teams", _TEAMS, "deleted_at", which, conditions, values)]
 
 
-def teams_since(connection: Connection, change: int) -> list[Team]:
-    """Teams that changed after that change, the deleted ones too."""
+def teams_since(connection: Connection, change: int) -> tuple[list[Team], list[str]]:
+    """Teams that changed after that change, the deleted ones too; and the ids of those that cannot be read."""
     rows = connection.execute(f"{_TEAMS} WHERE change > ? ORDER BY change", (change,))
-    return [_team(row) for row in rows]
+    return _readable(rows, _team)
 
 
 def put_team(connection: Connection, team: Team) -> None:
@@ -203,6 +204,17 @@ def _page(
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     sql = f"{select}{where} ORDER BY created_at DESC, id DESC LIMIT ?"
     return connection.execute(sql, (*values, which.limit + 1)).fetchall()
+
+
+def _readable(rows: Iterable[Sequence[Any]], read: Callable[[Sequence[Any]], T]) -> tuple[list[T], list[str]]:
+    found: list[T] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except DatabaseError:
+            unreadable.append(row[0])
+    return found, unreadable
 
 
 def _key(row: Sequence[Any]) -> Key:

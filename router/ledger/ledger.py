@@ -28,6 +28,9 @@ from router.types import LedgerRow, Rating
 
 T = TypeVar("T")
 
+REPORTS_AT_ONCE = 2
+"""Reports that are read at the same time: any key may ask for them, and what budgets and ratings need must not wait."""
+
 LEDGER_FILE = "ledger.sqlite3"
 """Name of the ledger in the home folder."""
 
@@ -46,6 +49,7 @@ class Ledger:
         self._store = Store(database) if spool is None else SpoolingStore(Store(database), spool)
         self._pruner = None if keep is None else Pruner(database, keep)
         self._commits = GroupCommit(self._write)
+        self._reports = asyncio.Semaphore(REPORTS_AT_ONCE)
 
     @classmethod
     def open(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Ledger:
@@ -123,7 +127,8 @@ class Ledger:
         Raises:
             LedgerError: the database cannot be read.
         """
-        return await self._read(lambda connection: reports.read_stats(connection, tenant, lengths))
+        async with self._reports:
+            return await self._read(lambda connection: reports.read_stats(connection, tenant, lengths))
 
     async def usage(self, query: UsageQuery, terms: Terms) -> UsageReport:
         """Sums over a period; see ``router.ledger.usage.read_usage``.
@@ -132,7 +137,8 @@ class Ledger:
             ValueError: there are more periods than anybody reads.
             LedgerError: the database cannot be read.
         """
-        return await self._read(lambda connection: read_usage(connection, query, terms))
+        async with self._reports:
+            return await self._read(lambda connection: read_usage(connection, query, terms))
 
     async def recent(self, limit: int = 50, tenant: str | None = None) -> list[LedgerRow]:
         """The last ``limit`` rows, newest first, of one tenant or (None) of all.

@@ -216,23 +216,38 @@ def test_an_older_backup_in_the_place_of_the_file_is_taken_for_what_it_is(tmp_pa
     assert turned_away(ring, kept) == "invalid_api_key"
 
 
-def test_a_form_that_cannot_be_read_lets_nobody_new_in_and_nobody_out(
+def test_a_form_that_cannot_be_read_lets_nobody_in_and_all_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = a_database(Settings(home=str(tmp_path)))
     ring = Ring(database)
     ring.open()
     accounts = Accounts(database, changed=ring.refresh)
-    known = accounts.create_key(b"{}")
-    broken = accounts.create_key(b"{}")
+    team = accounts.create_team(form(name="broken"))
+    well, revoked, broken = [accounts.create_key(b"{}") for _ in range(3)]
+    member = accounts.create_key(form(team=team.id))
+    for issued in (well, revoked, broken, member):
+        assert enter(ring, issued)
     with database.writing() as connection:
         connection.execute("UPDATE account_changes SET change = 99")
         connection.execute("UPDATE keys SET form = '{', change = 99 WHERE id = ?", (broken.key.id,))
-    assert enter(ring, known)
-    assert ring.away
+        connection.execute("UPDATE teams SET form = '[]', change = 99 WHERE id = ?", (team.id,))
+    started = Ring(a_database(Settings(home=str(tmp_path))))
+    started.open()
+    accounts.revoke_key(revoked.key.id)
+    for each in (ring, started):
+        assert turned_away(each, broken) == "invalid_api_key"
+        assert turned_away(each, member) == "team_blocked"
+        assert turned_away(each, revoked) == "key_revoked"
+        assert turned_away(each, new_secret(new_id()).text.reveal()) == "invalid_api_key"
+        assert enter(each, well)
+        assert not each.away
     assert broken.key.id in caplog.text
-    with pytest.raises(KeysUnavailable):
-        enter(ring, new_secret(new_id()).text.reveal())
+    assert team.id in caplog.text
+    with database.writing() as connection:
+        connection.execute("UPDATE account_changes SET change = 200")
+        connection.execute("UPDATE keys SET form = '{}', change = 200 WHERE id = ?", (broken.key.id,))
+    assert enter(ring, broken)
 
 
 async def test_while_the_database_is_away_known_keys_go_on_and_unknown_ones_hear_of_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from router.database.sqlite import connect_writer
 from router.errors import LedgerError
-from router.ledger import Ledger, rollup
+from router.ledger import Ledger, reports, rollup
 from router.types import LedgerRow
 from tests.ledger.support import MORNING, a_row
 
@@ -258,6 +258,22 @@ async def test_a_fault_that_nobody_thought_of_fails_its_rows_and_not_the_writer(
     async with asyncio.timeout(10):
         await ledger.record(a_row("kept"))
     assert [row.request_id for row in await ledger.recent()] == ["kept"]
+
+
+async def test_who_asks_for_reports_without_end_keeps_nobody_from_what_money_hangs_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.record(a_row("one"))
+    go_on = threading.Event()
+    monkeypatch.setattr(reports, "read_stats", lambda *_: go_on.wait(30))
+    asked = [asyncio.create_task(ledger.stats()) for _ in range(100)]
+    await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(20):
+            assert await ledger.spent("server", "server", MORNING) >= 0
+    finally:
+        go_on.set()
+    assert await asyncio.gather(*asked) == [True] * 100
 
 
 async def test_recent_rows_are_newest_first_and_of_the_tenant_alone(ledger: Ledger) -> None:
