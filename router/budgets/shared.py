@@ -19,7 +19,7 @@ from typing import cast
 from router.budgets.account import Account, Entry, Held, Short
 from router.budgets.local import SpentBefore
 from router.budgets.periods import Span
-from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, SETTLE
+from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, REVISE, SETTLE
 from router.budgets.shared_account import Holding, News, SharedAccount, nano_down, nano_up
 from router.errors import SharedStateAway, UnderdogError
 from router.shared.link import Argument, Link
@@ -71,6 +71,7 @@ class SharedSums:
         opened = cast(SharedAccount, account)
         try:
             await self._join(opened)
+            await self._revise(opened)
         except SharedStateAway:
             spent = await self._spent_before(account)
             # Another request may have been told meanwhile, and have spent since.
@@ -209,11 +210,23 @@ class SharedSums:
         told: list[Argument] = [self.server, account.epoch or "", held, account.spent_here, how]
         self._link.later(RESUME, [account.sums_key, account.holds_key], told)
 
+    async def _revise(self, account: SharedAccount) -> None:
+        """Where the scope was changed since Redis was told of it, tell what the ledger knows by now.
+
+        Raises:
+            SharedStateAway: there is no answer.
+        """
+        if await self._link.run(REVISE, [account.sums_key], [account.revision, ""]):
+            spent = nano_down(await self._spent_before(account))
+            await self._link.run(REVISE, [account.sums_key], [account.revision, spent])
+            await self._run([account], 0, [None], ())
+
     async def _begin(self, account: SharedAccount) -> None:
         """Tell Redis what the ledger knows of an account, unless another server comes first."""
         since = int(self._clock() * 1000)
         spent = await self._spent_before(account)
         told: list[Argument] = [secrets.token_hex(8), since, nano_up(spent), int(account.until) + FORGET_AFTER_S]
+        told.append(account.revision)
         await self._link.run(BEGIN, [account.sums_key], told)
 
     # What goes on beside requests.

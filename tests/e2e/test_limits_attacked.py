@@ -54,3 +54,16 @@ async def test_who_leaves_before_the_first_byte_pays_for_what_the_model_read(vis
             pass
     assert again.status_code == 429
     assert again.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_what_was_spent_while_there_was_no_budget_is_spent_once_there_is_one_again(visitor: Visitor) -> None:
+    key = await visitor.key(budget_usd="0.10")
+    for budget in (None, "0.10"):
+        assert await answer(visitor, key["key"], "word " * 30) is None
+        await visitor.admin("PATCH", f"keys/{key['id']}", {"budget_usd": budget})
+    async with asyncio.timeout(30):
+        while sum(row["key_id"] == key["id"] for row in visitor.server.ledger_rows()) < 2:
+            await asyncio.sleep(0.05)
+    refused = await answer(visitor, key["key"], "word " * 30)
+    assert refused is not None
+    assert refused.json()["error"]["code"] == "insufficient_quota"
