@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from router.budgets.account import Account, Entry, Held, Short
 from router.budgets.local import SpentBefore
@@ -179,7 +179,7 @@ class SharedSums:
         for account in accounts:
             account.in_flight += amount
         try:
-            reply = await self._link.run(HOLD, keys, said)
+            verdict, heard = _understood(await self._link.run(HOLD, keys, said), len(accounts))
         except BaseException:
             # Away, or the caller left: whether Redis holds it is not known.
             for account in accounts:
@@ -188,11 +188,9 @@ class SharedSums:
         finally:
             for account in accounts:
                 account.in_flight -= amount
-        verdict = int(reply[0])
         if verdict < 0:
             return verdict
-        for place, account in enumerate(accounts):
-            news = News(reply[2 + 5 * place : 7 + 5 * place], int(reply[1]))
+        for place, (account, news) in enumerate(zip(accounts, heard, strict=True)):
             self._hear(account, news, *before[place])
             if verdict == 0 and holdings:
                 holdings[place].epoch = news.epoch
@@ -246,7 +244,8 @@ class SharedSums:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
             self._wake.clear()
-            with contextlib.suppress(SharedStateAway):
+            # Whatever goes wrong, the next beat may heal it, and a stop must not fail by it.
+            with contextlib.suppress(UnderdogError):
                 await self._beat_once()
 
     async def _beat_once(self) -> None:
@@ -275,6 +274,22 @@ class SharedSums:
 
     def _presence(self) -> list[Argument]:
         return [self.server, int(PATIENCE_S * 1000)]
+
+
+def _understood(reply: Any, accounts: int) -> tuple[int, list[News]]:
+    """The verdict of ``HOLD``, and what is said of each account where it is none of them that is not known.
+
+    Raises:
+        SharedStateAway: it is no reply of that script.
+    """
+    try:
+        verdict = int(reply[0])
+        if not -accounts <= verdict <= accounts:
+            raise ValueError(verdict)
+        told = range(accounts if verdict >= 0 else 0)
+        return verdict, [News(reply[2 + 5 * place : 7 + 5 * place], int(reply[1])) for place in told]
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise SharedStateAway("what Redis says of budgets is not understood.") from None
 
 
 def _short_here(accounts: Sequence[SharedAccount], amount: int, limits: Sequence[int | None]) -> int | None:
