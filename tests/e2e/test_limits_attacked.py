@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -67,3 +69,21 @@ async def test_what_was_spent_while_there_was_no_budget_is_spent_once_there_is_o
     refused = await answer(visitor, key["key"], "word " * 30)
     assert refused is not None
     assert refused.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_an_answer_that_a_filter_kept_back_is_paid_for_beside_the_one_in_its_place(tmp_path: Path) -> None:
+    filtered, told = Turn(reply="no", finish_reason="content_filter"), Turn(reply="yes indeed")
+    environ = {"UNDERDOG_PRICES": DEAR, "UNDERDOG_CONTENT_FILTER_FALLBACKS": '["weak"]'}
+    async with (
+        ScriptedServer(model="weak-model", turns=[told]) as weak,
+        ScriptedServer(model="strong-model", turns=[filtered]) as strong,
+        routed(tmp_path, weak, strong, **environ) as server,
+        visiting(server) as visitor,
+    ):
+        both = await visitor.chat(None, "word " * 9, query="?threshold=0")
+        assert both.headers["x-router-reason"] == "content-filter-fallback"
+        usage = both.json()["usage"]
+        # Of the answer that was kept back: the same prompt, and one word.
+        tokens = usage["total_tokens"] + usage["prompt_tokens"] + 1
+        row = await server.ledger_row(both.headers["x-request-id"])
+    assert Decimal(row["cost_usd"]) == Decimal(both.headers["x-router-cost-usd"]) == Decimal(tokens) / 1000

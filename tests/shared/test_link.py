@@ -188,10 +188,12 @@ async def test_a_redis_that_is_away_at_the_start_is_told_of_once(
 async def test_who_knows_no_passwords_and_quotes_what_it_was_told_is_not_quoted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with a_redis(tmp_path, "--rename-command", "AUTH", "") as server:
-        async with a_link(server.url.replace("//", "//:s3cret@"), wait=False) as link:
-            await until(lambda: "unknown command" in caplog.text)
-            assert not link.up
+    async with (
+        a_redis(tmp_path, "--rename-command", "AUTH", "") as server,
+        a_link(server.url.replace("//", "//:s3cret@"), wait=False) as link,
+    ):
+        await until(lambda: "unknown command" in caplog.text)
+        assert not link.up
     assert "s3cret" not in caplog.text
 
 
