@@ -135,7 +135,11 @@ class Asker:
             return instead
         if self._fallbacks.content_filter and _is_filtered(answer):
             others = self._listed(call, decision, self._fallbacks.content_filter, "content-filter-fallback")
-            return await self._ask_others(call, decision, others, settlement) or self._given(answer, settlement)
+            kept_back = settlement.price_of(answer)
+            instead = await self._ask_others(call, decision, others, settlement)
+            if instead is not None:
+                settlement.paid_besides(kept_back)
+                return instead
         return self._given(answer, settlement)
 
     def _cheaper(self, decision: Decision) -> Decision | None:

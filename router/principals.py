@@ -42,12 +42,16 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """What requests are counted against: the server as a whole, a team, or a key. ``id`` never changes."""
+    """What requests are counted against: the server as a whole, a team, or a key. ``id`` never changes.
+
+    ``revision`` grows whenever the team or the key is changed, such as given a budget once more.
+    """
 
     kind: Literal["server", "team", "key"]
     id: str
     limits: Limits = UNLIMITED
     budget: Budget | None = None
+    revision: int = 0
 
     @property
     def name(self) -> str:

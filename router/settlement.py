@@ -16,6 +16,7 @@ import msgspec
 from router.admission import NOTHING_HELD, Grant
 from router.budgets import Decided, Pace
 from router.cache import Cache, Embed, Flight, Hit, StreamFold, Ticket, read_answer
+from router.calls import Answer, WholeAnswer
 from router.errors import ApiError, LedgerError, UpstreamBroken, UpstreamTimeout
 from router.ledger.ledger import Ledger
 from router.ledger.prices import ModelRef, Prices
@@ -84,6 +85,7 @@ class Settlement:
         self._flight: Flight | None = None
         self._hit: Hit | None = None
         self._first_token_ms: float | None = None
+        self._besides = Decimal(0)
         self._fold: StreamFold | None = None
         self._body: bytes | None = None
         self._usage: Usage | None = None
@@ -192,6 +194,20 @@ class Settlement:
         if self._first_token_ms is None:
             self._first_token_ms = self._elapsed_ms()
 
+    def price_of(self, answer: Answer) -> Decimal | None:
+        """What a whole answer costs that came just now, whether it is given or not; None where that is not known."""
+        if self._served is None or not isinstance(answer, WholeAnswer):
+            return None
+        facts = read_answer(answer.body)
+        usage = facts.usage or self._estimate(facts.text)
+        if usage is None:
+            return None
+        return self._prices.price(self._served.provider, self._served.model, usage, at=self._at)
+
+    def paid_besides(self, usd: Decimal | None) -> None:
+        """An answer was paid for as well that is not given: another one is in its place."""
+        self._besides += usd or 0
+
     def answered(self, body: bytes) -> None:
         """A whole answer came."""
         self.first_byte()
@@ -226,9 +242,12 @@ class Settlement:
         served = ModelRef(self._served.provider, self._served.model) if self._served else self._asked
         if self._hit is not None:
             served = None
-        return self._prices.cost(
+        cost_ = self._prices.cost(
             self._usage, served, self._baseline, at=self._at, by_baseline=self._is_by_baseline(self._hit)
         )
+        if cost_.usd is None or not self._besides:
+            return cost_
+        return msgspec.structs.replace(cost_, usd=cost_.usd + self._besides)
 
     def _is_by_baseline(self, hit: Hit | None) -> bool:
         """Whether the cached answer that is given was the strong model's own."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from router.accounts.forms import Form
 from router.accounts.keys import Key, Team
 from router.principals import UNLIMITED, Principal, Scope
@@ -22,8 +24,8 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
     low, high = bounds(form, above)
     scopes = [server] if server is not None else []
     if team is not None:
-        scopes.append(Scope(kind="team", id=team.id, limits=team.form.limits, budget=team.form.budget))
-    scopes.append(Scope(kind="key", id=key.id, limits=form.limits, budget=form.budget))
+        scopes.append(_scope("team", team))
+    scopes.append(_scope("key", key))
     return Principal(
         tenant=f"team:{team.id}" if team is not None else f"key:{key.id}",
         key_id=key.id,
@@ -51,6 +53,11 @@ def server_scope(settings: Settings) -> Scope | None:
     if limits == UNLIMITED and budget is None:
         return None
     return Scope(kind="server", id="server", limits=limits, budget=budget)
+
+
+def _scope(kind: Literal["team", "key"], holder: Team | Key) -> Scope:
+    form = holder.form
+    return Scope(kind=kind, id=holder.id, limits=form.limits, budget=form.budget, revision=holder.change)
 
 
 def _counts(scope: Scope) -> bool:

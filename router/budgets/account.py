@@ -13,7 +13,7 @@ from router.budgets.periods import Span
 class Account:
     """One scope's money in one period, of every server as far as this one knows.
 
-    ``known``: whether it is known what was spent before.
+    ``known``: whether it is known what was spent before. ``revision``: of the scope, when that was asked for.
 
     Args:
         name: of the scope.
@@ -26,6 +26,7 @@ class Account:
         self.begins = span.start.timestamp()
         self.until = span.end.timestamp()
         self.known = False
+        self.revision = 0
 
     @property
     def spent(self) -> Decimal:

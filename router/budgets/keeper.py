@@ -78,6 +78,9 @@ class KeptBudgets:
             if scope.budget is None:
                 continue
             book = self._book(scope, scope.budget)
+            if scope.revision > book.account.revision:
+                # It may have had no budget for a while, or one for another period: the ledger knows what was spent.
+                book.account.revision, book.account.known = scope.revision, False
             if not book.account.known:
                 await self._opened(book)
             if scope.budget.when_spent == "refuse" and book.account.spent >= scope.budget.usd:

@@ -40,8 +40,8 @@ class LocalAccount(Account):
         return self._answered
 
     def begin(self, spent: Decimal) -> None:
-        """What was spent before is known."""
-        self._spent = spent
+        """What was spent before is known; told again, more may have been spent by who had no budget meanwhile."""
+        self._spent = max(self._spent, spent)
         self.known = True
 
     def hold(self, usd: Decimal) -> None:

@@ -64,12 +64,25 @@ LEAVE = "redis.call('ZREM', KEYS[1], ARGV[1])"
 """KEYS: servers. ARGV: server."""
 
 BEGIN = """
--- KEYS: the sums of an account. ARGV: epoch, since, spent, when it may be forgotten (POSIX seconds).
+-- KEYS: the sums of an account. ARGV: epoch, since, spent, when it may be forgotten (POSIX seconds), revision.
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'since', ARGV[2], 'spent', ARGV[3], 'answered', 0)
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'since', ARGV[2], 'spent', ARGV[3], 'answered', 0, 'revision', ARGV[5])
   redis.call('EXPIREAT', KEYS[1], ARGV[4])
 end
 """
+
+REVISE = """
+-- KEYS: the sums of an account. ARGV: revision, what the ledger says was spent, or '' to learn whether to ask it.
+-- A thousand nano-dollars are no difference: each server keeps what is less than one to itself.
+local known = redis.call('HMGET', KEYS[1], 'spent', 'revision')
+if not known[1] or tonumber(known[2] or 0) >= tonumber(ARGV[1]) then return 0 end
+if ARGV[2] == '' then return 1 end
+local more = tonumber(ARGV[2]) - tonumber(known[1])
+if more > 1000 then redis.call('HINCRBY', KEYS[1], 'spent', string.format('%.0f', more)) end
+redis.call('HSET', KEYS[1], 'revision', ARGV[1])
+return 0
+"""
+"""Of a scope that was changed meanwhile, more may have been spent than was told: without a budget nobody told it."""
 
 _SPENT = """
 local function spent(sums, server, told)

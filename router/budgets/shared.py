@@ -14,12 +14,12 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from router.budgets.account import Account, Entry, Held, Short
 from router.budgets.local import SpentBefore
 from router.budgets.periods import Span
-from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, SETTLE
+from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, REVISE, SETTLE
 from router.budgets.shared_account import Holding, News, SharedAccount, nano_down, nano_up
 from router.errors import SharedStateAway, UnderdogError
 from router.shared.link import Argument, Link
@@ -71,6 +71,7 @@ class SharedSums:
         opened = cast(SharedAccount, account)
         try:
             await self._join(opened)
+            await self._revise(opened)
         except SharedStateAway:
             spent = await self._spent_before(account)
             # Another request may have been told meanwhile, and have spent since.
@@ -178,7 +179,7 @@ class SharedSums:
         for account in accounts:
             account.in_flight += amount
         try:
-            reply = await self._link.run(HOLD, keys, said)
+            verdict, heard = _understood(await self._link.run(HOLD, keys, said), len(accounts))
         except BaseException:
             # Away, or the caller left: whether Redis holds it is not known.
             for account in accounts:
@@ -187,11 +188,9 @@ class SharedSums:
         finally:
             for account in accounts:
                 account.in_flight -= amount
-        verdict = int(reply[0])
         if verdict < 0:
             return verdict
-        for place, account in enumerate(accounts):
-            news = News(reply[2 + 5 * place : 7 + 5 * place], int(reply[1]))
+        for place, (account, news) in enumerate(zip(accounts, heard, strict=True)):
             self._hear(account, news, *before[place])
             if verdict == 0 and holdings:
                 holdings[place].epoch = news.epoch
@@ -209,11 +208,23 @@ class SharedSums:
         told: list[Argument] = [self.server, account.epoch or "", held, account.spent_here, how]
         self._link.later(RESUME, [account.sums_key, account.holds_key], told)
 
+    async def _revise(self, account: SharedAccount) -> None:
+        """Where the scope was changed since Redis was told of it, tell what the ledger knows by now.
+
+        Raises:
+            SharedStateAway: there is no answer.
+        """
+        if await self._link.run(REVISE, [account.sums_key], [account.revision, ""]):
+            spent = nano_down(await self._spent_before(account))
+            await self._link.run(REVISE, [account.sums_key], [account.revision, spent])
+            await self._run([account], 0, [None], ())
+
     async def _begin(self, account: SharedAccount) -> None:
         """Tell Redis what the ledger knows of an account, unless another server comes first."""
         since = int(self._clock() * 1000)
         spent = await self._spent_before(account)
         told: list[Argument] = [secrets.token_hex(8), since, nano_up(spent), int(account.until) + FORGET_AFTER_S]
+        told.append(account.revision)
         await self._link.run(BEGIN, [account.sums_key], told)
 
     # What goes on beside requests.
@@ -233,7 +244,8 @@ class SharedSums:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
             self._wake.clear()
-            with contextlib.suppress(SharedStateAway):
+            # Whatever goes wrong, the next beat may heal it, and a stop must not fail by it.
+            with contextlib.suppress(UnderdogError):
                 await self._beat_once()
 
     async def _beat_once(self) -> None:
@@ -262,6 +274,22 @@ class SharedSums:
 
     def _presence(self) -> list[Argument]:
         return [self.server, int(PATIENCE_S * 1000)]
+
+
+def _understood(reply: Any, accounts: int) -> tuple[int, list[News]]:
+    """The verdict of ``HOLD``, and what is said of each account where it is none of them that is not known.
+
+    Raises:
+        SharedStateAway: it is no reply of that script.
+    """
+    try:
+        verdict = int(reply[0])
+        if not -accounts <= verdict <= accounts:
+            raise ValueError(verdict)
+        told = range(accounts if verdict >= 0 else 0)
+        return verdict, [News(reply[2 + 5 * place : 7 + 5 * place], int(reply[1])) for place in told]
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise SharedStateAway("what Redis says of budgets is not understood.") from None
 
 
 def _short_here(accounts: Sequence[SharedAccount], amount: int, limits: Sequence[int | None]) -> int | None:

@@ -155,7 +155,11 @@ class Leases:
 
     async def _ask(self, exact: bytes, token: str) -> bytes | None:
         """Ask for the lease. Where it is given: the place in the stream of what an earlier holder left, or nothing."""
-        given, landed = await self._sharing.link.run(_CLAIM, (_name(exact),), (token, LEASE_MS))
+        reply = await self._sharing.link.run(_CLAIM, (_name(exact),), (token, LEASE_MS))
+        try:
+            given, landed = reply
+        except (TypeError, ValueError):
+            raise SharedStateAway("what Redis says of leases is not understood.") from None
         if not given:
             return None
         self._held[token] = exact

@@ -79,7 +79,7 @@ class Doorman:
                 NOT_VALID if key else "No API key given. Send it as 'Authorization: Bearer KEY' (or in 'x-api-key')."
             )
         # Without this, any page that the operator visits could spend on the operator's keys, answers unread.
-        if headers.get("sec-fetch-site") == "cross-site" or _comes_by_a_strange_name(headers):
+        if headers.get("sec-fetch-site") == "cross-site" or _is_of_another_site(headers):
             raise Forbidden("Web pages of other sites may not use this server. Set UNDERDOG_API_KEY to let them.")
         return self._anonymous
 
@@ -113,29 +113,41 @@ def require_own_name(principal: Principal, headers: Mapping[str, str]) -> None:
     Raises:
         Forbidden: it is such a name.
     """
-    if principal.key_id is None and _is_strange_name(headers):
+    if principal.key_id is None and _is_strange_name(headers.get("host", "").lower()):
         raise Forbidden(
             "What is kept is shown without a key by the names localhost and 127.0.0.1 only. Ask by one of these, or "
             "set UNDERDOG_API_KEY."
         )
 
 
-def _comes_by_a_strange_name(headers: Mapping[str, str]) -> bool:
-    """Whether a page asks that reached this server by a name of its own: its site let that name lead here (rebinding).
+def _is_of_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another site asks, as far as ``origin`` tells, which browsers say of whatever a page posts.
 
-    Browsers take such a page for ours, and say ``origin`` of whatever it posts.
+    They say ``sec-fetch-site`` to loopback addresses alone; this server is found by others as well, such as 0.0.0.0,
+    and by any name that a site lets lead here (rebinding), whose pages browsers take for ours.
     """
-    return "origin" in headers and _is_strange_name(headers)
+    if (origin := headers.get("origin")) is None:
+        return False
+    asks, asked = origin.rpartition("//")[2].lower(), headers.get("host", "").lower()
+    return _is_strange_name(asked) or (asks != asked and not _is_local(asks))
 
 
-def _is_strange_name(headers: Mapping[str, str]) -> bool:
+def _is_strange_name(host: str) -> bool:
     """Whether a site elsewhere may have the name: no name but the machine's own and no address can be let lead here."""
-    name = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
+    return not _is_local(host) and _address(host) is None
+
+
+def _is_local(host: str) -> bool:
+    """Whether it is this machine's name for itself, with a port or without."""
+    name, address = _PORT.sub("", host), _address(host)
+    return address.is_loopback if address is not None else name == "localhost" or name.endswith(".localhost")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(_PORT.sub("", host).strip("[]"))
     except ValueError:
-        return name != "localhost" and not name.endswith(".localhost")
-    return False
+        return None
 
 
 def _given(headers: Mapping[str, str]) -> set[str]:

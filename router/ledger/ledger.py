@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from router.database import Connection, Database, migrate
 from router.database.sqlite import BUSY_TIMEOUT_S, SqliteDatabase
@@ -21,6 +21,7 @@ from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper
 from router.ledger.reading import as_ledger_errors
 from router.ledger.reports import Stats
 from router.ledger.retention import Pruner
+from router.ledger.rollup import ScopeKind
 from router.ledger.spool import SpoolingStore
 from router.ledger.store import Entry, Store, sealed
 from router.ledger.usage import Terms, UsageQuery, UsageReport, read_usage
@@ -148,10 +149,10 @@ class Ledger:
         """
         return await self._read(lambda connection: rows.newest(connection, limit=limit, tenant=tenant))
 
-    async def spent(self, kind: Literal["server", "team", "key"], id: str, since: datetime) -> Decimal:
+    async def spent(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
         """What the requests of the server, a team or a key have cost, in US dollars, as far as it is known.
 
-        Takes milliseconds, however large the ledger is.
+        Takes milliseconds, however large the ledger is; longer where rows wait for the database.
 
         Args:
             kind: of what.
@@ -161,7 +162,7 @@ class Ledger:
         Raises:
             LedgerError: the database cannot be read.
         """
-        return await self._read(lambda connection: rollup.spent(connection, kind, id, since))
+        return await asyncio.to_thread(self._spent_now, kind, id, since)
 
     async def rate(
         self, request_id: str, rating: Rating, *, tenant: str, pair: tuple[str, str] | None = None
@@ -205,6 +206,11 @@ class Ledger:
         at = rows.micros(datetime.now(UTC))
         with as_ledger_errors(), self.database.writing() as connection:
             return rate(connection, request_id=request_id, tenant=tenant, rating=rating, at=at, pair=pair)
+
+    def _spent_now(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
+        # In this order: what is written in between counts twice rather than not at all.
+        waiting = self._store.waiting_usd(kind, id, since)
+        return waiting + self._read_now(lambda connection: rollup.spent(connection, kind, id, since))
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         return await asyncio.to_thread(self._read_now, query)

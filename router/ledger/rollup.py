@@ -23,6 +23,9 @@ from router.database.money import EXACT
 from router.ledger.rows import micros, money_text
 from router.types import LedgerRow
 
+ScopeKind = Literal["server", "team", "key"]
+"""Of what it may be asked how much was spent."""
+
 QUARTER_S = 900
 """Length of a quarter, in seconds."""
 
@@ -245,11 +248,17 @@ def totals_of_sums(values: Sequence[Any]) -> Totals:
     return Totals(**found)
 
 
-def spent(connection: Connection, kind: Literal["server", "team", "key"], id: str, since: datetime) -> Decimal:
+def spent(connection: Connection, kind: ScopeKind, id: str, since: datetime) -> Decimal:
     """What the requests of one scope have cost, as far as it is known, from the quarter on in which ``since`` lies."""
     values = (quarter_of(since),) if kind == "server" else (quarter_of(since), id)
     found = connection.execute(_SPENT[kind], values).fetchone()
     return Decimal(found[0] or 0)
+
+
+def counts_for(row: LedgerRow, kind: ScopeKind, id: str, since: datetime) -> bool:
+    """Whether ``spent`` counts a row, once it is written."""
+    of = {"server": id, "team": row.team, "key": row.key_id}[kind]
+    return of == id and quarter_of(row.at) >= quarter_of(since)
 
 
 def _group(row: LedgerRow, at: int) -> tuple[Any, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,8 @@ from router.database.sqlite import SqliteDatabase
 from router.errors import DatabaseError, LedgerError
 from router.ledger import rows
 from router.ledger.prompts import Sealed
+from router.ledger.reading import as_ledger_errors
+from router.ledger.rollup import ScopeKind, counts_for
 from router.ledger.store import FAULTS_OF_A_ROW, Entry, Store
 from router.types import LedgerRow
 
@@ -43,6 +47,7 @@ _STEPS: Steps = (
 )
 _KEEP = "INSERT INTO waiting (entry, refused) VALUES (?, 0)"
 _OLDEST = "SELECT seq, entry FROM waiting WHERE refused = 0 ORDER BY seq LIMIT ?"
+_ALL = "SELECT entry FROM waiting WHERE refused = 0"
 _COUNT = "SELECT count(*) FROM waiting WHERE refused = 0"
 _FORGET = "DELETE FROM waiting WHERE seq = ?"
 _REFUSE = "UPDATE waiting SET refused = 1 WHERE seq = ?"
@@ -89,6 +94,16 @@ class Spool:
             if len(unreadable) < len(entries):
                 return [(seq, entry) for seq, entry in entries if entry is not None]
         return []
+
+    def waiting(self) -> Iterator[LedgerRow]:
+        """The rows of all that wait and can be read. Raises ``DatabaseError``."""
+        if not self._path.exists():
+            return
+        self._prepare()
+        with self._database.reading() as connection:
+            for (kept,) in connection.stream(_ALL):
+                if (entry := _read(kept)) is not None:
+                    yield entry.row
 
     def written(self, seqs: Sequence[int], refused: Sequence[int]) -> None:
         """Let go of entries that the database has, and never again offer it those that it refused."""
@@ -152,6 +167,14 @@ class SpoolingStore:
             self._away = True
             _log.warning("rows wait in %s until the ledger's database is back: %s", self._spool.name, error)
             return self._keep(batch)
+
+    def waiting_usd(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
+        """See ``Store.waiting_usd``."""
+        with as_ledger_errors():
+            return sum(
+                (row.cost_usd or Decimal(0) for row in self._spool.waiting() if counts_for(row, kind, id, since)),
+                Decimal(0),
+            )
 
     def close(self) -> None:
         """Write what waits if the database is there; otherwise the next server does."""

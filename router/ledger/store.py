@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from router.database import Connection, Database
@@ -11,6 +13,7 @@ from router.errors import DatabaseError, LedgerError, ValueRefused
 from router.ledger import prompts, rollup, rows
 from router.ledger.prompts import Exchange, PromptKeeper, Sealed
 from router.ledger.reading import as_ledger_errors
+from router.ledger.rollup import ScopeKind
 from router.types import LedgerRow
 
 _TURNS = 4
@@ -78,6 +81,10 @@ class Store:
             except FAULTS_OF_A_ROW:
                 self._write_one_by_one(batch, ready, failures)
         return failures
+
+    def waiting_usd(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
+        """What requests of a scope have cost whose rows wait to be written: nothing waits here."""
+        return Decimal(0)
 
     def close(self) -> None:
         """Nothing waits here."""

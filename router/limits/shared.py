@@ -16,7 +16,7 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from router.errors import SharedStateAway
 from router.limits.limiter import Taken
@@ -62,7 +62,7 @@ class SharedLimiter:
             arguments += [_NO_LIMIT if limit is None else limit for limit in most]
         keys = _keys(limited)
         try:
-            reply = await self._link.run(TAKE, keys, arguments)
+            reply = _understood(await self._link.run(TAKE, keys, arguments), len(limited))
         except SharedStateAway:
             return self._local.take_now(limited, tokens=tokens)
         except asyncio.CancelledError:
@@ -70,13 +70,13 @@ class SharedLimiter:
             self._link.later(GIVE_BACK, keys, [take, 0, 0])
             raise
         standings, crowded = _read(limited, reply)
-        if not reply[2]:
+        if not reply.admitted:
             require_room(standings, tokens, crowded=crowded)
             # Our rounding and Redis's can differ at the very edge of a window.
             require_room(standings, tokens, crowded=limited[0])
         self._hold(take, limited)
         count = self._local.count(limited, tokens=tokens)
-        return _SharedTaken(self, headers(after(standings, tokens)), take, keys, int(reply[1]), count)
+        return _SharedTaken(self, headers(after(standings, tokens)), take, keys, reply.minute, count)
 
     def give_back(self, take: str, keys: Sequence[str], minute: int, count: Count, tokens: int) -> None:
         """A request has ended, and took so many tokens in truth."""
@@ -149,15 +149,36 @@ def _places(scope: Scope) -> str:
     return f"places:{scope.name}"
 
 
-def _read(limited: Sequence[Scope], reply: Sequence[Any]) -> tuple[list[Standing], Scope | None]:
+class _Reply(NamedTuple):
+    """What the script says: of the minute, whether the request is admitted, and five counts of each scope."""
+
+    left_s: float
+    minute: int
+    admitted: bool
+    counts: tuple[int, ...]
+
+
+def _understood(reply: Any, scopes: int) -> _Reply:
+    """Raises ``SharedStateAway`` where it is no reply of the script."""
+    try:
+        left_s, minute, admitted, *counts = reply
+        if len(counts) != 5 * scopes:
+            raise ValueError(len(counts))
+        return _Reply(float(left_s), int(minute), bool(admitted), tuple(map(int, counts)))
+    except (TypeError, ValueError):
+        raise SharedStateAway("what Redis says of limits is not understood.") from None
+
+
+def _read(limited: Sequence[Scope], reply: _Reply) -> tuple[list[Standing], Scope | None]:
     """What the script told of each scope; and the first one without a place."""
-    left_s = float(reply[0])
     standings: list[Standing] = []
     crowded: Scope | None = None
     for place, scope in enumerate(limited):
-        requests_before, requests, tokens_before, tokens, held = map(int, reply[3 + 5 * place : 8 + 5 * place])
+        requests_before, requests, tokens_before, tokens, held = reply.counts[5 * place : 5 * place + 5]
         counts = {"requests": (requests_before, requests), "tokens": (tokens_before, tokens)}
-        standings += [Standing(scope, kind, Window(limit, *counts[kind], left_s)) for kind, limit in limits_of(scope)]
+        standings += [
+            Standing(scope, kind, Window(limit, *counts[kind], reply.left_s)) for kind, limit in limits_of(scope)
+        ]
         most = scope.limits.concurrent_requests
         if most is not None and held >= most:
             crowded = crowded or scope

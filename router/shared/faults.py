@@ -60,7 +60,9 @@ def reason_of(error: Exception, name: str) -> str:
         if isinstance(error, kinds):
             return f"{name}: {words}"
     if isinstance(error, ResponseError):
-        return f"{name}: it replies '{str(error)[:MAX_CHARS]}'"
+        # What stands behind is our own: of AUTH, the password.
+        said = str(error).partition(", with args")[0]
+        return f"{name}: it replies '{said[:MAX_CHARS]}'"
     if isinstance(error, TimeoutError):
         return f"{name}: it does not answer in time"
     if isinstance(error, RedisError | OSError) and str(error):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +171,23 @@ async def test_what_is_not_known_counts_as_what_was_held_and_what_nobody_answere
     state = await budgets.state(ada, CURVE)
     assert state is not None
     assert (state.spent, state.reserved) == (Decimal("0.21"), 0)
+
+
+async def test_who_had_no_budget_for_a_while_finds_spent_what_it_spent_meanwhile() -> None:
+    ledger = SpentBefore(key_ada="0.10")
+    budgets, before = kept(ledger), scope(1)
+    await budgets.require_unspent([before])
+    (await budgets.reserve([before], Decimal("0.05"), route="strong")).settle(Decimal("0.05"), STRONG)
+    # The row of what was settled a moment ago may not be written yet.
+    await budgets.require_unspent([msgspec.structs.replace(before, revision=7)])
+    state = await budgets.state(before, CURVE)
+    assert state is not None
+    assert state.spent == Decimal("0.15")
+    ledger.usd[KEY] = Decimal("3.50")
+    await budgets.require_unspent([msgspec.structs.replace(before, revision=7)])
+    with pytest.raises(InsufficientQuota):
+        await budgets.require_unspent([msgspec.structs.replace(before, revision=8)])
+    assert len(ledger.asked) == 3
 
 
 async def test_scopes_without_a_budget_hold_nothing() -> None:

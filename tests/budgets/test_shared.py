@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from router.budgets import BudgetState, KeptBudgets, Reservation
@@ -144,6 +145,23 @@ async def test_a_server_that_starts_counts_nothing_twice(redis_url: str) -> None
             assert (await stands(second)).spent == Decimal("0.30")
             assert ledger.asked == 1
             assert len(await reserve_all((second,), 100)) == 70
+
+
+async def test_who_had_no_budget_for_a_while_finds_spent_what_it_spent_meanwhile(redis_url: str) -> None:
+    ledger = SharedLedger()
+    async with two_servers(redis_url, ledger) as (one, other):
+        ledger.settle((await reserve_all((one,), 1))[0], CENT)
+        await comes_about(lambda: _is(other, "0.01", "0"))
+        again = msgspec.structs.replace(ADA, revision=5)
+        await other.require_unspent([again])
+        assert await _is(other, "0.01", "0")
+        ledger.usd += Decimal("0.5")
+        later = msgspec.structs.replace(ADA, revision=6)
+        await asyncio.gather(one.require_unspent([later]), other.require_unspent([later]))
+        ledger.settle((await reserve_all((one,), 1, later))[0], CENT)
+        for server in (one, other):
+            await comes_about(lambda server=server: _is(server, "0.52", "0"))  # type: ignore[misc]
+        assert len(await reserve_all((one, other), 100, later)) == 48
 
 
 async def test_what_a_killed_server_held_is_free_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,18 @@ class Visitor:
         headers = bearer(key) | options.pop("headers", {})
         return await self.http.request(method, path, headers=headers, **options)
 
-    async def chat(self, key: str | None, text: str = "Hello", *, query: str = "", **fields: Any) -> httpx.Response:
+    async def chat(
+        self,
+        key: str | None,
+        text: str = "Hello",
+        *,
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        **fields: Any,
+    ) -> httpx.Response:
         """One chat request."""
         body = {"model": "auto", "messages": [{"role": "user", "content": text}], **fields}
-        return await self.ask("POST", f"/v1/chat/completions{query}", key, json=body)
+        return await self.ask("POST", f"/v1/chat/completions{query}", key, json=body, headers=headers or {})
 
     async def admin(self, method: str, path: str, body: Any = None, *, key: str | None = MASTER) -> httpx.Response:
         """A request of the admin API."""

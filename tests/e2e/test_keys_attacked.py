@@ -173,6 +173,9 @@ async def test_pages_of_other_sites_stay_out_of_an_open_server_whatever_key_they
     page = {"sec-fetch-site": "cross-site"}
     for key, status in ((None, 403), ("not-needed", 403), ("sk-ud-made-up", 401)):
         assert (await at_an_open_server.ask("GET", "/v1/models", key, headers=page)).status_code == status
+    # What a browser says of a page that posts to 0.0.0.0, which leads here as well.
+    page = {"origin": "http://evil.example", "host": "0.0.0.0:8787", "content-type": "text/plain"}
+    assert (await at_an_open_server.chat(None, headers=page)).status_code == 403
 
 
 async def test_a_page_that_reads_by_a_name_of_its_own_sees_nothing_of_what_is_kept(at_an_open_server: Visitor) -> None:

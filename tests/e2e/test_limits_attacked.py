@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,3 +56,34 @@ async def test_who_leaves_before_the_first_byte_pays_for_what_the_model_read(vis
             pass
     assert again.status_code == 429
     assert again.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_what_was_spent_while_there_was_no_budget_is_spent_once_there_is_one_again(visitor: Visitor) -> None:
+    key = await visitor.key(budget_usd="0.10")
+    for budget in (None, "0.10"):
+        assert await answer(visitor, key["key"], "word " * 30) is None
+        await visitor.admin("PATCH", f"keys/{key['id']}", {"budget_usd": budget})
+    async with asyncio.timeout(30):
+        while sum(row["key_id"] == key["id"] for row in visitor.server.ledger_rows()) < 2:
+            await asyncio.sleep(0.05)
+    refused = await answer(visitor, key["key"], "word " * 30)
+    assert refused is not None
+    assert refused.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_an_answer_that_a_filter_kept_back_is_paid_for_beside_the_one_in_its_place(tmp_path: Path) -> None:
+    filtered, told = Turn(reply="no", finish_reason="content_filter"), Turn(reply="yes indeed")
+    environ = {"UNDERDOG_PRICES": DEAR, "UNDERDOG_CONTENT_FILTER_FALLBACKS": '["weak"]'}
+    async with (
+        ScriptedServer(model="weak-model", turns=[told]) as weak,
+        ScriptedServer(model="strong-model", turns=[filtered]) as strong,
+        routed(tmp_path, weak, strong, **environ) as server,
+        visiting(server) as visitor,
+    ):
+        both = await visitor.chat(None, "word " * 9, query="?threshold=0")
+        assert both.headers["x-router-reason"] == "content-filter-fallback"
+        usage = both.json()["usage"]
+        # Of the answer that was kept back: the same prompt, and one word.
+        tokens = usage["total_tokens"] + usage["prompt_tokens"] + 1
+        row = await server.ledger_row(both.headers["x-request-id"])
+    assert Decimal(row["cost_usd"]) == Decimal(both.headers["x-router-cost-usd"]) == Decimal(tokens) / 1000

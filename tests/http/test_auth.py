@@ -80,6 +80,17 @@ def test_no_page_gets_in_by_a_name_that_its_own_site_lets_lead_here(host: str) -
     assert Doorman(Secret("sesame")).admit({**page, "x-api-key": "sesame"}).key_id == "server"
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://evil.example:8787", "null", "", "http://192.168.0.9"]
+)
+@pytest.mark.parametrize("host", ["0.0.0.0:8787", "[::ffff:127.0.0.1]:8787", "192.168.0.2:8787", "127.0.0.1:8787"])
+def test_no_page_of_another_site_gets_in_by_an_address_either(origin: str, host: str) -> None:
+    # To addresses that are not loopback by their looks, browsers do not say sec-fetch-site.
+    with pytest.raises(Forbidden, match="UNDERDOG_API_KEY"):
+        Doorman().admit({"origin": origin, "host": host})
+    assert Doorman().admit({"origin": f"http://{host}", "host": host}) == ANONYMOUS
+
+
 @pytest.mark.parametrize("host", ["localhost:8787", "app.localhost", "127.0.0.1:8787", "[::1]:8787", "192.168.0.2"])
 def test_pages_on_the_machine_itself_and_programs_may_use_an_open_server(host: str) -> None:
     assert Doorman().admit({"origin": "http://localhost:3000", "host": host}) == ANONYMOUS

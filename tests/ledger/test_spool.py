@@ -10,6 +10,8 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,10 @@ from router.database.postgres import PostgresDatabase
 from router.errors import LedgerError
 from router.ledger import Ledger
 from router.ledger.prompts import EncryptedPrompts, Exchange, new_key, read_key, read_prompt
+from router.ledger.spool import Spool, SpoolingStore
+from router.ledger.store import Entry
 from router.types import ChatRequest, Message
-from tests.ledger.support import a_row, start_child
+from tests.ledger.support import MORNING, a_row, start_child
 from tests.services.postgres_server import PostgresServer, a_postgres
 
 
@@ -200,6 +204,24 @@ async def test_a_waiting_row_that_cannot_be_read_holds_no_other_up(
     with contextlib.closing(sqlite3.connect(spool)) as file:
         assert file.execute("SELECT count(*), sum(refused) FROM waiting").fetchone() == (1, 1)
     assert "cannot be read" in caplog.text
+
+
+async def test_what_waits_is_spent_already(url: str, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SpoolingStore, "_emptied", lambda _: False)
+    ledger = on(url, spool)
+    await ledger.record(a_row("written", key_id="ada", cost_usd=Decimal("1.00")))
+    yesterday = a_row("late", key_id="ada", cost_usd=Decimal("9.00"), at=MORNING - timedelta(days=1))
+    waiting = [
+        a_row("one", key_id="ada", team="t", cost_usd=Decimal("0.25")),
+        a_row("two", key_id="bob", team="t", cost_usd=Decimal("0.50")),
+        a_row("free", key_id="ada", cost_usd=None),
+        yesterday,
+    ]
+    Spool(spool).keep([Entry(row) for row in waiting])
+    expected = {("key", "ada"): "1.25", ("key", "bob"): "0.50", ("team", "t"): "0.75", ("server", "server"): "1.75"}
+    for (kind, id_), usd in expected.items():
+        assert await ledger.spent(kind, id_, MORNING - timedelta(hours=1)) == Decimal(usd)  # type: ignore[arg-type]
+    await ledger.aclose()
 
 
 async def test_rows_fail_where_neither_postgres_nor_the_file_takes_them(

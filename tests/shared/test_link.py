@@ -228,6 +228,18 @@ async def test_a_redis_that_is_away_at_the_start_is_told_of_once(
             assert await link.run(ADD, ["n"], [1]) == 1
 
 
+async def test_who_knows_no_passwords_and_quotes_what_it_was_told_is_not_quoted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        a_redis(tmp_path, "--rename-command", "AUTH", "") as server,
+        a_link(server.url.replace("//", "//:s3cret@"), wait=False) as link,
+    ):
+        await until(lambda: "unknown command" in caplog.text)
+        assert not link.up
+    assert "s3cret" not in caplog.text
+
+
 async def test_a_wrong_password_is_told_without_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with a_redis(tmp_path) as server:
         await server.ask("CONFIG SET requirepass right-one")
