@@ -94,6 +94,7 @@ class RedisLink:
         self._something_waits = asyncio.Event()
         self._something_sent = asyncio.Event()
         self._digests: dict[str, str] = {}
+        self._carried: set[str] = set()
         self._refusals: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
         self._keeping: asyncio.Task[None] | None = None
@@ -161,13 +162,24 @@ class RedisLink:
         self._waiting.append(_Call(_packed(command), again, reply))
         self._something_waits.set()
 
-    def _commands(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> tuple[_Command, _Command]:
-        """The command that runs a script by its digest, and the one that carries it whole."""
+    def _commands(
+        self, script: str, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> tuple[_Command, _Command | None]:
+        """The command that runs a script, and the one to send instead where Redis does not know it.
+
+        The first time on each connection it is carried whole: one that was refused would be heard behind later ones,
+        and what is said of money and places is true in its order alone.
+        """
         digest = self._digests.get(script)
         if digest is None:
             digest = self._digests[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         rest = (len(keys), *map(self.key, keys), *arguments)
-        return ("EVALSHA", digest, *rest), ("EVAL", script, *rest)
+        whole = ("EVAL", script, *rest)
+        if script not in self._carried:
+            if self._up:
+                self._carried.add(script)
+            return whole, None
+        return ("EVALSHA", digest, *rest), whole
 
     # --- the connection ---------------------------------------------------------------------------------------------
 
@@ -295,6 +307,7 @@ class RedisLink:
         """Nobody who asked gets a reply any more."""
         self._up = False
         self._reason = reason
+        self._carried.clear()
         if self._telling is not None:
             self._telling.cancel()
         for call in (*self._sent, *self._waiting):
