@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from router.accounts.forms import Form
 from router.accounts.keys import Key, Team
 from router.principals import UNLIMITED, Principal, Scope
@@ -22,8 +24,8 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
     low, high = bounds(form, above)
     scopes = [server] if server is not None else []
     if team is not None:
-        scopes.append(Scope(kind="team", id=team.id, limits=team.form.limits, budget=team.form.budget))
-    scopes.append(Scope(kind="key", id=key.id, limits=form.limits, budget=form.budget))
+        scopes.append(scope_of(team))
+    scopes.append(scope_of(key))
     return Principal(
         tenant=f"team:{team.id}" if team is not None else f"key:{key.id}",
         key_id=key.id,
@@ -35,6 +37,12 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
         min_threshold=low,
         max_threshold=high,
     )
+
+
+def scope_of(holder: Key | Team) -> Scope:
+    """What counts against a key, or against a team."""
+    kind: Literal["team", "key"] = "team" if isinstance(holder, Team) else "key"
+    return Scope(kind=kind, id=holder.id, limits=holder.form.limits, budget=holder.form.budget)
 
 
 def bounds(form: Form, above: Form | None) -> tuple[float, float]:
