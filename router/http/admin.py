@@ -17,7 +17,10 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from router.accounts import Accounts
+from router.accounts.accounts import Page
+from router.accounts.finding import find_team
 from router.accounts.forms import MAX_FORM_BYTES, Name, Text
+from router.accounts.keys import Key
 from router.accounts.store import Which
 from router.accounts.views import (
     IssuedView,
@@ -53,7 +56,7 @@ class Paged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class WhichKeys(Paged, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of ``GET /admin/keys``: what is given must hold of a key."""
+    """Query of ``GET /admin/keys``: what is given must hold of a key. ``team``: its id or its name."""
 
     team: Name | None = None
     user: Text | None = None
@@ -86,10 +89,16 @@ async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[S
     """Newest first, without the revoked ones unless ``revoked`` asks for them."""
     accounts = _accounts(request, services)
     query = read_query(request, WhichKeys)
-    which = Which(
-        team=query.team, user=query.user, name=query.name, ended=query.revoked, after=query.after, limit=query.limit
-    )
-    return Response(key_list(await _called(lambda: accounts.keys(which)), _now()), headers=NO_STORE)
+
+    def listed() -> Page[Key]:
+        team = None if query.team is None else find_team(accounts, query.team).id
+        return accounts.keys(
+            Which(
+                team=team, user=query.user, name=query.name, ended=query.revoked, after=query.after, limit=query.limit
+            )
+        )
+
+    return Response(key_list(await _called(listed), _now()), headers=NO_STORE)
 
 
 @get("/admin/keys/{key_id:str}", summary="Show a key", tags=["admin"])

@@ -1,4 +1,4 @@
-"""Budgets on a Redis to which anything may happen, in any order: what was spent is counted once, and nothing stays held.
+"""Budgets on a Redis to which anything may happen, in any order: money is counted once, and nothing stays held.
 
 Servers begin and end requests while Redis is stopped, frozen, emptied or started with nothing in it, and while servers
 are killed or join. Afterwards all that are left agree with the ledger.

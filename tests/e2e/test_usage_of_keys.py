@@ -66,8 +66,10 @@ async def test_each_sees_its_own_and_the_master_key_all(visitor: Visitor) -> Non
     twice = await visitor.ask("GET", "/v1/usage", ada["key"], headers={"x-api-key": bob["key"]})
     assert twice.status_code == 401
 
-    by_key = await usage(visitor, MASTER, f"?by=key&team={team['id']}")
-    assert {row["by"]["key"]: row["requests"] for row in by_key["rows"]} == {ada["id"]: 1, bob["id"]: 2}
+    for called in (team["id"], "research"):
+        by_key = await usage(visitor, MASTER, f"?by=key&team={called}")
+        assert {row["by"]["key"]: row["requests"] for row in by_key["rows"]} == {ada["id"]: 1, bob["id"]: 2}
+    assert (await usage(visitor, MASTER, "?team=nobody"))["rows"] == []
     assert (await usage(visitor, MASTER))["total"]["requests"] == 6
     for called in (eve["id"], "eve"):
         told = json.loads(await visitor.underdog("report", "--by", "key", "--key", called, "--json"))
@@ -93,3 +95,9 @@ async def test_a_key_sees_what_is_left_of_its_own_budget_and_not_of_its_teams(vi
     assert (budget["usd"], Decimal(budget["spent_usd"]), budget["reserved_usd"]) == ("1.5", cost, "0")
     assert Decimal(budget["left_usd"]) == Decimal("1.5") - cost
     assert budget["starts"] < budget["ends"]
+    for query in (f"?team={team['id']}", "?team=thrifty"):
+        (budget,) = (await usage(visitor, MASTER, query))["budgets"]
+        assert (budget["scope"], budget["usd"]) == (f"team:{team['id']}", "50")
+        assert Decimal(budget["spent_usd"]) == cost
+    both = (await usage(visitor, MASTER, "?team=thrifty&key=dee"))["budgets"]
+    assert [budget["scope"] for budget in both] == [f"team:{team['id']}", f"key:{key['id']}"]
