@@ -9,23 +9,10 @@ import pytest
 
 from router.errors import RateLimited
 from router.limits import SharedLimiter
-from router.principals import Scope
 from router.shared.redis_link import RedisLink
-from tests.limits.support import scope
+from tests.limits.support import admitted, scope
 from tests.services.redis_server import a_redis
 from tests.shared.support import a_link, until
-
-
-async def admitted(limiter: SharedLimiter, *scopes: Scope, tokens: int = 10, of: int = 20) -> int:
-    """How many of so many requests are let in."""
-    count = 0
-    for _ in range(of):
-        try:
-            await limiter.take(scopes, tokens=tokens)
-        except RateLimited:
-            continue
-        count += 1
-    return count
 
 
 async def test_two_servers_admit_together_no_more_than_the_limit(redis_url: str) -> None:
