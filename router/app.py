@@ -25,7 +25,7 @@ from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
 from router.asking import fallbacks_of
-from router.budgets import KeptBudgets
+from router.budgets import Decided, KeptBudgets, Observed
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.database import open_database
@@ -187,9 +187,16 @@ def _admission(replicas: Replicas, ledger: Ledger) -> Admission:
     async def spent(scope: Scope, since: datetime) -> Decimal:
         return await ledger.spent(scope.kind, scope.id, since)
 
+    async def recall(scope: Scope, since: datetime) -> list[Observed]:
+        lately = await ledger.lately(scope.kind, scope.id, since)
+        return [
+            Observed(seen.at, seen.usd, Decided(seen.route, seen.win_rate, seen.threshold, seen.reason == "paced"))
+            for seen in lately
+        ]
+
     link = replicas.link
     limiter: Limiter = LocalLimiter() if link is None else SharedLimiter(link)
-    return Admission(limiter=limiter, budgets=KeptBudgets(spent=spent, link=link))
+    return Admission(limiter=limiter, budgets=KeptBudgets(spent=spent, link=link, recall=recall))
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from router.ledger import reports, rollup, rows
 from router.ledger.baseline import LENGTHS, Lengths
 from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
+from router.ledger.lately import Answered, read_lately
 from router.ledger.migrations import COMPONENT, MIGRATIONS
 from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper
 from router.ledger.reading import as_ledger_errors
@@ -163,6 +164,14 @@ class Ledger:
             LedgerError: the database cannot be read.
         """
         return await asyncio.to_thread(self._spent_now, kind, id, since)
+
+    async def lately(self, kind: ScopeKind, id: str, since: datetime) -> list[Answered]:
+        """What models answered lately of the server's, a team's or a key's requests; see ``router.ledger.lately``.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        return await self._read(lambda connection: read_lately(connection, kind, id, since))
 
     async def rate(
         self, request_id: str, rating: Rating, *, tenant: str, pair: tuple[str, str] | None = None
