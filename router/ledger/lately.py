@@ -22,7 +22,7 @@ AMONG = 50_000
 
 # Only constants of our own are put into SQL; values are always bound.
 _NEWEST = (
-    "SELECT at, cost_usd, route, win_rate, threshold, reason FROM requests "
+    "SELECT at, cost_usd, route, win_rate, threshold, reason FROM requests "  # noqa: S608
     f"WHERE seq > (SELECT coalesce(max(seq), 0) - {AMONG} FROM requests) AND at >= ? AND cost_usd IS NOT NULL "
     "AND attempts > 0 AND outcome = 'ok'"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from router.database import Database
 from router.ledger import Ledger
 from router.types import LedgerRow
 
