@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
-from router.budgets import Budgets, Decided, Pace, Reservation, Unbudgeted
+from router.budgets import Budgets, BudgetState, Decided, Pace, Reservation, Unbudgeted
 from router.calls import Call
 from router.ledger.tokens import estimate_usage
 from router.limits import Limiter, Taken, Unlimited
@@ -128,6 +128,15 @@ class Admission:
     def pace(self, scopes: tuple[Scope, ...], curve: Curve) -> Pace | None:
         """The least threshold at which the budgets last, as far as is known; see ``Budgets.pace``."""
         return self._budgets.pace(scopes, curve) if scopes else None
+
+    async def budgets(self, scopes: Sequence[Scope], curve: Curve) -> list[BudgetState]:
+        """How the budgets of those scopes stand that have one.
+
+        Raises:
+            BudgetUnknown: the ledger does not say what was spent.
+        """
+        states = [await self._budgets.state(scope, curve) for scope in scopes]
+        return [state for state in states if state is not None]
 
     async def aclose(self) -> None:
         """Let go of whatever counters and sums are kept in."""

@@ -40,6 +40,7 @@
         ├── KeysUnavailable       503: the database of keys is away
         ├── BudgetUnknown         503: the ledger does not say what was spent of a budget
         ├── NoUpstream            503: nothing is configured or ready that could answer
+        ├── LedgerUnavailable     503: the ledger's database is away, and something was to be read from it
         ├── ShuttingDown          503: the server stopped before the answer was complete
         ├── InternalError         500: a fault of ours; details go to the log, not to the caller
         ├── HookFailed            500: the operator's hook gave no usable answer
@@ -424,6 +425,18 @@ class NoUpstream(ApiError):
 
     status = 503
     default_code = "no_upstream"
+
+
+class LedgerUnavailable(ApiError):
+    """The ledger's database is away, and something was to be read from it or rated in it. The log knows more."""
+
+    status = 503
+    default_code = "ledger_unavailable"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again."""
+        return {"retry-after": "5"}
 
 
 class ShuttingDown(ApiError):

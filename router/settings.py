@@ -20,18 +20,21 @@ from msgspec import Meta, Struct
 
 from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.catalogue import CatalogueEntry
-from router.configured.complaint import complaint
+from router.configured.converting import converted, is_table_kind
 from router.configured.deployments import Deployment
+from router.configured.given import Given
 from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
-from router.errors import UNREADABLE_JSON, SettingsError
+from router.errors import SettingsError
 from router.principals import Budget, Limits, Period, WhenSpent
 from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
 
 PREFIX = "UNDERDOG_"
+CONFIG_VARIABLE = "UNDERDOG_CONFIG"
+DEFAULT_FILE = "underdog.toml"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -356,17 +359,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
-_TABLE_KINDS = (msgspec.inspect.VarTupleType, msgspec.inspect.DictType)
-
 
 def is_table(name: str) -> bool:
     """Whether a setting is a list or a table of records: TOML writes it so, the environment as JSON, no flag has it."""
-    if name not in FIELDS:
-        return False
-    info = msgspec.inspect.type_info(FIELDS[name].type)
-    while isinstance(info, msgspec.inspect.Metadata):
-        info = info.type
-    return isinstance(info, _TABLE_KINDS)
+    return name in FIELDS and is_table_kind(FIELDS[name].type)
 
 
 def is_secret(name: str) -> bool:
@@ -375,38 +371,94 @@ def is_secret(name: str) -> bool:
     return Secret in (kind, *get_args(kind))
 
 
+class Sources(Struct, frozen=True, kw_only=True):
+    """Where a server's settings come from, so that they can be read again.
+
+    ``flags``: values given on the command line; None values count as not given. ``environ``: the environment;
+    ``os.environ`` where None. ``config``: the TOML file; ``UNDERDOG_CONFIG`` or ``./underdog.toml`` where None.
+    """
+
+    flags: Mapping[str, Any] = {}
+    environ: Mapping[str, str] | None = None
+    config: Path | None = None
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment."""
+        return os.environ if self.environ is None else self.environ
+
+    @property
+    def file(self) -> Path:
+        """The TOML file, whether it is there or not."""
+        return self.config or Path(self.variables.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+
+    @property
+    def file_is_named(self) -> bool:
+        """Whether somebody named the file, which then must be there."""
+        return self.config is not None or bool(self.variables.get(CONFIG_VARIABLE))
+
+    def gather(self) -> dict[str, Given]:
+        """What was given, by setting and not yet checked; of several values of one setting the one that counts.
+
+        Raises:
+            SettingsError: the file cannot be read, or names what is no setting.
+        """
+        return self._in_file() | _in_environment(self.variables) | _in_flags(self.flags)
+
+    def read(self) -> Settings:
+        """The settings.
+
+        Raises:
+            SettingsError: naming the setting, where it came from, and what is allowed.
+        """
+        return settings_of(self.gather())
+
+    def _in_file(self) -> dict[str, Given]:
+        path = self.file
+        if not self.file_is_named and not path.is_file():
+            return {}
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{path}: not valid TOML: {error}.") from error
+        return given_in(text, str(path))
+
+
 def load_settings(
     *,
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     config: Path | None = None,
 ) -> Settings:
-    """Gather settings from flags, environment and TOML file.
-
-    Args:
-        flags: values given on the command line; None values count as not given.
-        environ: environment to read; ``os.environ`` by default.
-        config: TOML file; by default ``UNDERDOG_CONFIG`` or ``./underdog.toml`` if it exists.
+    """Gather settings from flags, environment and TOML file; see `Sources`.
 
     Raises:
         SettingsError: naming the setting, where it came from, and what is allowed.
     """
-    environ = os.environ if environ is None else environ
-    merged = _read_toml(config, environ) | _read_environment(environ) | _read_flags(flags or {})
-    values = {name: _convert(name, value, origin) for name, (value, origin) in merged.items()}
+    return Sources(flags=flags or {}, environ=environ, config=config).read()
+
+
+def settings_of(given: Mapping[str, Given]) -> Settings:
+    """The settings that were given, the others by default.
+
+    Raises:
+        SettingsError: naming the setting, where it came from, and what is allowed.
+    """
+    values = {name: converted(each, FIELDS[name], secret=is_secret(name)) for name, each in given.items()}
     settings = Settings(**values)
     if settings.host not in LOOPBACK_HOSTS and not settings.closed:
-        origin = merged.get("host", ("", "host"))[1]
         message = (
-            f"{origin}: refusing to listen on {settings.host} without a key; "
+            f"{_origin(given, 'host')}: refusing to listen on {settings.host} without a key; "
             "set UNDERDOG_MASTER_KEY (or UNDERDOG_API_KEY), or listen on 127.0.0.1."
         )
         raise SettingsError(message)
-    _require_sound(settings, {name: origin for name, (_, origin) in merged.items()})
+    _require_sound(settings, given)
     return settings
 
 
-def _require_sound(settings: Settings, origins: Mapping[str, str]) -> None:
+def _require_sound(settings: Settings, given: Mapping[str, Given]) -> None:
     """What types alone cannot say."""
     wrong = {"budget_time_zone": wrong_time_zone(settings.budget_time_zone)}
     if settings.budget_usd is not None:
@@ -415,28 +467,42 @@ def _require_sound(settings: Settings, origins: Mapping[str, str]) -> None:
         wrong["master_key"] = "is the same as api_key, which callers know; make another one"
     for name, said in wrong.items():
         if said is not None:
-            raise SettingsError(f"{origins.get(name, name)}: {said}.")
+            raise SettingsError(f"{_origin(given, name)}: {said}.")
 
 
-def _read_toml(config: Path | None, environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    path = config or (Path(environ["UNDERDOG_CONFIG"]) if environ.get("UNDERDOG_CONFIG") else None)
-    if path is None:
-        path = Path("underdog.toml")
-        if not path.is_file():
-            return {}
+def _origin(given: Mapping[str, Given], name: str) -> str:
+    return given[name].origin() if name in given else name
+
+
+def given_in(text: str, path: str) -> dict[str, Given]:
+    """What a TOML text gives, by setting.
+
+    Args:
+        text: of the file.
+        path: by which messages name it.
+
+    Raises:
+        SettingsError: it is no TOML, or names what is no setting.
+    """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = _flat(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}.") from error
-    table = _flat(table)
-    unknown = sorted(set(table) - set(FIELDS))
-    if unknown:
-        nearest = difflib.get_close_matches(unknown[0], FIELDS, n=1)
-        hint = f"did you mean '{nearest[0]}'?" if nearest else "docs/settings.md lists them all."
-        raise SettingsError(f"{path}: unknown setting '{unknown[0]}'; {hint}")
-    return {name: (value, f"{path}: {name}") for name, value in table.items()}
+    given = {
+        name: Given(setting=name, value=value, source="file", place=path, text=text) for name, value in table.items()
+    }
+    for name in sorted(set(table) - set(FIELDS)):
+        line = given[name].line()
+        place = path if line is None else f"{path}, line {line}"
+        raise SettingsError(f"{place}: {unknown(name)}")
+    return given
+
+
+def unknown(name: str) -> str:
+    """What is said of a name that no setting has."""
+    nearest = difflib.get_close_matches(name, FIELDS, n=1)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else "docs/settings.md lists them all."
+    return f"unknown setting '{name[:60]}'; {hint}"
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -448,10 +514,14 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+def _in_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     variables = {name: PREFIX + name.upper() for name in FIELDS}
     _warn_of_misspelt(environ, list(variables.values()))
-    return {name: (environ[variable], variable) for name, variable in variables.items() if environ.get(variable)}
+    return {
+        name: Given(setting=name, value=environ[variable], source="environment", place=variable)
+        for name, variable in variables.items()
+        if environ.get(variable)
+    }
 
 
 def _warn_of_misspelt(environ: Mapping[str, str], known: list[str]) -> None:
@@ -462,76 +532,9 @@ def _warn_of_misspelt(environ: Mapping[str, str], known: list[str]) -> None:
             logger.warning("%s is no setting and has no effect; did you mean %s?", variable, nearest[0])
 
 
-def _read_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
-    return {name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None}
-
-
-def _convert(name: str, value: Any, origin: str) -> Any:
-    kind = FIELDS[name].type
-    if is_table(name):
-        return _convert_table(name, value, origin)
-    words = _words(kind)
-    if isinstance(value, str):
-        value = words.get(value.strip().lower(), value)
-    if is_secret(name):
-        if isinstance(value, str):
-            return Secret(value)
-        # Without the value: it is a secret all the same.
-        raise SettingsError(f"{origin}: must be text in quotes, not {type(value).__name__}.")
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        allowed = " or ".join((_expected(kind), *map(repr, words)))
-        raise SettingsError(f"{origin}: must be {allowed}, not '{str(value)[:60]}'.") from error
-
-
-def _convert_table(name: str, value: Any, origin: str) -> Any:
-    try:
-        decoded = msgspec.json.decode(value) if isinstance(value, str) else value
-    except UNREADABLE_JSON as error:
-        raise SettingsError(f'{origin}: must be JSON, such as ["a", "b"] or {{"a": "b"}}: {error}.') from error
-    if isinstance(decoded, dict) and isinstance(FIELDS[name].default, tuple):
-        raise SettingsError(f"{origin}: is a list; write [[{name}]] above each record in TOML, [{{...}}] in JSON.")
-    try:
-        return msgspec.convert(decoded, FIELDS[name].type, dec_hook=_secret)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: {complaint(FIELDS[name].type, decoded, error)}") from error
-
-
-def _secret(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise ValueError(f"expected text, not {type(value).__name__}")
-
-
-def _words(kind: Any) -> Mapping[str, Any]:
-    """Words that stand for a value of a setting."""
-    info = msgspec.inspect.type_info(kind)
-    return info.extra or {} if isinstance(info, msgspec.inspect.Metadata) else {}
-
-
-def _expected(kind: Any) -> str:
-    """What a setting may be, in words."""
-    info = msgspec.inspect.type_info(kind)
-    while isinstance(info, msgspec.inspect.Metadata):
-        info = info.type
-    if isinstance(info, msgspec.inspect.UnionType):
-        info = next(part for part in info.types if not isinstance(part, msgspec.inspect.NoneType))
-    if isinstance(info, msgspec.inspect.BoolType):
-        return "true or false"
-    if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
-        return _number(info)
-    if isinstance(info, msgspec.inspect.DecimalType):
-        return "an amount of dollars, such as 25.00"
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return "one of " + ", ".join(str(value) for value in info.values)
-    return "text"
-
-
-def _number(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
-    noun = "a whole number" if isinstance(info, msgspec.inspect.IntType) else "a number"
-    if info.ge is not None and info.le is not None:
-        return f"{noun} from {info.ge:g} to {info.le:g}"
-    if info.ge is not None:
-        return f"{noun}, {info.ge:g} or more"
-    return f"{noun} above {info.gt:g}" if info.gt is not None else noun
+def _in_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
+    return {
+        name: Given(setting=name, value=value, source="flag", place=f"--{name.replace('_', '-')}")
+        for name, value in flags.items()
+        if value is not None
+    }

@@ -76,8 +76,7 @@ class Accounts:
         secret = new_secret(key_id)
 
         def create(connection: Connection, change: int) -> Key:
-            _require_team(connection, form)
-            key = Key(id=key_id, form=form, digest=secret.digest, created_at=now, change=change)
+            key = Key(id=key_id, form=_in_team(connection, form), digest=secret.digest, created_at=now, change=change)
             store.put_key(connection, key)
             return key
 
@@ -115,7 +114,7 @@ class Accounts:
             key = _live_key(connection, key_id)
             form = read_form(KeyForm, given, now=self._clock(), before=key.form)
             if form.team != key.form.team:
-                _require_team(connection, form)
+                form = _in_team(connection, form)
             return _put(connection, replace(key, form=form, change=change))
 
         return self._change(change_form)
@@ -297,12 +296,14 @@ def _live_team(connection: Connection, team_id: str) -> Team:
     return team
 
 
-def _require_team(connection: Connection, form: KeyForm) -> None:
+def _in_team(connection: Connection, form: KeyForm) -> KeyForm:
+    """The form with its team's id, whichever way the team was called."""
     if form.team is None:
-        return
-    team = store.team_of(connection, form.team)
+        return form
+    team = store.team_of(connection, form.team) or store.team_called(connection, form.team)
     if team is None or team.deleted_at is not None:
-        raise InvalidRequest(f"team: there is no team of the id '{form.team[:60]}'; create it first.", param="team")
+        raise InvalidRequest(f"team: there is no team '{form.team[:60]}'; create it first.", param="team")
+    return replace(form, team=team.id)
 
 
 def _require_free(connection: Connection, name: str) -> None:

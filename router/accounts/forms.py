@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.complaint import complaint
@@ -86,7 +87,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class KeyForm(Form, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an operator may say of a key. ``team``: a team's id. ``user``: any id, for reports."""
+    """What an operator may say of a key. ``team``: a team's id, or its name. ``user``: any id, for reports."""
 
     name: Name | None = None
     team: Name | None = None
@@ -121,7 +122,7 @@ def read_form(kind: type[F], given: bytes, *, now: datetime, before: F | None = 
     except UNREADABLE_JSON as error:
         raise _refusal(kind, error) from None
     _require_sound(form, fields, now)
-    return form
+    return form if form.budget_usd is None else replace(form, budget_usd=Decimal(f"{form.budget_usd:f}"))
 
 
 def as_json(form: Form) -> bytes:

@@ -24,8 +24,8 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
     low, high = bounds(form, above)
     scopes = [server] if server is not None else []
     if team is not None:
-        scopes.append(_scope("team", team))
-    scopes.append(_scope("key", key))
+        scopes.append(scope_of(team))
+    scopes.append(scope_of(key))
     return Principal(
         tenant=f"team:{team.id}" if team is not None else f"key:{key.id}",
         key_id=key.id,
@@ -37,6 +37,13 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
         min_threshold=low,
         max_threshold=high,
     )
+
+
+def scope_of(holder: Key | Team) -> Scope:
+    """What counts against a key, or against a team."""
+    kind: Literal["team", "key"] = "team" if isinstance(holder, Team) else "key"
+    form = holder.form
+    return Scope(kind=kind, id=holder.id, limits=form.limits, budget=form.budget, revision=holder.change)
 
 
 def bounds(form: Form, above: Form | None) -> tuple[float, float]:
@@ -53,11 +60,6 @@ def server_scope(settings: Settings) -> Scope | None:
     if limits == UNLIMITED and budget is None:
         return None
     return Scope(kind="server", id="server", limits=limits, budget=budget)
-
-
-def _scope(kind: Literal["team", "key"], holder: Team | Key) -> Scope:
-    form = holder.form
-    return Scope(kind=kind, id=holder.id, limits=form.limits, budget=form.budget, revision=holder.change)
 
 
 def _counts(scope: Scope) -> bool:

@@ -101,9 +101,11 @@ class Demand:
         doubt: float = self._doubt * 0.5 ** ((self._seen + passed) / (4.0 * self._doubt))
         return (self._come + come + doubt * self._believed) / (self._usual + usual + doubt)
 
-    def busiest(self, now: float) -> float:
-        """Requests in the busiest hour of the usual week, at present."""
-        return self.rate(now) * float(self._shape.max())
+    def busiest(self, now: float, until: float) -> float:
+        """Requests in the busiest hour between two moments, POSIX seconds."""
+        hours = min(int((until - now) / HOUR_S) + 2, WEEK)
+        ahead = (int(self._hour_of_week(now)) + np.arange(hours)) % WEEK
+        return self.rate(now) * float(self._shape[ahead].max())
 
     def expected(self, now: float, until: float) -> float:
         """Requests that will come between two moments, POSIX seconds."""

@@ -34,6 +34,9 @@ Recall = Callable[[Scope, datetime], Awaitable[Iterable[Observed]]]
 RECALLED_S = 14 * 86_400.0
 """Seconds of traffic that are recalled after a start."""
 
+MOST_PACED_USD = Decimal(10) ** 15
+"""A budget beyond this is none to pace by."""
+
 PATIENCE_S = 10.0
 PAUSE_S = 0.25
 """Seconds for which the ledger is asked again before a request fails, and between two attempts."""
@@ -152,7 +155,7 @@ class KeptBudgets:
         left = budget.usd - account.spent - account.held
         if budget.when_spent == "weak" and left <= 0:
             return 1.0
-        if not budget.pace:
+        if not budget.pace or budget.usd > MOST_PACED_USD:
             return None
         now = self._clock()
         book.learn_arrivals(now)

@@ -16,7 +16,7 @@ MOST_RESERVE = 0.018
 """Shares of a budget that are kept back for what cannot be foreseen, at least and at most."""
 
 BURST_TIMES = 15.0
-"""A burst that the weak model's answers must be paid for in: so many times the requests of the busiest usual hour."""
+"""A burst that the weak model's answers must be paid for in: so many times the requests of the busiest hour to come."""
 
 BOLDNESS = 0.03
 """Share by which a budget is taken for larger at the beginning of its period; it shrinks to nothing with what is left
@@ -85,7 +85,7 @@ class Pacer:
 
     def _worked_out(self, now: float, left: float, budget: float, until: float, curve: Curve) -> float | None:
         remains = max(0.0, until - now)
-        spendable = left - self._reserve(now, budget, remains)
+        spendable = left - self._reserve(now, budget, until)
         if spendable <= 0.0:
             return 1.0
         spendable += BOLDNESS * budget * remains / self._period_s
@@ -94,7 +94,8 @@ class Pacer:
         requests = max(self.demand.expected(now, until), 1.0)
         return self.traffic.threshold_for(spendable / requests, curve)
 
-    def _reserve(self, now: float, budget: float, remains: float) -> float:
+    def _reserve(self, now: float, budget: float, until: float) -> float:
         """US dollars for what cannot be foreseen: a request dearer than any before, and the weak model's in a burst."""
-        burst = BURST_TIMES * self.demand.busiest(now) * min(1.0, remains / HOUR_S) * self.traffic.weak.value
+        hours = min(1.0, max(0.0, until - now) / HOUR_S)
+        burst = BURST_TIMES * self.demand.busiest(now, until) * hours * self.traffic.weak.value
         return min(MOST_RESERVE * budget, max(LEAST_RESERVE * budget, 2.0 * self.traffic.dearest, burst))

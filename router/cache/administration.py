@@ -81,11 +81,22 @@ class Administration:
         self._shelf.peers.swept(selection)
         return removed
 
-    def heed(self, selection: Selection) -> None:
-        """Let go of every entry that is meant, since another server was told to. Raises as ``evict_all``."""
+    def heed(self, selection: Selection, *, stored_before: float) -> list[bytes]:
+        """Let go of every entry that is meant and old enough, since another server was told to; gives their keys.
+
+        Args:
+            selection: which.
+            stored_before: by the cache's clock.
+
+        Raises:
+            CacheLoading: as ``evict_all``.
+        """
         self._require_read()
-        for some in _pieces([held.entry for held in self._held() if selection.means(held)]):
+        meant = [held.entry for held in self._held() if selection.means(held)]
+        old = [entry for entry in meant if entry.stored_at < stored_before]
+        for some in _pieces(old):
             self._shelf.let_go([entry.exact for entry in some], "removed")
+        return [entry.exact for entry in old]
 
     def _require_read(self) -> None:
         if not self._shelf.file.wait_until_read(PATIENCE_S):

@@ -10,6 +10,7 @@ how old the answers are.
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ def carried_on(last: Anchor, here: Anchor) -> Anchor | None:
     return None
 
 
+@cache  # a process ends with its boot
 def _boot() -> str:
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()

@@ -9,6 +9,7 @@ file has it, with its checksum: what is damaged on the way is passed by.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -111,7 +112,7 @@ class Reception:
         self._shelf = cache.shelf
         self._judge = cache.judge
         self._administration = cache.administration
-        self._sweeping: set[asyncio.Future[None]] = set()
+        self._sweeping: set[asyncio.Future[list[bytes]]] = set()
         self._wall = wall
         self._places: dict[bytes, Position] = {}
         sharing.on(CACHE, ENTRY, self._entry)
@@ -125,37 +126,52 @@ class Reception:
         kept = rows.from_row(_decode_row(message.payload), file_time_s=self._wall() - self._shelf.clock())
         if kept is None or len(kept.entry.exact) != KEY_BYTES or len(kept.entry.partition) != KEY_BYTES:
             raise ValueError("an entry is damaged")
-        self._remember_place(kept.entry.exact, message.at)
+        self._remember_place(kept.entry.exact, message)
         self._shelf.receive(kept)
 
-    def _remember_place(self, exact: bytes, at: Position) -> None:
-        self._places.pop(exact, None)
-        self._places[exact] = at
+    def _remember_place(self, exact: bytes, message: Message) -> None:
+        older = self._places.pop(exact, None)
+        if older is not None and older != message.at and message.origin == self._sharing.origin:
+            self._sharing.delete([older])
+        self._places[exact] = message.at
         if len(self._places) > MOST_PLACES:
             del self._places[next(iter(self._places))]
 
     def _gone(self, message: Message) -> None:
         keys = _keys(message)
         self._shelf.let_go(keys, "removed")
-        places = [place for key in keys if (place := self._places.pop(key, None)) is not None]
         if message.origin == self._sharing.origin:
-            # What was let go of may be secret. By now whatever this server has told of it has been read, too.
-            self._sharing.delete(places)
+            # By now whatever this server has told of them has been read, too.
+            self._delete(keys)
+
+    def _delete(self, keys: Sequence[bytes]) -> None:
+        """Take entries out of the stream: what was let go of may be secret."""
+        places = [place for key in keys if (place := self._places.pop(key, None)) is not None]
+        for first in range(0, len(places), MOST_KEYS):
+            self._sharing.delete(places[first : first + MOST_KEYS])
 
     def _swept(self, message: Message) -> None:
         if message.origin == self._sharing.origin:
             return
         tenant, model, stored_before = _decode_sweep(message.payload)
-        meant = Selection(tenant=tenant, model=model, older_than_s=max(0.0, self._wall() - stored_before))
+        heed = functools.partial(
+            self._administration.heed,
+            Selection(tenant=tenant, model=model),
+            stored_before=stored_before - self._wall() + self._shelf.clock(),
+        )
         # In a thread: it looks at all there are.
-        sweeping = asyncio.get_running_loop().run_in_executor(None, self._administration.heed, meant)
+        sweeping = asyncio.get_running_loop().run_in_executor(None, heed)
         self._sweeping.add(sweeping)
         sweeping.add_done_callback(self._swept_by_now)
 
-    def _swept_by_now(self, sweeping: asyncio.Future[None]) -> None:
+    def _swept_by_now(self, sweeping: asyncio.Future[list[bytes]]) -> None:
         self._sweeping.discard(sweeping)
-        if not sweeping.cancelled() and (error := sweeping.exception()) is not None:
+        if sweeping.cancelled():
+            return
+        if (error := sweeping.exception()) is not None:
             logger.warning("cache: what another server was told to let go of is still here: %s", error)
+        else:
+            self._delete(sweeping.result())
 
     def _ban(self, message: Message) -> None:
         kept, asked = _keys(message)

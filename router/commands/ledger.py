@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -66,9 +66,11 @@ def export(
     settings = load_settings(flags={"home": home}, config=config)
     begin = None if since is None else since.replace(tzinfo=UTC)
     keys = prompt_keys(settings) if prompts else None
-    records = read_export(open_database(settings, "ledger"), since=begin, tenant=tenant, prompt_keys=keys)
     fields = (*EXPORTED, *PROMPT_FIELDS) if prompts else EXPORTED
-    _write_records(records, form, out, fields=fields, mode=_FOR_THIS_USER if prompts else _FOR_ALL)
+    mode = _FOR_THIS_USER if prompts else _FOR_ALL
+    with closing(open_database(settings, "ledger")) as database:
+        records = read_export(database, since=begin, tenant=tenant, prompt_keys=keys)
+        _write_records(records, form, out, fields=fields, mode=mode)
 
 
 @command.command()
@@ -89,9 +91,9 @@ def pairs(
     from router.database import open_database
     from router.ledger.feedback import read_pairs
 
-    database = open_database(load_settings(flags={"home": home}, config=config), "ledger")
     begin = None if since is None else since.replace(tzinfo=UTC)
-    _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out, mode=_FOR_THIS_USER)
+    with closing(open_database(load_settings(flags={"home": home}, config=config), "ledger")) as database:
+        _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out, mode=_FOR_THIS_USER)
 
 
 @command.command()
@@ -112,11 +114,10 @@ def prune(*, days: float | None, home: str | None, config: Path | None) -> None:
     settings = load_settings(flags={"home": home, "ledger_keep_days": days}, config=config)
     if settings.ledger_keep_days is None:
         raise click.UsageError("say how many days to keep: --days, or the setting `ledger_keep_days`.")
-    database = open_database(settings, "ledger")
-    with as_ledger_errors():
+    before = datetime.now(UTC) - timedelta(days=settings.ledger_keep_days)
+    with closing(open_database(settings, "ledger")) as database, as_ledger_errors():
         require_newest_schema(database, COMPONENT, MIGRATIONS)
-        gone = prune_before(database, datetime.now(UTC) - timedelta(days=settings.ledger_keep_days))
-    database.close()
+        gone = prune_before(database, before)
     click.echo(f"{gone} requests are gone.")
 
 

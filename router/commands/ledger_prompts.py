@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -34,4 +35,5 @@ def show(*, request_id: str, home: str | None, config: Path | None) -> None:
     from router.ledger.prompts import read_prompt
 
     settings = load_settings(flags={"home": home}, config=config)
-    print_json(read_prompt(open_database(settings, "ledger"), request_id, prompt_keys(settings)))
+    with closing(open_database(settings, "ledger")) as database:
+        print_json(read_prompt(database, request_id, prompt_keys(settings)))

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from router.commands.options import config_option, home_option, print_json
+from router.commands.report_names import ids_of, names_of
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--until", help="Up to this day or time, which is not included.  [default: all]")
 @click.option("--tz", default="UTC", show_default=True, help="Time zone in which days begin, such as Europe/Berlin.")
 @click.option("--tenant", help="Only this tenant's.")
-@click.option("--team", help="Only this team's.")
-@click.option("--key", help="Only this key's, by its id.")
+@click.option("--team", help="Only this team's, by id or name.")
+@click.option("--key", help="Only this key's, by id, by name, or by what it begins with.")
 @click.option("--user", help="Only this user's.")
 @click.option("--model", help="Only what this model answered.")
 @click.option("--route", help="Only what this route answered.")
@@ -64,6 +65,7 @@ def command(
     from router.ledger.usage import Terms, read_usage
     from router.ledger.usage_query import usage_query
 
+    only["team"], only["key"] = ids_of(home, config, team=only["team"], key=only["key"])
     settings = load_settings(flags={"home": home}, config=config)
     terms = Terms(lengths_of(settings.baseline_lengths), Decimal(str(settings.compute_usd_per_hour)))
     try:
@@ -83,7 +85,8 @@ def command(
     else:
         from router.commands.report_tables import show
 
-        show(report)
+        teams, keys = ({row.by[kind] or "" for row in report.rows if kind in row.by} - {""} for kind in ("team", "key"))
+        show(report, names_of(home, config, teams=teams, keys=keys))
 
 
 def _print_csv(report: UsageReport) -> None:

@@ -5,61 +5,86 @@ from __future__ import annotations
 import unicodedata
 from decimal import Decimal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
+from router.commands.report_names import Names
 from router.ledger.usage import UsageReport, UsageRow
 
 _UNKNOWN = "unknown"
 
+_NOTHING = ("0", "0.0%", "0.0 s")
 
-def show(report: UsageReport) -> None:
-    """Print the table and what must be known to read it."""
-    console = Console()
+_DISPENSABLE = ("own time", "estimated", "errors", "baseline", "tokens in", "out")
+"""Columns that go, in this order, where the terminal is too narrow; the lines below the table have the totals."""
+
+_ENDLESS = 10_000
+
+PIPED_WIDTH = 160
+"""Characters of a line where no terminal says how many it has."""
+
+
+def show(report: UsageReport, names: Names, console: Console | None = None) -> None:
+    """Print the table, teams and keys by their names where they have one, and what must be known to read it."""
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, PIPED_WIDTH))  # nobody there whose lines would break
     if not report.rows:
         console.print("No requests in this period.")
         return
-    console.print(_table(report))
+    console.print(_fitting(report, names, console))
     for line in _notes(report):
         console.print(line, highlight=False)
 
 
-def _table(report: UsageReport) -> Table:
-    with_time = any((row.routing_s, row.verifying_s, row.embedded_s) != (0, 0, 0) for row in report.rows)
-    table = Table(show_footer=bool(report.grouped_by))
-    footers = ["total" if place == 0 else "" for place in range(len(report.grouped_by))]
-    for group, footer in zip(report.grouped_by, footers, strict=True):
-        table.add_column(group, footer=footer)
-    for figure, footer in _figures(report.total, with_time=with_time).items():
-        table.add_column(figure, footer=footer, justify="right")
-    for row in report.rows:
-        names = [_name(row.by[name]) for name in report.grouped_by]
-        table.add_row(*names, *_figures(row, with_time=with_time).values())
+def _fitting(report: UsageReport, names: Names, console: Console) -> Table:
+    """The table with as many columns as the terminal has room for: an amount that is cut off is worse than none."""
+    told = [_figures(row) for row in (*report.rows, report.total)]
+    # What is nowhere needs no column.
+    columns = [name for name in told[0] if any(figures[name] not in _NOTHING for figures in told)]
+    table = _table(report, names, told, columns)
+    for name in _DISPENSABLE:
+        if Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum <= console.width:
+            break
+        columns = [each for each in columns if each != name]
+        table = _table(report, names, told, columns)
     return table
 
 
-def _figures(row: UsageRow, *, with_time: bool) -> dict[str, str]:
-    figures = {
+def _table(report: UsageReport, names: Names, told: list[dict[str, str]], columns: list[str]) -> Table:
+    table = Table(show_footer=bool(report.grouped_by), box=SIMPLE_HEAD, pad_edge=False)
+    for place, group in enumerate(report.grouped_by):
+        table.add_column(group, footer="" if place else "total", overflow="fold")
+    for name in columns:
+        table.add_column(name, footer=told[-1][name], justify="right", no_wrap=True)
+    for row, figures in zip(report.rows, told, strict=False):
+        groups = [_name(names.get((kind, row.by[kind] or ""), row.by[kind])) for kind in report.grouped_by]
+        table.add_row(*groups, *(figures[name] for name in columns))
+    return table
+
+
+def _figures(row: UsageRow) -> dict[str, str]:
+    return {
         "requests": f"{row.requests:,}",
         "errors": f"{row.errors:,}",
         "tokens in": f"{row.prompt_tokens:,}",
         "out": f"{row.completion_tokens:,}",
-        "estimated": f"{row.estimated_requests / row.requests:.1%}" if row.requests else "-",
+        "estimated": f"{row.estimated_requests / row.requests:.1%}" if row.requests else "0",
         "cost": _cost(row),
         "baseline": _dollars(row.baseline_usd),
         "saved": _saved(row),
+        "own time": _own_time(row),
     }
-    if with_time:
-        figures["own time"] = _own_time(row)
-    return figures
 
 
 def _cost(row: UsageRow) -> str:
     known = _dollars(row.cost_usd)
     if not row.unpriced_requests or row.cost_usd is None:
         return known
-    return f"{known} + {row.unpriced_requests:,} unknown"
+    return f"{known}\n+ {row.unpriced_requests:,} unknown"
 
 
 def _saved(row: UsageRow) -> str:
@@ -67,7 +92,7 @@ def _saved(row: UsageRow) -> str:
         return _UNKNOWN
     text = _dollars(row.saved_usd)
     if row.saved_low_usd != row.saved_high_usd:
-        text += f" ({_dollars(row.saved_low_usd)} to {_dollars(row.saved_high_usd)})"
+        text += f"\n({_dollars(row.saved_low_usd)} to {_dollars(row.saved_high_usd)})"
     return text
 
 
@@ -105,8 +130,9 @@ def _notes(report: UsageReport) -> list[str]:
 def _dollars(amount: str | None) -> str:
     if amount is None:
         return _UNKNOWN
-    value = Decimal(amount)
-    return f"{'-' if value < 0 else ''}${abs(value):,.6f}"
+    value = round(Decimal(amount), 6)
+    whole, _, fraction = f"{abs(value):,.6f}".partition(".")
+    return f"{'-' if value < 0 else ''}${whole}.{fraction.rstrip('0'):0<2}"
 
 
 def _name(text: str | None) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from router.configured.plainly import plainly
+
 _AT_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\[(?P<index>\d+)\]|\.(?P<field>\w+)|\[\.\.\.\]")
 _UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]*)`")
@@ -51,8 +53,7 @@ def _reason(reason: str, info: Any) -> str:
         return f"must be one of {allowed}, not {reason.removeprefix('Invalid enum value ')[:60]}"
     if (missing := _MISSING.search(reason)) is not None:
         return f"'{missing['field']}' is required"
-    reason = reason[:MAX_REASON_CHARS].replace("`array`", "a list").replace("`", "").replace(" | null", "")
-    return reason[:1].lower() + reason[1:]
+    return plainly(reason[:MAX_REASON_CHARS].replace("`", ""))
 
 
 def _entry(value: Any, index: int) -> str:

@@ -50,6 +50,7 @@ _READ = (
     "SET LOCAL statement_timeout = {timeout_ms}; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
 _MIGRATE = "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"
+_OF_VALUES = (psycopg.DataError, psycopg.IntegrityError)
 _CUT = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -159,8 +160,8 @@ class PostgresDatabase:
             try:
                 yield connection
                 connection.commit()
-            except BaseException:
-                self._let_go(connection)
+            except BaseException as error:
+                self._let_go(connection, error)
                 raise
             self._idle.give_back(connection.raw)
 
@@ -178,11 +179,13 @@ class PostgresDatabase:
             connection.simple(begin)
         return connection
 
-    def _let_go(self, connection: PostgresConnection) -> None:
-        with suppress(psycopg.Error):  # the failure that led here is the one to report
-            connection.simple("ROLLBACK")
-            self._idle.give_back(connection.raw)
-            return
+    def _let_go(self, connection: PostgresConnection, error: BaseException) -> None:
+        """Undo what was begun. A connection that failed is closed: the server may have become a standby meanwhile."""
+        if not isinstance(error, psycopg.Error) or isinstance(error, _OF_VALUES):
+            with suppress(psycopg.Error):  # the failure that led here is the one to report
+                connection.simple("ROLLBACK")
+                self._idle.give_back(connection.raw)
+                return
         connection.raw.close()
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -229,8 +232,11 @@ class PostgresConnection:
 
     def executemany(self, sql: str, values: Iterable[Sequence[Any]], /) -> _Rows:
         """See ``Connection.executemany``: in one round trip or few, whatever their number."""
+        rows = list(values)
+        if len(rows) == 1:  # without the ado of a pipeline
+            return self.execute(sql, rows[0])
         cursor = self.raw.cursor()
-        self._watched(lambda: cursor.executemany(words.placeholders(sql), values))
+        self._watched(lambda: cursor.executemany(words.placeholders(sql), rows))
         return cursor
 
     def stream(self, sql: str, values: Sequence[Any] = (), /) -> Iterator[tuple[Any, ...]]:

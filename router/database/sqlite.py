@@ -189,6 +189,8 @@ def connect_writer(path: Path, *, busy_timeout_s: float) -> SqliteConnection:
     try:
         enter_wal_mode(connection, deadline=time.monotonic() + busy_timeout_s)
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is deleted, such as a prompt, is overwritten with zeros rather than left in free pages.
+        connection.execute("PRAGMA secure_delete = ON")
         # Pages that change all the time, such as totals, are copied from the log into the file less often.
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     except BaseException:

@@ -13,10 +13,14 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from router.accounts import Accounts
+from router.accounts.accounts import Page
+from router.accounts.finding import find_team
 from router.accounts.forms import MAX_FORM_BYTES, Name, Text
+from router.accounts.keys import Key
 from router.accounts.store import Which
 from router.accounts.views import (
     IssuedView,
@@ -52,7 +56,7 @@ class Paged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class WhichKeys(Paged, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of ``GET /admin/keys``: what is given must hold of a key."""
+    """Query of ``GET /admin/keys``: what is given must hold of a key. ``team``: its id or its name."""
 
     team: Name | None = None
     user: Text | None = None
@@ -85,15 +89,21 @@ async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[S
     """Newest first, without the revoked ones unless ``revoked`` asks for them."""
     accounts = _accounts(request, services)
     query = read_query(request, WhichKeys)
-    which = Which(
-        team=query.team, user=query.user, name=query.name, ended=query.revoked, after=query.after, limit=query.limit
-    )
-    return Response(key_list(await _called(lambda: accounts.keys(which)), _now()), headers=NO_STORE)
+
+    def listed() -> Page[Key]:
+        team = None if query.team is None else find_team(accounts, query.team).id
+        return accounts.keys(
+            Which(
+                team=team, user=query.user, name=query.name, ended=query.revoked, after=query.after, limit=query.limit
+            )
+        )
+
+    return Response(key_list(await _called(listed), _now()), headers=NO_STORE)
 
 
 @get("/admin/keys/{key_id:str}", summary="Show a key", tags=["admin"])
 async def show_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """All that was said of it; of its secret there is nothing to show."""
     accounts = _accounts(request, services)
@@ -102,7 +112,7 @@ async def show_key(
 
 @patch("/admin/keys/{key_id:str}", summary="Change a key", tags=["admin"], operation_class=KeyOperation)
 async def change_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """What is not given stays; null brings a default back. It holds from the next request on."""
     accounts = _accounts(request, services)
@@ -118,7 +128,7 @@ async def change_key(
     operation_class=RotationOperation,
 )
 async def rotate_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[IssuedView]:
     """The one before ends at once, or after ``grace_s``. The answer has the new one, in ``key``, this once."""
     accounts = _accounts(request, services)
@@ -129,7 +139,7 @@ async def rotate_key(
 
 @delete("/admin/keys/{key_id:str}", status_code=200, summary="Revoke a key", tags=["admin"])
 async def revoke_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
 ) -> Response[KeyView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)
@@ -155,7 +165,7 @@ async def list_teams(request: Request[Any, Any, Any], services: NamedDependency[
 
 @get("/admin/teams/{team_id:str}", summary="Show a team", tags=["admin"])
 async def show_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """All that was said of it."""
     accounts = _accounts(request, services)
@@ -164,7 +174,7 @@ async def show_team(
 
 @patch("/admin/teams/{team_id:str}", summary="Change a team", tags=["admin"], operation_class=TeamOperation)
 async def change_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """What is not given stays; null brings a default back. It holds from the next request on, for all its keys."""
     accounts = _accounts(request, services)
@@ -174,7 +184,7 @@ async def change_team(
 
 @delete("/admin/teams/{team_id:str}", status_code=200, summary="Delete a team, and revoke its keys", tags=["admin"])
 async def delete_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
 ) -> Response[TeamView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)

@@ -34,7 +34,7 @@ _FORM: Mapping[str, Schema] = {
 }
 _KEY: Mapping[str, Schema] = {
     **_FORM,
-    "team": Schema(type=OpenAPIType.STRING, description="A team's id."),
+    "team": Schema(type=OpenAPIType.STRING, description="A team's id or name."),
     "user": _TEXT,
     "expires_at": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
 }

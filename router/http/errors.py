@@ -14,6 +14,8 @@ from router.errors import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
+    LedgerError,
+    LedgerUnavailable,
     MethodNotAllowed,
     NotFound,
     UnderdogError,
@@ -45,6 +47,8 @@ def as_api_error(error: Exception, request: str) -> ApiError:
         return _from_litestar(error)
     if isinstance(error, UnderdogError):
         logger.error("request %s: %s", request, error)
+        if isinstance(error, LedgerError):
+            return LedgerUnavailable("The ledger cannot be asked just now; try again in a moment.")
     else:
         logger.error("request %s: unexpected error", request, exc_info=_without_values(error))
     return InternalError(f"Something went wrong in the router. The log has more under {request}.")

@@ -125,7 +125,7 @@ class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
 async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
-    """Of the caller's own tenant. The master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
+    """The caller's own tenant only; the master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
     principal = services.doorman.admit(request.headers)
     tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
     if tenant != principal.tenant:

@@ -113,6 +113,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     (
         "ALTER TABLE requests ADD COLUMN uncertain_usd TEXT",
+        "ALTER TABLE requests ADD COLUMN verify_us REAL",
+        "ALTER TABLE requests ADD COLUMN embedded_ms REAL",
+        "ALTER TABLE rollup ADD COLUMN uncertain_usd TEXT NOT NULL DEFAULT '0'",
         """
         CREATE TABLE quarters (                 -- totals of a quarter of an hour; '' in the key stands for NULL
             quarter INTEGER NOT NULL,           -- its beginning: seconds since 1970-01-01, UTC
@@ -138,6 +141,10 @@ MIGRATIONS: tuple[Migration, ...] = (
             baseline_cost_usd TEXT NOT NULL,
             saved_usd TEXT NOT NULL,            -- over the compared requests
             uncertain_usd TEXT NOT NULL,        -- part of the baseline, see LedgerRow
+            unpriced INTEGER NOT NULL,          -- requests answered by a model whose price nobody knows
+            decision_us INTEGER NOT NULL,       -- what this machine itself took, in whole microseconds
+            verify_us INTEGER NOT NULL,
+            embedded_us INTEGER NOT NULL,
             PRIMARY KEY (quarter, tenant, team, key_id, user_id, model, route, cache)
         ) STRICT, WITHOUT ROWID
         """,
@@ -153,7 +160,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             sum(cached_tokens), sum(cache_written_tokens), sum(reasoning_tokens), sum(tokens_estimated),
             count(cost_usd), count(baseline_cost_usd), count(exact_add(cost_usd, baseline_cost_usd)),
             coalesce(exact_sum(cost_usd), '0'), coalesce(exact_sum(baseline_cost_usd), '0'),
-            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'), '0'
+            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'), '0',
+            sum(CASE WHEN cost_usd IS NULL AND prompt_tokens + completion_tokens > 0 THEN 1 ELSE 0 END),
+            coalesce(sum(CAST(decision_us AS INTEGER)), 0), 0, 0
         FROM requests
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         """,
@@ -163,35 +172,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             sealed_by TEXT NOT NULL,            -- name of the key; '' where it is not encrypted
             body BLOB NOT NULL                  -- JSON: messages and answer; or a nonce and what AES-256-GCM made of it
         ) STRICT
-        """,
-    ),
-    (
-        "ALTER TABLE rollup ADD COLUMN uncertain_usd TEXT NOT NULL DEFAULT '0'",
-        "ALTER TABLE requests ADD COLUMN verify_us REAL",
-        "ALTER TABLE requests ADD COLUMN embedded_ms REAL",
-        # Answered by a model whose price nobody knows.
-        "ALTER TABLE quarters ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0",
-        # What this machine itself took, in whole microseconds.
-        "ALTER TABLE quarters ADD COLUMN decision_us INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE quarters ADD COLUMN verify_us INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE quarters ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0",
-        # Of the requests so far, once more: before these columns there was no release that counted quarters.
-        "DELETE FROM quarters",
-        """
-        INSERT INTO quarters
-        SELECT
-            at / 900000000 * 900, tenant, coalesce(team, ''), coalesce(key_id, ''), coalesce(user_id, ''),
-            substr(coalesce(model, ''), 1, 200), coalesce(route, ''), coalesce(cache, ''),
-            count(*), sum(CASE WHEN outcome = 'error' THEN 1 ELSE 0 END), sum(prompt_tokens), sum(completion_tokens),
-            sum(cached_tokens), sum(cache_written_tokens), sum(reasoning_tokens), sum(tokens_estimated),
-            count(cost_usd), count(baseline_cost_usd), count(exact_add(cost_usd, baseline_cost_usd)),
-            coalesce(exact_sum(cost_usd), '0'), coalesce(exact_sum(baseline_cost_usd), '0'),
-            coalesce(exact_sum(exact_add(baseline_cost_usd, '-' || cost_usd)), '0'),
-            coalesce(exact_sum(uncertain_usd), '0'),
-            sum(CASE WHEN cost_usd IS NULL AND prompt_tokens + completion_tokens > 0 THEN 1 ELSE 0 END),
-            coalesce(sum(CAST(decision_us AS INTEGER)), 0), 0, 0
-        FROM requests
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         """,
     ),
 )

@@ -106,27 +106,47 @@ class Totals:
         self.reasoning_tokens += row.reasoning_tokens
         self.estimated += row.tokens_estimated
         self.unpriced += row.cost_usd is None and row.prompt_tokens + row.completion_tokens > 0
-        self.decision_us += round(row.decision_us or 0.0)
-        self.verify_us += round(row.verify_us or 0.0)
-        self.embedded_us += round((row.embedded_ms or 0.0) * 1000)
+        if row.decision_us:
+            self.decision_us += round(row.decision_us)
+        if row.verify_us:
+            self.verify_us += round(row.verify_us)
+        if row.embedded_ms:
+            self.embedded_us += round(row.embedded_ms * 1000)
         self._count_money(row.cost_usd, row.baseline_cost_usd)
-        if row.uncertain_usd is not None:
+        if row.uncertain_usd:
             self.uncertain_usd = EXACT.add(self.uncertain_usd, row.uncertain_usd)
         self._span(at, at)
 
     def add(self, other: Totals) -> None:
         """Count the requests of ``other`` in."""
-        for name in (*_COUNTS, *_MORE_COUNTS, *_TIMES):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in (*_AMOUNTS, *_MORE_AMOUNTS):
-            setattr(self, name, EXACT.add(getattr(self, name), getattr(other, name)))
+        # Written out, since it is done for every group of every batch.
+        self.requests += other.requests
+        self.errors += other.errors
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.cached_tokens += other.cached_tokens
+        self.cache_written_tokens += other.cache_written_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+        self.estimated += other.estimated
+        self.unpriced += other.unpriced
+        self.priced += other.priced
+        self.baselined += other.baselined
+        self.compared += other.compared
+        self.decision_us += other.decision_us
+        self.verify_us += other.verify_us
+        self.embedded_us += other.embedded_us
+        self.cost_usd = EXACT.add(self.cost_usd, other.cost_usd)
+        self.baseline_cost_usd = EXACT.add(self.baseline_cost_usd, other.baseline_cost_usd)
+        self.saved_usd = EXACT.add(self.saved_usd, other.saved_usd)
+        self.uncertain_usd = EXACT.add(self.uncertain_usd, other.uncertain_usd)
         if other.first_at is not None and other.last_at is not None:
             self._span(other.first_at, other.last_at)
 
     def _count_money(self, cost: Decimal | None, baseline: Decimal | None) -> None:
         if cost is not None:
             self.priced += 1
-            self.cost_usd = EXACT.add(self.cost_usd, cost)
+            if cost:
+                self.cost_usd = EXACT.add(self.cost_usd, cost)
         if baseline is not None:
             self.baselined += 1
             self.baseline_cost_usd = EXACT.add(self.baseline_cost_usd, baseline)
@@ -165,7 +185,9 @@ class _Table:
 
     def values(self, key: tuple[Any, ...], totals: Totals) -> tuple[Any, ...]:
         """What the statement is run with."""
-        return (*key, *self._counts(totals), *map(money_text, self._amounts(totals)), *self._spans(totals))
+        # A plain zero adds nothing, which is quickly seen.
+        amounts = [money_text(amount) if amount else "0" for amount in self._amounts(totals)]
+        return (*key, *self._counts(totals), *amounts, *self._spans(totals))
 
 
 _EVER = (*_COUNTS, *_AMOUNTS, *_MORE_AMOUNTS, "first_at", "last_at")
@@ -186,20 +208,20 @@ def quarter_of(moment: datetime) -> int:
     return micros(moment) // _QUARTER_US * QUARTER_S
 
 
-def count_in(connection: Connection, rows: Iterable[LedgerRow]) -> None:
-    """Add newly inserted ``rows`` to the stored totals, inside the caller's transaction."""
-    counted: dict[tuple[Key, QuarterKey], Totals] = {}
-    for row in rows:
-        at = micros(row.at)
-        keys = _keys(row, at)
-        if keys not in counted:
-            counted[keys] = Totals()
-        counted[keys].count(row, at)
-    ever: dict[Key, Totals] = {}
-    quarters: dict[QuarterKey, Totals] = {}
-    for (key, quarter_key), totals in counted.items():
-        ever[key] = _sum(ever.get(key), totals)
-        quarters[quarter_key] = _sum(quarters.get(quarter_key), totals)
+def count_in(connection: Connection, rows: Iterable[tuple[LedgerRow, int]]) -> None:
+    """Add newly inserted rows, each with its time in microseconds, to the totals, inside the caller's transaction."""
+    counted: dict[tuple[Any, ...], Totals] = {}
+    for row, at in rows:
+        group = _group(row, at)
+        if (totals := counted.get(group)) is None:
+            totals = counted[group] = Totals()
+        totals.count(row, at)
+    ever: dict[tuple[Any, ...], Totals] = {}
+    quarters: dict[tuple[Any, ...], Totals] = {}
+    for group, totals in counted.items():
+        quarter, tenant, team, key_id, user_id, model, route, cache, reason, outcome, error_code = group
+        _gather(ever, Key(tenant, route, reason, cache, outcome, error_code), totals)
+        _gather(quarters, QuarterKey(quarter, tenant, team, key_id, user_id, model, route, cache), totals)
     connection.executemany(_ROLLUP.add, [_ROLLUP.values(key, ever[key]) for key in sorted(ever)])
     connection.executemany(_QUARTERS.add, [_QUARTERS.values(key, quarters[key]) for key in sorted(quarters)])
 
@@ -239,26 +261,27 @@ def counts_for(row: LedgerRow, kind: ScopeKind, id: str, since: datetime) -> boo
     return of == id and quarter_of(row.at) >= quarter_of(since)
 
 
-def _keys(row: LedgerRow, at: int) -> tuple[Key, QuarterKey]:
-    """What ``row`` counts under."""
-    tenant, route, cache = row.tenant, row.route or "", row.cache or ""
-    reason, error_code = (row.reason or "")[:MAX_KEY_CHARS], (row.error_code or "")[:MAX_KEY_CHARS]
-    model = (row.model or "")[:MAX_KEY_CHARS]
-    quarter = at // _QUARTER_US * QUARTER_S
+def _group(row: LedgerRow, at: int) -> tuple[Any, ...]:
+    """All that tells two rows apart in either table."""
     return (
-        Key(tenant, route, reason, cache, row.outcome, error_code),
-        QuarterKey(quarter, tenant, row.team or "", row.key_id or "", row.user_id or "", model, route, cache),
+        at // _QUARTER_US * QUARTER_S,
+        row.tenant,
+        row.team or "",
+        row.key_id or "",
+        row.user_id or "",
+        (row.model or "")[:MAX_KEY_CHARS],
+        row.route or "",
+        row.cache or "",
+        (row.reason or "")[:MAX_KEY_CHARS],
+        row.outcome,
+        (row.error_code or "")[:MAX_KEY_CHARS],
     )
 
 
-def _sum(one: Totals | None, other: Totals) -> Totals:
-    # The first may be counted elsewhere as well: it is left as it is.
-    if one is None:
-        return other
-    both = Totals()
-    both.add(one)
-    both.add(other)
-    return both
+def _gather(into: dict[tuple[Any, ...], Totals], key: tuple[Any, ...], totals: Totals) -> None:
+    if (there := into.get(key)) is None:
+        into[key] = there = Totals()
+    there.add(totals)
 
 
 def _decode(values: tuple[int | str, ...]) -> Totals:

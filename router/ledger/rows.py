@@ -15,12 +15,14 @@ from router.types import LedgerRow
 COLUMNS = LedgerRow.__struct_fields__
 """Names of the columns, which are those of the fields."""
 
+AT = COLUMNS.index("at")
+"""Where the time is among them."""
+
 MAX_TOKENS = 2**40
 """Largest token count accepted. An upstream that reports more is talking nonsense, and would overflow the totals."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_AT = COLUMNS.index("at")
 _MONEY = tuple(COLUMNS.index(name) for name in ("cost_usd", "baseline_cost_usd", "uncertain_usd"))
 _TRUTHS = tuple(COLUMNS.index(name) for name in ("stream", "tokens_estimated"))
 _TOKENS = (
@@ -85,7 +87,7 @@ def encode(row: LedgerRow) -> list[Any]:
     if min(tokens) < 0 or max(tokens) > MAX_TOKENS:
         raise ValueError(f"token counts must lie in 0..{MAX_TOKENS}")
     values = list(msgspec.structs.astuple(row))
-    values[_AT] = micros(row.at)
+    values[AT] = micros(row.at)
     for index in _MONEY:
         if values[index] is not None:
             values[index] = money_text(values[index])

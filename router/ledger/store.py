@@ -147,7 +147,7 @@ def _insert(connection: Connection, ready: Sequence[_Ready]) -> None:
     inserted = connection.executemany(rows.INSERT, [one.values for one in ready]).rowcount
     if inserted != len(ready):
         raise _SomeAreThere
-    rollup.count_in(connection, [one.entry.row for one in ready])
+    rollup.count_in(connection, [(one.entry.row, one.values[rows.AT]) for one in ready])
     if kept := [(one.entry.row.request_id, *one.entry.prompt) for one in ready if one.entry.prompt is not None]:
         connection.executemany(prompts.INSERT, kept)
 

@@ -224,8 +224,9 @@ def _compute(part: Totals, usd_per_hour: Decimal) -> Decimal | None:
 
 
 def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else dollars(amount)
+
+
+def dollars(amount: Decimal) -> str:
     """All of an amount's digits, and no zeros behind them."""
-    if amount is None:
-        return None
-    shortest = amount.normalize(EXACT)
-    return format(shortest or Decimal(0), "f")
+    return format(amount.normalize(EXACT) or Decimal(0), "f")

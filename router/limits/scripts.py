@@ -85,8 +85,18 @@ Keys as above. Arguments: the request's name, tokens reserved beyond the truth (
 """
 
 RENEW = """
-local now, lease = tonumber(redis.call('TIME')[1]), tonumber(ARGV[1])
-for take = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + lease, ARGV[take]) end
+local now, lease, mine, held = tonumber(redis.call('TIME')[1]), tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local stays = {}
+for take = 4, #ARGV do stays[ARGV[take]] = true end
+for _, take in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    if string.sub(take, 1, #mine) == mine and not stays[take] then redis.call('ZREM', KEYS[1], take) end
+end
+for take = 4, 3 + held do redis.call('ZADD', KEYS[1], now + lease, ARGV[take]) end
 redis.call('EXPIRE', KEYS[1], 2 * lease)
 """
-"""Holds places for longer. Key: places of one scope. Arguments: seconds of a lease, and the requests that hold one."""
+"""Says anew all that a server holds of one scope's places, for longer: also what Redis forgot. What it never heard the
+end of is free.
+
+Key: places of one scope. Arguments: seconds of a lease, what the names of this server's requests begin with, how many
+of them hold a place, their names, and the names of those that are just asking.
+"""

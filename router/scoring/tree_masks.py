@@ -1,7 +1,8 @@
 """One row through all trees at once, without walking them: each split that sends it right rules leaves out.
 
 A row's leaf is the first, from the left, that no such split rules out (QuickScorer: Lucchese et al., SIGIR 2015). All
-splits are compared in one pass, which for a single row is three times as fast as a walk level by level.
+splits are compared in one pass, which for a single row is five times as fast as a walk level by level. They lie with
+the first split of every tree first, then every second one, so that whole rows of masks are joined.
 """
 
 from __future__ import annotations
@@ -17,25 +18,22 @@ class TreeMasks:
     """Small trees as bit masks; made by ``of``.
 
     Args:
-        feature: column that each of the S splits reads, tree by tree, intp [S].
-        threshold: float64 [S]; a column above it goes right.
-        ruled_out: leaves under the left side of each split, uint16 [S].
-        starts: where the splits of each of the T trees begin, intp [T].
+        feature: column that each split of the T trees reads, intp [S, T]; S is that of the tree with most.
+        threshold: float32 [S, T]; a column above it goes right. Infinite where a tree has fewer splits.
+        ruled_out: leaves under the left side of each split, uint16 [S, T].
         values: what leaves predict, from the left, float64 [T, MOST_LEAVES].
     """
 
     def __init__(
         self,
         feature: NDArray[np.intp],
-        threshold: NDArray[np.float64],
+        threshold: NDArray[np.float32],
         ruled_out: NDArray[np.uint16],
-        starts: NDArray[np.intp],
         values: NDArray[np.float64],
     ) -> None:
         self._feature = feature
         self._threshold = threshold
         self._ruled_out = ruled_out
-        self._starts = starts
         self._values = values.ravel()
         self._first_leaf = np.arange(len(values)) * MOST_LEAVES
         self._lowest_bit = _lowest_bits()
@@ -51,19 +49,28 @@ class TreeMasks:
         under, order = _leaves_under(nodes, split)
         values = np.zeros((len(roots), MOST_LEAVES))
         values[nodes["tree"][~split], order[~split]] = nodes["value"][~split]
-        return cls(
-            nodes["feature"][split].astype(np.intp),
-            np.ascontiguousarray(nodes["threshold"][split]),
-            under[nodes["left"][split]],
-            np.flatnonzero(np.diff(nodes["tree"][split], prepend=-1)),
-            values,
-        )
+        tree = nodes["tree"][split]
+        starts = np.flatnonzero(np.diff(tree, prepend=-1))
+        shape = int(leaves.max()) - 1, len(roots)
+        feature, ruled_out = np.zeros(shape, np.intp), np.zeros(shape, np.uint16)
+        threshold = np.full(shape, np.inf, np.float32)
+        at = np.arange(len(tree)) - starts[tree], tree
+        feature[at] = nodes["feature"][split]
+        threshold[at] = _rounded_down(nodes["threshold"][split])
+        ruled_out[at] = under[nodes["left"][split]]
+        return cls(feature, threshold, ruled_out, values)
 
     def predict(self, row: NDArray[np.float32]) -> float:
         """Sum of the leaves that a row, float32 [D], falls into; to the bit what a walk gives."""
         right = row.take(self._feature) > self._threshold
-        gone = np.bitwise_or.reduceat(right * self._ruled_out, self._starts)
+        gone = np.bitwise_or.reduce(right * self._ruled_out, axis=0)
         return float(self._values.take(self._first_leaf + self._lowest_bit.take(~gone)).sum())
+
+
+def _rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The largest float32 up to each threshold: the same float32 columns are above both."""
+    near = thresholds.astype(np.float32)
+    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _leaves_under(nodes: NDArray[np.void], split: NDArray[np.bool_]) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:

@@ -31,7 +31,7 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((AuthenticationError, AuthorizationError), "it refuses the user name or the password of redis_url"),
     ((NoPermissionError,), "the user of redis_url may not do what sharing needs; see docs/scaling.md for the rights"),
     ((ReadOnlyError,), "it is a replica that cannot be written to; redis_url must name the primary"),
-    ((OutOfMemoryError,), "its memory is full; raise maxmemory, or set maxmemory-policy to allkeys-lru"),
+    ((OutOfMemoryError,), "its memory is full; raise its maxmemory"),
     ((BusyLoadingError,), "it is loading its data"),
     (
         (MovedError, ClusterError),
@@ -39,6 +39,14 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ),
 )
 MAX_CHARS = 200
+
+
+def kind_of(error: Exception) -> str:
+    """What tells one trouble from another: a connection that is closed and one that is refused are the same."""
+    kinds = next((kinds for kinds, _ in _WORDS if isinstance(error, kinds)), None)
+    if kinds is not None or isinstance(error, ResponseError):
+        return type(error).__name__
+    return "unreachable"
 
 
 def reason_of(error: Exception, name: str) -> str:

@@ -131,8 +131,7 @@ class Follower:
                     await self._find_places(connection)
                 self._connected, pause_s, failures = True, SHORTEST_PAUSE_S, 0
                 await self._read(connection)
-            # The last two: of replies that are none to what was asked.
-            except (RedisError, OSError, TimeoutError, ValueError, LookupError, TypeError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 failures += 1
                 if failures == TOLD_AFTER:
                     self._tell(reason_of(error, self._address.name))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from router.errors import SharedStateAway
-from router.shared.link import Argument, Link
+from router.shared.link import Argument
+from router.shared.redis_link import RedisLink
 
 MOST_WAITING = 10_000
 MOST_WAITING_BYTES = 16 * 2**20
@@ -18,8 +21,15 @@ MOST_WAITING_BYTES = 16 * 2**20
 
 AT_ONCE = 64
 AT_ONCE_BYTES = 2**20
+SAID_AGAIN_S = 60.0
+MOST_SAID = 1_000
+"""What must be told, and was not long before Redis came back, is told again: it may have been lost with it."""
+
 MOST_TRIES = 3
 """Attempts at a step that an otherwise willing Redis refuses."""
+
+
+_AWAY = SharedStateAway("it was not asked")
 
 
 class _Step(NamedTuple):
@@ -38,7 +48,7 @@ class Outbox:
         link: to Redis.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._waiting: deque[_Step] = deque()
         self._size = 0
@@ -49,7 +59,8 @@ class Outbox:
         self._sending: asyncio.Task[None] | None = None
         self.sent = 0
         self.dropped = 0
-        link.on_return(self._something_waits.set)
+        self._said: deque[tuple[float, _Step]] = deque(maxlen=MOST_SAID)
+        link.on_return(self._begin_again)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -95,6 +106,15 @@ class Outbox:
         elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._something_waits.set)
 
+    def _begin_again(self) -> None:
+        since = time.monotonic() - SAID_AGAIN_S
+        again = [step for said, step in self._said if said >= since]
+        self._said.clear()
+        with self._lock:
+            self._waiting.extendleft(reversed(again))
+            self._size += sum(step.size for step in again)
+        self._something_waits.set()
+
     def _drop_one(self) -> None:
         index = next((index for index, step in enumerate(self._waiting) if not step.must), 0)
         self._size -= self._waiting[index].size
@@ -122,21 +142,25 @@ class Outbox:
 
     async def _sent(self, steps: list[_Step]) -> bool:
         """Whether all of them were heard; those that were not wait again, before all others."""
-        replies = await asyncio.gather(
-            *(self._link.run(step.script, step.keys, step.arguments) for step in steps), return_exceptions=True
-        )
+        try:
+            replies = [self._link.begin(step.script, step.keys, step.arguments) for step in steps]
+        except SharedStateAway:
+            replies = []
+        if replies:
+            await asyncio.wait(replies)
         unheard = []
-        for step, reply in zip(steps, replies, strict=True):
-            if isinstance(reply, SharedStateAway):
-                tried = step._replace(tries=step.tries + self._link.up)
-                if tried.tries < MOST_TRIES:
-                    unheard.append(tried)
-                else:
-                    self.dropped += 1
-            elif isinstance(reply, BaseException):
-                raise reply
-            else:
+        for step, reply in itertools.zip_longest(steps, replies):
+            error = _AWAY if reply is None else reply.exception()
+            if error is None:
                 self.sent += 1
+                if step.must:
+                    self._said.append((time.monotonic(), step))
+                continue
+            tried = step._replace(tries=step.tries + self._link.up)
+            if isinstance(error, SharedStateAway) and tried.tries < MOST_TRIES:
+                unheard.append(tried)
+            else:
+                self.dropped += 1
         with self._lock:
             self._waiting.extendleft(reversed(unheard))
             self._size += sum(step.size for step in unheard)

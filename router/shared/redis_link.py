@@ -22,7 +22,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from router.errors import SharedStateAway
 from router.shared.address import CONNECT_LIMIT_S, Address
-from router.shared.faults import CANNOT_BE_USED, reason_of
+from router.shared.faults import CANNOT_BE_USED, kind_of, reason_of
 from router.shared.link import Argument
 
 logger = logging.getLogger("underdog.shared")
@@ -36,6 +36,13 @@ SECOND_LOOK_S = 0.05
 SHORTEST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 """Seconds between two attempts to connect: doubled each time, and spread so that servers do not come all at once."""
+
+MOST_REFUSALS = 20
+"""Kinds of refusals that are told, once each."""
+
+STEADY_S = 1.0
+"""Seconds after which a connection counts as one that holds: one that comes and goes is looked for less often, and the
+log is not filled with it."""
 
 FAREWELL_S = 0.25
 """Seconds that what still waits may take to be said in the end."""
@@ -80,12 +87,15 @@ class RedisLink:
         self._chance = chance
         self._up = False
         self._told: str | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._reason = "the link has not started"
         self._waiting: deque[_Call] = deque()
         self._sent: deque[_Call] = deque()
         self._something_waits = asyncio.Event()
         self._something_sent = asyncio.Event()
         self._digests: dict[str, str] = {}
+        self._carried: set[str] = set()
+        self._refusals: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
         self._keeping: asyncio.Task[None] | None = None
 
@@ -102,9 +112,13 @@ class RedisLink:
         """One command and its reply, in bytes; the caller names keys by ``key``. See ``Link``."""
         return await self._ask(command, None)
 
+    def begin(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> asyncio.Future[Any]:
+        """A script, and its reply to be awaited; raises as ``run`` where Redis is away already."""
+        return self._ask(*self._commands(script, keys, arguments))
+
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """A script and its reply. See ``Link``."""
-        return await self._ask(*self._commands(script, keys, arguments))
+        return await self.begin(script, keys, arguments)
 
     def later(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> None:
         """A script whose reply nobody waits for. See ``Link``."""
@@ -131,12 +145,12 @@ class RedisLink:
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, command: _Command, again: _Command | None) -> Any:
+    def _ask(self, command: _Command, again: _Command | None) -> asyncio.Future[Any]:
         if not self._up:
             raise SharedStateAway(self._reason)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._enqueue(command, again, reply=reply)
-        return await reply
+        return reply
 
     def _enqueue(
         self,
@@ -148,31 +162,46 @@ class RedisLink:
         self._waiting.append(_Call(_packed(command), again, reply))
         self._something_waits.set()
 
-    def _commands(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> tuple[_Command, _Command]:
-        """The command that runs a script by its digest, and the one that carries it whole."""
+    def _commands(
+        self, script: str, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> tuple[_Command, _Command | None]:
+        """The command that runs a script, and the one to send instead where Redis does not know it.
+
+        The first time on each connection it is carried whole: one that was refused would be heard behind later ones,
+        and what is said of money and places is true in its order alone.
+        """
         digest = self._digests.get(script)
         if digest is None:
             digest = self._digests[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         rest = (len(keys), *map(self.key, keys), *arguments)
-        return ("EVALSHA", digest, *rest), ("EVAL", script, *rest)
+        whole = ("EVAL", script, *rest)
+        if script not in self._carried:
+            if self._up:
+                self._carried.add(script)
+            return whole, None
+        return ("EVALSHA", digest, *rest), whole
 
     # --- the connection ---------------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
+        now = asyncio.get_running_loop().time
         pause_s = SHORTEST_PAUSE_S
         while True:
             connection = self.address.connection()
+            since = math.inf
             try:
                 async with asyncio.timeout(CONNECT_LIMIT_S):
                     await self._open(connection)
-                pause_s = SHORTEST_PAUSE_S
+                since = now()
                 self._found()
                 await self._converse(connection)
-            except (RedisError, OSError, TimeoutError, ValueError) as error:
-                self._lost(reason_of(error, self.address.name))
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody must wait for Redis now
+                self._lost(error)
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await connection.disconnect(nowait=True)
+            if now() - since >= STEADY_S:
+                pause_s = SHORTEST_PAUSE_S
             await asyncio.sleep(pause_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -243,34 +272,44 @@ class RedisLink:
             self._something_waits.set()
             return
         reason = reason_of(refusal, self.address.name)
-        if call.reply is None:
-            logger.warning("Redis refuses a step of shared state: %s", reason)
-        elif not call.reply.done():
+        if call.reply is not None and not call.reply.done():
             call.reply.set_exception(SharedStateAway(reason))
         if isinstance(refusal, CANNOT_BE_USED) or str(refusal).startswith(("MISCONF", "NOREPLICAS", "BUSY")):
-            self._lost(reason)
+            self._lost(refusal)
             raise refusal
+        if reason not in self._refusals and len(self._refusals) < MOST_REFUSALS:
+            # Whoever asked goes on alone, and nobody would learn of it.
+            logger.warning("Redis refuses a step of shared state: %s", reason)
+            self._refusals.add(reason)
 
     # --- here and away ----------------------------------------------------------------------------------------------
 
     def _found(self) -> None:
         self._up = True
+        loop = asyncio.get_running_loop()
         if self._told is not None:
-            logger.info("Redis at %s is back: state is shared again", self.address.name)
-            self._told = None
+            self._telling = loop.call_later(STEADY_S, self._tell_of_return)
         for tell in self._listeners:
-            asyncio.get_running_loop().call_soon(tell)
+            loop.call_soon(tell)
 
-    def _lost(self, reason: str) -> None:
+    def _tell_of_return(self) -> None:
+        logger.info("Redis at %s is back: state is shared again", self.address.name)
+        self._told = None
+
+    def _lost(self, error: Exception) -> None:
+        reason = reason_of(error, self.address.name)
         self._lose(reason)
-        if self._told != reason:
+        if self._told != kind_of(error):
             logger.warning("Redis is away, this server goes on alone: %s", reason)
-            self._told = reason
+            self._told = kind_of(error)
 
     def _lose(self, reason: str) -> None:
         """Nobody who asked gets a reply any more."""
         self._up = False
         self._reason = reason
+        self._carried.clear()
+        if self._telling is not None:
+            self._telling.cancel()
         for call in (*self._sent, *self._waiting):
             if call.reply is not None and not call.reply.done():
                 call.reply.set_exception(SharedStateAway(reason))

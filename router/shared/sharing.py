@@ -90,8 +90,7 @@ class Sharing:
 
     def delete(self, places: Sequence[Position]) -> None:
         """Take messages out of ``CACHE`` soon: nobody is to read them any more."""
-        if places:
-            self.outbox.put(DELETE, (CACHE, STATE), tuple(map(written, places)), must=True)
+        self.outbox.put(DELETE, (CACHE, STATE), tuple(map(written, places)), must=True)
 
     def on(self, stream: str, kind: bytes, handler: Handler) -> None:
         """Take in messages of a kind, this server's own ones included. To be called before ``start``."""

@@ -49,6 +49,20 @@ def test_a_rotation_leaves_all_but_the_secret(place: Place) -> None:
         assert caught.value.param == "grace_s"
 
 
+def test_a_key_joins_a_team_by_its_id_or_its_name(place: Place) -> None:
+    team = place.accounts.create_team(form(name="search"))
+    for called in (team.id, "search"):
+        key = place.accounts.create_key(form(team=called)).key
+        assert key.form.team == team.id
+        assert place.accounts.change_key(key.id, form(team=None)).form.team is None
+        assert place.accounts.change_key(key.id, form(team=called)).form.team == team.id
+    place.accounts.delete_team(team.id)
+    for called in (team.id, "search"):
+        with pytest.raises(InvalidRequest, match="there is no team") as caught:
+            place.accounts.create_key(form(team=called))
+        assert caught.value.param == "team"
+
+
 def test_a_team_is_made_changed_and_deleted_with_its_keys(place: Place) -> None:
     team = place.accounts.create_team(form(name="search", tokens_per_minute=1000))
     keys = [place.accounts.create_key(form(team=team.id)) for _ in range(3)]
@@ -96,7 +110,8 @@ def test_sql_in_names_metadata_and_filters_is_text(place: Place) -> None:
     for which in (Which(name="' OR 1=1 --"), Which(user="%"), Which(team="' OR ''='"), Which(after=HOSTILE)):
         assert accounts.keys(which).items == []
     with pytest.raises(InvalidRequest):
-        accounts.create_key(form(team=HOSTILE))
+        accounts.create_key(form(team="' OR ''='"))
+    assert accounts.create_key(form(team=HOSTILE)).key.form.team == team.id
 
 
 def test_lists_come_newest_first_in_pages_that_miss_nothing(place: Place) -> None:

@@ -127,6 +127,30 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], param: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"budget_usd": "1,000"}, 'budget_usd: must be a number such as "25.00", without a currency or a comma.'),
+        ({"budget_usd": "-5"}, 'budget_usd: must be an amount of dollars, such as "25.00".'),
+        ({"requests_per_minute": "60"}, "requests_per_minute: must be a whole number, not a text."),
+        ({"requests_per_minute": 1.5}, "requests_per_minute: must be a whole number."),
+        ({"requests_per_minute": 0}, "requests_per_minute: must be at least 1."),
+        ({"threshold": 7}, "threshold: must be at most 1."),
+        ({"models": "auto"}, "models: must be a list, not a text."),
+        ({"budget_pace": "yes"}, "budget_pace: must be true or false, not a text."),
+        ({"expires_at": "tomorrow"}, "expires_at: must be a time such as 2027-01-31T00:00:00Z."),
+        ({"user": ""}, "user: must not be empty."),
+        ({"name": "x" * 101}, "name: must have at most 100 characters."),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words_with_what_may_stand_there(fields: dict[str, Any], said: str) -> None:
+    assert refused(KeyForm, form(**fields)).message == said
+
+
+def test_an_amount_in_powers_of_ten_is_kept_as_people_write_it() -> None:
+    assert str(read_form(KeyForm, form(budget_usd="1e3"), now=NOW).budget_usd) == "1000"
+
+
+@pytest.mark.parametrize(
     "body", [b"[]", b"null", b"{", b"\xff", b'{"metadata": ' + b"[" * 5000, b'{"name": "\\ud800"}', b"7"]
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -30,7 +31,7 @@ from router.sticky import InMemory, Stay
 from router.sticky.shared_memory import SharedMemory
 from tests.bench.cache_store import ENCODER, answer, perturbed, ticket
 from tests.bench.machine import machine
-from tests.services.redis_server import a_redis
+from tests.services.redis_server import PROGRAMS, a_redis
 
 ADD = "return redis.call('incrby', KEYS[1], ARGV[1])"
 ROUNDS = 2_000
@@ -176,6 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sharing", description=__doc__)
     parser.add_argument("--entries", type=int, default=10_000, metavar="N")
     arguments = parser.parse_args()
+    if not any(map(shutil.which, PROGRAMS)):
+        print(f"none of {', '.join(PROGRAMS)} is installed: nothing is measured")
+        return
     print(machine())
     uvloop.run(measure(arguments.entries))
 

@@ -66,6 +66,8 @@ def main() -> None:
     for workers in range(chosen.workers + 1):
         _time_encoding(workers, encoder, folder, prompts, raw)
 
+    if not chosen.seeds:
+        return
     print(f"\n{chosen.classifier}, trees grown here and by {chosen.workers} workers, cross-fitted")
     place = {id(row): number for number, row in enumerate(labelled)}
     found: dict[str, list[dict[str, float]]] = {"here": [], "other seed": [], "workers": []}
@@ -84,7 +86,8 @@ def main() -> None:
                 found[name].append(figures)
                 shown = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
                 print(f"seed {seed} {name:>10}: {shown}  {time.monotonic() - started:.0f} s, {_load()}", flush=True)
-    _compare(found)
+    if chosen.seeds > 1:
+        _compare(found)
 
 
 def _time_encoding(

@@ -26,7 +26,7 @@ from tests.budgets.months import (
 from tests.budgets.support import CURVE
 
 SEEDS = 3
-SMALLER = 0.4
+SMALLER = 0.3
 """Of the traffic that the whole simulation has."""
 
 NAMED = {world.name: world for world in WORLDS}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from router.budgets import BudgetState, KeptBudgets, Reservation
-from router.errors import InsufficientQuota
+from router.errors import InsufficientQuota, SharedStateAway
 from router.principals import Scope
 from router.shared import Link
+from router.shared.link import Argument
 from tests.budgets.support import CURVE, STRONG, WEAK, scope
 from tests.services.redis_server import a_redis
 from tests.shared.support import a_link
@@ -253,6 +255,53 @@ async def test_a_server_that_starts_while_redis_is_away_goes_on_alone_and_joins_
             async with a_link(redis.url) as other, a_server(other, ledger) as second:
                 await comes_about(lambda: _is(second, "0.90", "0.10"))
                 assert await reserve_all((second,), 5) == []
+
+
+class HardOfHearing:
+    """A link that loses every third reply, after the script has run."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        reply = await self._link.run(script, keys, arguments)
+        self._asked += 1
+        if self._asked % 3 == 0:
+            raise SharedStateAway("not heard")
+        return reply
+
+
+async def test_where_nobody_knows_whether_redis_heard_sums_are_right_in_the_end(redis_url: str) -> None:
+    ledger = SharedLedger()
+    async with (
+        a_link(redis_url) as one,
+        a_link(redis_url) as two,
+        a_server(cast(Link, HardOfHearing(one)), ledger) as first,
+        a_server(two, ledger) as second,
+    ):
+        for server in (first, second):
+            await stands(server)
+        for _ in range(5):
+            held = await reserve_all((first, second), 12)
+            await asyncio.sleep(0)
+            for each in held:
+                ledger.settle(each, CENT / 3)
+        kept = await reserve_all((second,), 3)
+        for server in (first, second):
+            await comes_about(lambda server=server: _close_to(server, ledger.usd, 3 * CENT))  # type: ignore[misc]
+        for each in kept:
+            ledger.settle(each, CENT)
+        for server in (first, second):
+            await comes_about(lambda server=server: _close_to(server, ledger.usd, Decimal(0)))  # type: ignore[misc]
+
+
+async def _close_to(server: KeptBudgets, spent: Decimal, reserved: Decimal) -> bool:
+    state = await stands(server)
+    return abs(state.spent - spent) <= Decimal("2e-9") and state.reserved == reserved
 
 
 async def test_servers_learn_how_much_is_asked_of_all_of_them(redis_url: str) -> None:

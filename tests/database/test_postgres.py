@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from router.configured.secret import Secret
 from router.database import migrate
@@ -18,14 +20,20 @@ from tests.services.postgres_server import PostgresServer, a_postgres
 from tests.services.process import free_port
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL that these tests may stop; each leaves it running."""
+    async with a_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
 def write(database: PostgresDatabase, name: str) -> None:
     with database.writing() as connection:
         connection.execute("INSERT INTO things (name) VALUES (?)", (name,))
 
 
-async def test_a_restart_is_noticed_by_nobody_who_asks_after_it(tmp_path: Path) -> None:
-    async with a_postgres(tmp_path) as server:
-        database = PostgresDatabase(Secret(server.url), announce="things")
+async def test_a_restart_is_noticed_by_nobody_who_asks_after_it(server: PostgresServer) -> None:
+    with contextlib.closing(PostgresDatabase(Secret(await server.new_database()), announce="things")) as database:
         migrate(database, "ledger", STEPS)
         write(database, "before")
         database.changed()
@@ -40,12 +48,10 @@ async def test_a_restart_is_noticed_by_nobody_who_asks_after_it(tmp_path: Path) 
             assert connection.execute("SELECT name FROM things ORDER BY id").fetchall() == [("before",), ("after",)]
         while database.changed() == stamp:  # it listens again, and what it missed counts as a change
             await asyncio.sleep(0.05)
-        database.close()
 
 
-async def test_a_server_that_is_frozen_is_given_up_and_used_again_once_it_is_not(tmp_path: Path) -> None:
-    async with a_postgres(tmp_path) as server:
-        database = PostgresDatabase(Secret(server.url), write_timeout_s=0.5)
+async def test_a_server_that_is_frozen_is_given_up_and_used_again_once_it_is_not(server: PostgresServer) -> None:
+    with contextlib.closing(PostgresDatabase(Secret(await server.new_database()), write_timeout_s=0.5)) as database:
         migrate(database, "ledger", STEPS)
         server.freeze()
         began = time.monotonic()
@@ -54,7 +60,6 @@ async def test_a_server_that_is_frozen_is_given_up_and_used_again_once_it_is_not
         assert time.monotonic() - began < 20
         server.thaw()
         write(database, "thawed")
-        database.close()
 
 
 def test_an_address_where_nobody_listens_is_named_without_its_password() -> None:

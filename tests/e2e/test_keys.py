@@ -98,8 +98,9 @@ async def test_the_admin_api_makes_lists_changes_and_ends(visitor: Visitor) -> N
     assert Decimal(changed["budget_usd"]) == Decimal("0.000000000000000001")
     assert changed["name"] is None
     assert changed["metadata"] == {"cost_centre": "7"}
-    listed = (await visitor.admin("GET", f"keys?team={team['id']}&limit=1")).json()
-    assert [entry["id"] for entry in listed["data"]] == [key["id"]]
+    for called in (team["id"], "billing"):
+        listed = (await visitor.admin("GET", f"keys?team={called}&limit=1")).json()
+        assert [entry["id"] for entry in listed["data"]] == [key["id"]]
     assert (listed["object"], listed["has_more"], listed["last_id"]) == ("list", False, key["id"])
     assert (await visitor.admin("PATCH", f"teams/{team['id']}", {"blocked": True})).json()["blocked"] is True
     assert (await visitor.chat(key["key"])).json()["error"]["code"] == "team_blocked"
@@ -126,6 +127,7 @@ async def test_the_admin_api_makes_lists_changes_and_ends(visitor: Visitor) -> N
         ("GET", "keys?limit=99999999999999999999", None, 400, "limit"),
         ("GET", "keys?tem=a", None, 400, "tem"),
         ("GET", "keys?name=%00", None, 400, "name"),
+        ("GET", "keys?team=nobody", None, 404, None),
         ("GET", "keys/nobody", None, 404, None),
         ("GET", "keys/%27%20OR%201%3D1%20--", None, 404, None),
         ("GET", "keys/%00", None, 404, None),
@@ -219,6 +221,11 @@ async def test_nobody_sees_figures_that_are_not_theirs(visitor: Visitor) -> None
     assert (await visitor.ask("GET", f"/stats?tenant={tenant}", key["key"])).json()["requests"] == 1
     for caller in (other["key"], SHARED):
         assert (await visitor.ask("GET", f"/stats?tenant={tenant}", caller)).status_code == 403
+    assert (await visitor.ask("GET", "/v1/usage", other["key"])).json()["total"]["requests"] == 0
+    assert (await visitor.ask("GET", f"/v1/usage?key={key['id']}", MASTER)).json()["total"]["requests"] == 1
+    for whose in (f"key={key['id']}", f"team={team['id']}", f"tenant={tenant}", "key=server", "tenant=local"):
+        for caller in (other["key"], key["key"]) if whose in ("key=server", "tenant=local") else (other["key"],):
+            assert (await visitor.ask("GET", f"/v1/usage?{whose}", caller)).status_code == 403
     for path in ("/metrics", "/cache/stats"):
         assert (await visitor.ask("GET", path, key["key"])).status_code == 403
         assert (await visitor.ask("GET", path, SHARED)).status_code == 200

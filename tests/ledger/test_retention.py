@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from router.cli import main
 from router.configured.secret import Secret
 from router.database import Database
+from router.database.sqlite import SqliteDatabase
 from router.ledger import Ledger
 from router.ledger.ledger import LEDGER_FILE
 from router.ledger.prompts import Exchange, PlainPrompts
@@ -20,7 +21,7 @@ from router.types import ChatRequest, Message
 from tests.ledger.conftest import Opened
 from tests.ledger.support import MORNING, a_row
 
-SAID = Exchange(ChatRequest(messages=[Message(role="user", content="what?")]), "that.")
+SAID = Exchange(ChatRequest(messages=[Message(role="user", content="a marked question")]), "a marked answer")
 ALL = ("requests", "feedback", "rated_pairs", "prompts")
 
 
@@ -47,6 +48,16 @@ async def test_old_requests_go_with_all_that_is_kept_of_them_and_totals_stay(ope
     await ledger.record(a_row("newest"))
     assert [row.request_id for row in await ledger.recent(1)] == ["newest"]
     await ledger.aclose()
+
+
+async def test_no_byte_of_a_deleted_prompt_stays_in_the_file(tmp_path: Path) -> None:
+    ledger = Ledger.on(SqliteDatabase(tmp_path / LEDGER_FILE), prompts=PlainPrompts())
+    await asyncio.gather(*(ledger.submit(a_row(f"old-{n}"), SAID) for n in range(300)))
+    assert prune(ledger.database, MORNING + timedelta(days=1), pause_s=0) == 300
+    await ledger.aclose()
+    kept = b"".join([file.read_bytes() for file in await asyncio.to_thread(lambda: [*tmp_path.iterdir()])])
+    assert b"marked question" not in kept
+    assert b"marked answer" not in kept
 
 
 async def test_two_servers_may_prune_while_a_third_writes(opened: Opened) -> None:

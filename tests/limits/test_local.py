@@ -8,19 +8,7 @@ import pytest
 
 from router.errors import RateLimited
 from router.limits import LocalLimiter
-from tests.limits.support import scope
-
-
-async def admitted(limiter: LocalLimiter, *scopes, tokens: int = 10, of: int = 20) -> int:
-    """How many of so many requests are let in."""
-    count = 0
-    for _ in range(of):
-        try:
-            await limiter.take(scopes, tokens=tokens)
-        except RateLimited:
-            continue
-        count += 1
-    return count
+from tests.limits.support import admitted, scope
 
 
 async def test_no_more_requests_than_the_limit_are_admitted_in_a_minute() -> None:

@@ -9,22 +9,10 @@ import pytest
 
 from router.errors import RateLimited
 from router.limits import SharedLimiter
-from router.principals import Scope
-from tests.limits.support import scope
+from router.shared.redis_link import RedisLink
+from tests.limits.support import admitted, scope
 from tests.services.redis_server import a_redis
 from tests.shared.support import a_link, until
-
-
-async def admitted(limiter: SharedLimiter, *scopes: Scope, tokens: int = 10, of: int = 20) -> int:
-    """How many of so many requests are let in."""
-    count = 0
-    for _ in range(of):
-        try:
-            await limiter.take(scopes, tokens=tokens)
-        except RateLimited:
-            continue
-        count += 1
-    return count
 
 
 async def test_two_servers_admit_together_no_more_than_the_limit(redis_url: str) -> None:
@@ -161,3 +149,56 @@ async def test_idle_counts_go_away_by_themselves(redis_url: str) -> None:
         await SharedLimiter(link).take([scope(requests_per_minute=2, concurrent_requests=1)], tokens=1)
         for name in ("limits:key:a", "places:key:a"):
             assert 0 < await link.call("TTL", link.key(name)) <= 180
+
+
+async def test_requests_that_ended_while_redis_was_away_hold_no_place_afterwards(tmp_path: Path) -> None:
+    key = scope(concurrent_requests=2)
+    async with a_redis(tmp_path) as redis, a_link(redis.url) as link, a_link(redis.url) as other:
+        limiter = SharedLimiter(link)
+        ended, goes_on = [await limiter.take([key], tokens=1) for _ in range(2)]
+        await redis.stop()
+        await until(lambda: not link.up)
+        ended.settle(1)
+        await redis.start()
+        await until(lambda: link.up and other.up)
+        await settled(link, "places:key:a", 1)
+        goes_on.settle(1)
+        await settled(link, "places:key:a", 0)
+
+
+async def test_what_a_frozen_redis_was_asked_for_is_no_place_that_nobody_frees(tmp_path: Path) -> None:
+    key = scope(concurrent_requests=2)
+    async with a_redis(tmp_path) as redis, a_link(redis.url) as link:
+        limiter = SharedLimiter(link)
+        (await limiter.take([key], tokens=1)).settle(1)
+        redis.freeze()
+        both = await asyncio.gather(*(limiter.take([key], tokens=1) for _ in range(2)))
+        both[0].settle(1)
+        redis.thaw()
+        await until(lambda: link.up)
+        await settled(link, "places:key:a", 1)
+        await limiter.take([key], tokens=1)
+        both[1].settle(1)
+        await settled(link, "places:key:a", 1)
+
+
+async def test_a_redis_that_was_emptied_hears_again_who_is_under_way(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.limits.shared.RENEW_S", 0.01)
+    async with a_link(redis_url) as link:
+        limiter = SharedLimiter(link)
+        await limiter.start()
+        held = await limiter.take([scope(concurrent_requests=1)], tokens=1)
+        await link.call("FLUSHDB")
+        await settled(link, "places:key:a", 1)
+        held.settle(1)
+        await settled(link, "places:key:a", 0)
+        await limiter.aclose()
+
+
+async def settled(link: RedisLink, places: str, count: int) -> None:
+    """Wait until so many places are held."""
+    async with asyncio.timeout(20):
+        while await link.call("ZCARD", link.key(places)) != count:
+            await asyncio.sleep(0.01)

@@ -49,6 +49,12 @@ def test_the_server_does_not_import_the_training_code(repository: Path) -> None:
     assert "training" not in modules_after_importing("router.app", repository)
 
 
+def test_a_server_without_postgres_and_kept_prompts_loads_nothing_for_them(repository: Path) -> None:
+    opened = "from router.ledger.opening import open_ledger; from router.settings import Settings; import tempfile; "
+    statement = opened + "open_ledger(Settings(home=tempfile.mkdtemp(), ledger_prompts=True))"
+    assert modules_after(f"import router.app; {statement}", repository) & {"psycopg", "cryptography"} == set()
+
+
 def test_the_embedded_llm_is_not_loaded_by_importing_the_app(repository: Path) -> None:
     assert "xllamacpp" not in modules_after_importing("router.app", repository)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -126,7 +127,10 @@ class ServerProcess:
             return
         children = self._children()
         self._process.send_signal(how)
-        self._process.send_signal(signal.SIGCONT)
+        # Those that are frozen could not hear of it.
+        for pid in (*children, self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         async with asyncio.timeout(STOP_LIMIT_S):
             while self.running or any(map(_lives, children)):
                 await asyncio.sleep(POLL_S)

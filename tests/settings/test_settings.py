@@ -103,12 +103,15 @@ def test_an_error_budget_beyond_a_half_is_refused(value: str) -> None:
         ('[[rules]]\nname = "a"\nthen = { zzz = 2 }', "'zzz'; known are cache, max_threshold, min_threshold, model"),
         (
             '[[rules]]\nname = "a"\nwhen = { min_tokens = -1 }\nthen = {}',
-            "rules: 'a': when.min_tokens: expected int >= 0",
+            "rules: 'a': when.min_tokens: must be at least 0",
         ),
         ('[[rules]]\nthen = { route = "weak" }', "rules: number 1: 'name' is required."),
         ('[rules]\nname = "a"', "rules: is a list; write [[rules]] above each record"),
-        ('[[catalogue]]\nmodel = "m"\ncontext = "long"', "catalogue: 'm': context: expected int, got str."),
-        ("[aliases]\na = [1]", "aliases: expected str, got int."),
+        (
+            '[[catalogue]]\nmodel = "m"\ncontext = "long"',
+            "catalogue: 'm': context: must be a whole number, not a text.",
+        ),
+        ("[aliases]\na = [1]", "aliases: must be a text, not a whole number."),
         ('context_fallbacks = "strong"', 'context_fallbacks: must be JSON, such as ["a", "b"]'),
     ],
 )

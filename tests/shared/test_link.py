@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import re
@@ -94,14 +95,17 @@ async def test_a_script_is_told_anew_to_a_redis_that_forgot_it(redis_url: str) -
         assert max(replies) == 4
 
 
-async def test_a_refused_call_harms_no_other(redis_url: str) -> None:
+async def test_a_refused_call_harms_no_other_and_is_told_once(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
     async with a_link(redis_url) as link:
+        for _ in range(3):
+            link.later("return redis.call('nonsense')", [], [])
         refused, fine = await asyncio.gather(
             link.run("return redis.call('nonsense')", [], []), link.run(ADD, ["n"], [1]), return_exceptions=True
         )
         assert isinstance(refused, SharedStateAway)
         assert fine == 1
         assert link.up
+    assert caplog.text.count("refuses a step") == 1
 
 
 async def test_a_caller_who_leaves_gets_nobody_elses_reply(redis_url: str) -> None:
@@ -130,9 +134,48 @@ async def test_a_redis_that_stops_is_away_at_once_and_back_by_itself(
         # What was said meanwhile was not kept, and a Redis that forgot its scripts is told them again.
         assert await link.run(ADD, ["n"], [1]) == 1
         assert returns == [True]
+        await until(lambda: "is back" in caplog.text)
     told = [record.getMessage() for record in caplog.records if record.name == "underdog.shared"]
-    assert [("away" in line, "back" in line) for line in told[-2:]] == [(True, False), (False, True)]
-    assert len(told) <= 3, told
+    assert [("away" in line, "back" in line) for line in told] == [(True, False), (False, True)]
+
+
+async def test_a_redis_that_comes_and_goes_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "underdog.shared")
+    async with a_redis(tmp_path) as server, a_link(server.url) as link:
+        await server.ask("ACL SETUSER default -evalsha")
+        for _ in range(5):
+            await until(lambda: link.up)
+            with pytest.raises(SharedStateAway, match="may not do"):
+                await link.run(ADD, ["n"], [1])
+        told = [record.getMessage() for record in caplog.records if record.name == "underdog.shared"]
+        away = len([line for line in told if "away" in line])
+        assert away == 1 + len(told) - away, told
+        await server.ask("ACL SETUSER default +evalsha")
+        await until(lambda: link.up)
+        assert await link.run(ADD, ["n"], [1]) == 1
+
+
+async def test_whatever_goes_wrong_with_the_connection_nobody_waits_for_ever(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from redis.asyncio.connection import AbstractConnection
+
+    async with a_link(redis_url) as link:
+        read = AbstractConnection.read_response
+
+        async def broken(self: AbstractConnection, *arguments: object, **options: object) -> object:
+            raise AttributeError("a fault of the client library")
+
+        monkeypatch.setattr(AbstractConnection, "read_response", broken)
+        async with asyncio.timeout(30):
+            while link.up:
+                with contextlib.suppress(SharedStateAway):
+                    await link.run(ADD, ["n"], [1])
+        monkeypatch.setattr(AbstractConnection, "read_response", read)
+        await until(lambda: link.up)
+        assert isinstance(await link.run(ADD, ["n"], [1]), int)
 
 
 async def test_a_frozen_redis_holds_nobody_up_for_long_and_heals(tmp_path: Path) -> None:
@@ -249,7 +292,7 @@ async def test_a_user_with_no_more_rights_than_the_docs_say_will_do(tmp_path: Pa
             claim.release(abandoned=False)
             one.cache.clear()
             await until(lambda: one.sharing.outbox.sent >= 4 and one.sharing.follower.lag_s == 0)
-            assert await one.sharing.link.run(ADD, ["n"], [1]) == 1
+            assert await one.sharing.link.run(f"redis.call('TIME') {ADD}", ["n"], [1]) == 1
             # And not a key of anybody else's.
             with pytest.raises(SharedStateAway):
                 await one.sharing.link.call("SET", "foreign", "1")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from router.errors import DataError
+from router.ledger.baseline import LENGTHS
 from training.answer_lengths import length_ratio
 from training.cli import main
 
@@ -46,3 +48,13 @@ def test_the_command_reads_a_file(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps(battle("S", "w", 30, 20)) for _ in range(3)))
     result = CliRunner().invoke(main, ["answer-lengths", str(path), "--strong", "S", "--json"])
     assert json.loads(result.stdout) == {"ratio": 1.5, "low": 1.5, "high": 1.5, "battles": 3, "strong_models": 1}
+
+
+def test_the_interval_that_ships_is_what_the_battles_say(shared_data: Path) -> None:
+    battles = shared_data / "arena" / "human_preference_55k_first100.csv"
+    if not battles.is_file():
+        pytest.skip(f"no {battles.name} among the data")
+    result = CliRunner().invoke(main, ["answer-lengths", str(battles), "--json"])
+    found = json.loads(result.stdout)
+    assert (Decimal(str(found["low"])), Decimal(str(found["high"]))) == LENGTHS
+    assert (found["ratio"], found["battles"], found["strong_models"]) == (1.55, 31, 6)

@@ -3,13 +3,15 @@
 Each worker holds its share of the rows, and the workers add up their histograms for every split. Boundaries of bins are
 set by one worker for all, from the rows that it holds, so the rows are dealt out at random. How rows are sampled for a
 tree depends on who holds which, so a forest of two workers is another draw than that of one; the forest of one worker
-is to the byte the one that this process grows. The same rows, seed and number of workers give the same bytes.
+is to the byte the one that this process grows. The same rows, seed and number of workers, of one thread
+each, give the same bytes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from time import monotonic, sleep
 from typing import Any
 
@@ -49,7 +51,12 @@ class OrderedClient(Client):  # type: ignore[misc]
     def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
         """Key to the addresses of the workers that have it."""
         found = super().who_has(futures, **kwargs)
-        return found if futures is None else {future.key: found[future.key] for future in self.futures_of(futures)}
+        if futures is None:
+            return found
+        keys = [future.key for future in self.futures_of(futures)]
+        if not all(found.get(key) for key in keys):
+            raise CancelledError("a worker was lost with its rows")  # LightGBM would stumble over it
+        return {key: found[key] for key in keys}
 
 
 def grow(
@@ -85,9 +92,8 @@ def _grown(
 ) -> dict[str, Any]:
     quieten_lightgbm()
     shares = dealt(len(rows), len(workers), seed)
-    settings: dict[str, Any] = {
-        name: value for name, value in SETTINGS.items() if name != "num_threads"
-    }  # as many as a worker has
+    # LightGBM takes as many threads as each worker has.
+    settings: dict[str, Any] = {name: value for name, value in SETTINGS.items() if name != "num_threads"}
     model = DaskLGBMRegressor(
         client=client, n_estimators=ROUNDS, random_state=seed, time_out=SOCKET_MINUTES, **settings
     )

@@ -89,7 +89,7 @@ MODELS = Path("models")
     "--dask",
     metavar="ADDRESS",
     help="Encode prompts and grow trees on the workers of the Dask scheduler at ADDRESS (tcp://HOST:PORT, HOST:PORT, "
-    "tls://HOST:PORT), or in N processes here (local:N). A cluster is trusted: see README.md.",
+    "tls://HOST:PORT), or in N processes here (local:N). A cluster is trusted: see docs/dask.md.",
 )
 @json_option()
 @quiet_option()

@@ -15,7 +15,9 @@ class Changes:
         self.wiped = False
         """Whether everything goes first that the file had before these changes."""
         self.kept: dict[bytes, Kept] = {}
+        """What is written after that."""
         self.gone: set[bytes] = set()
+        """What the file may have of earlier, and must lose before anything is written."""
         self.hits: dict[bytes, int] = {}
 
     def __len__(self) -> int:
@@ -33,7 +35,6 @@ class Changes:
     def keep(self, kept: Kept) -> None:
         """An entry was stored."""
         self.kept[kept.entry.exact] = kept
-        self.gone.discard(kept.entry.exact)
         self.hits.pop(kept.entry.exact, None)
 
     def forget(self, exact: bytes) -> None:
@@ -64,5 +65,5 @@ class Changes:
             return
         self.hits = {exact: hits for exact, hits in earlier.hits.items() if exact not in self} | self.hits
         self.kept = {exact: kept for exact, kept in earlier.kept.items() if exact not in self.gone} | self.kept
-        self.gone |= earlier.gone - self.kept.keys()
+        self.gone |= earlier.gone
         self.wiped = earlier.wiped

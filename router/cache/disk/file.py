@@ -365,7 +365,7 @@ class CacheFile:
             if changes.wiped:
                 connection.execute("DELETE FROM entries")
                 persisted = 0
-            persisted -= rows.delete(connection, changes.gone | changes.kept.keys())
+            persisted -= rows.delete(connection, changes.gone)
             connection.executemany(rows.INSERT, written)
             connection.executemany(
                 "UPDATE entries SET hits = ? WHERE exact = ?", ((hits, exact) for exact, hits in changes.hits.items())

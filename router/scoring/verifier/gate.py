@@ -23,6 +23,6 @@ _MISSPELT, _UNMATCHED, _FORM, _WORDS = (
 
 
 def rules_decide(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """For each row of features, float32 [N, D], whether the pair is left to the rules, which do not serve it."""
-    small = (rows[:, _UNMATCHED] == 0) & (rows[:, _MISSPELT] == 0)
-    return np.asarray(small & (rows[:, _FORM] == 0) & (rows[:, _WORDS] <= SHORT))
+    """For each row of features, float32 [..., D], whether the pair is left to the rules, which do not serve it."""
+    small = (rows[..., _UNMATCHED] == 0) & (rows[..., _MISSPELT] == 0)
+    return np.asarray(small & (rows[..., _FORM] == 0) & (rows[..., _WORDS] <= SHORT))

@@ -121,7 +121,7 @@ class PairVerifier:
             return Glance(ALWAYS)
         a, b = ordered(self.reader.side(cached), self._side(new))
         row = self.reader.features(a, b)
-        if rules_decide(row[None])[0]:
+        if rules_decide(row):
             return Glance(REFUSED)
         trees = float(self._trees.predict(row[None])[0])
         most = self._rule.most(trees, turn=turn)

@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
+from training.cluster import connect
 from training.cluster.connect import Cluster, cluster
 
 PATIENCE_S = 120.0
@@ -60,6 +61,15 @@ def scheduler(folder: Path) -> Iterator[Running]:
             assert time.monotonic() < deadline, (folder / "scheduler.log").read_text(encoding="utf-8")
             time.sleep(0.05)
         yield Running(json.loads(about.read_text(encoding="utf-8"))["address"], process)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """The machine may be busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connect, "CONNECT_S", PATIENCE_S)
+        patch.setattr(connect, "WORKERS_S", PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -210,7 +210,6 @@ def _refused(*words: str) -> str:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "CONNECT_S", 1.0)
-    monkeypatch.setattr(connect, "WORKERS_S", 0.5)
 
 
 @pytest.fixture
@@ -247,8 +246,8 @@ def _speak_http(server: socket.socket) -> None:
             caller.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
 
 
-@pytest.mark.usefixtures("_impatient")
-def test_a_scheduler_without_workers_is_told_how_to_get_some(tmp_path: Path) -> None:
+def test_a_scheduler_without_workers_is_told_how_to_get_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "WORKERS_S", 0.5)
     with scheduler(tmp_path) as (url, _):
         said = _refused("--dask", url)
     assert f"--dask {url}: no worker has joined the scheduler within 0.5 s; start some with `dask worker {url}`" in said
