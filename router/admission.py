@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from router.budgets import Budgets, BudgetState, Decided, Pace, Reservation, Unbudgeted
 from router.calls import Call
 from router.ledger.tokens import estimate_usage
@@ -101,6 +103,15 @@ class Admission:
         taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
         return Grant(self._budgets, scopes, taken)
 
+    async def count(self, scopes: tuple[Scope, ...]) -> None:
+        """Count a request that asks no model, but costs this server as much as one that does: it takes no place.
+
+        Raises:
+            RateLimited: a limit is reached.
+        """
+        if limited := tuple(map(_placeless, scopes)):
+            (await self._limiter.take(limited, tokens=0)).settle(None)
+
     def preload(self) -> None:
         """Import what limits need. Run it in a thread after the start."""
         self._limiter.preload()
@@ -131,6 +142,10 @@ class Admission:
         """Let go of whatever counters and sums are kept in."""
         await self._limiter.aclose()
         await self._budgets.aclose()
+
+
+def _placeless(scope: Scope) -> Scope:
+    return replace(scope, limits=replace(scope.limits, concurrent_requests=None))
 
 
 NOTHING_HELD = Grant(Unbudgeted(), (), Unlimited())

@@ -80,7 +80,7 @@ class SharedSums:
 
     async def refresh(self, account: Account) -> None:
         """Hear what other servers have spent."""
-        with contextlib.suppress(SharedStateAway):
+        with contextlib.suppress(UnderdogError):
             await self._refresh(cast(SharedAccount, account))
 
     async def hold(self, entries: Sequence[Entry], usd: Decimal) -> Held:
@@ -260,7 +260,9 @@ class SharedSums:
             # Known to Redis before anything is said anew, so that no settlement of before that is heard after it.
             await self._link.run(SETTLE, [], [self.server, 0])
             self._say_anew(account)
-        await self._run([account], 0, [None], ())
+        if await self._run([account], 0, [None], ()) < 0:
+            # Redis was emptied, and no request has come since that would have told it of the account.
+            await self._join(account)
 
     def _say_anew(self, account: SharedAccount) -> None:
         """All that this server holds of an account, in the place of what Redis knows.

@@ -37,7 +37,8 @@ async def chat_completions(request: Request[Any, Any, Any], services: NamedDepen
     operation_class=ChatOperation,
 )
 async def route(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> RoutePreview:
-    """Takes the body and the query of a chat request; calls no model and leaves no ledger row."""
+    """Takes the body and the query of a chat request; calls no model and leaves no ledger row. It is counted as one."""
     principal = services.doorman.admit(request.headers)
+    await services.gateway.admission.count(principal.scopes)
     asked = await read_asked(request, CHAT, services.settings)
     return services.gateway.preview(call_of(request, asked, principal, CHAT))

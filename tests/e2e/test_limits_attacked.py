@@ -87,3 +87,16 @@ async def test_an_answer_that_a_filter_kept_back_is_paid_for_beside_the_one_in_i
         tokens = usage["total_tokens"] + usage["prompt_tokens"] + 1
         row = await server.ledger_row(both.headers["x-request-id"])
     assert Decimal(row["cost_usd"]) == Decimal(both.headers["x-router-cost-usd"]) == Decimal(tokens) / 1000
+
+
+async def test_previews_are_counted_and_take_no_place(visitor: Visitor) -> None:
+    key = await visitor.key(requests_per_minute=3, concurrent_requests=1)
+    asking = asyncio.create_task(answer(visitor, key["key"], "word"))
+    asked = {"model": "auto", "messages": [{"role": "user", "content": "word"}]}
+    previews = [await visitor.ask("POST", "/v1/route", key["key"], json=asked) for _ in range(5)]
+    assert await asking is None
+    assert previews[0].status_code == 200
+    # A minute may end in between.
+    assert previews[-1].status_code == 429
+    assert previews[-1].json()["error"]["code"] == "rate_limit_exceeded"
+    assert "retry-after" in previews[-1].headers
