@@ -79,7 +79,7 @@ class SharedSums:
 
     async def refresh(self, account: Account) -> None:
         """Hear what other servers have spent."""
-        with contextlib.suppress(SharedStateAway):
+        with contextlib.suppress(UnderdogError):
             await self._refresh(cast(SharedAccount, account))
 
     async def hold(self, entries: Sequence[Entry], usd: Decimal) -> Held:
@@ -233,7 +233,7 @@ class SharedSums:
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
             self._wake.clear()
-            with contextlib.suppress(SharedStateAway):
+            with contextlib.suppress(UnderdogError):  # Redis is away, or has to be told what the ledger does not say
                 await self._beat_once()
 
     async def _beat_once(self) -> None:
@@ -248,7 +248,8 @@ class SharedSums:
             # Known to Redis before anything is said anew, so that no settlement of before that is heard after it.
             await self._link.run(SETTLE, [], [self.server, 0])
             self._say_anew(account)
-        await self._run([account], 0, [None], ())
+        # A Redis that was emptied is told at once: what was heard of it before is true no more.
+        await self._join(account)
 
     def _say_anew(self, account: SharedAccount) -> None:
         """All that this server holds of an account, in the place of what Redis knows.
