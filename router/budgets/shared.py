@@ -260,9 +260,8 @@ class SharedSums:
             # Known to Redis before anything is said anew, so that no settlement of before that is heard after it.
             await self._link.run(SETTLE, [], [self.server, 0])
             self._say_anew(account)
-        if await self._run([account], 0, [None], ()) < 0:
-            # Redis was emptied, and no request has come since that would have told it of the account.
-            await self._join(account)
+        # A Redis that was emptied is told at once: what was heard of it before is true no more.
+        await self._join(account)
 
     def _say_anew(self, account: SharedAccount) -> None:
         """All that this server holds of an account, in the place of what Redis knows.

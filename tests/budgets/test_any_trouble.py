@@ -1,4 +1,4 @@
-"""Budgets on a Redis to which anything may happen, in any order: money is counted once, and nothing stays held.
+"""Budgets on a Redis to which anything may happen: what was spent is counted once, and nothing stays held.
 
 Servers begin and end requests while Redis is stopped, frozen, emptied or started with nothing in it, and while servers
 are killed or join. Afterwards all that are left agree with the ledger.
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from router.budgets import KeptBudgets, Reservation
+from router.budgets.shared import SharedSums
 from router.errors import ApiError, SharedStateAway
 from router.principals import Scope
 from router.shared.redis_link import RedisLink
@@ -41,6 +42,7 @@ class Truth:
 
     def __init__(self) -> None:
         self.spent = dict.fromkeys(BUDGETS, Decimal(0))
+        self.most_under_way = 0
 
     async def __call__(self, scope: Scope, _since: object) -> Decimal:
         await asyncio.sleep(0)
@@ -84,7 +86,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.budgets.shared.PATIENCE_S", 2.0)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_whatever_happens_all_that_was_spent_is_counted_once_and_nothing_stays_held(
     seed: int, tmp_path: Path
 ) -> None:
@@ -103,13 +105,12 @@ async def test_whatever_happens_all_that_was_spent_is_counted_once_and_nothing_s
         for name, each in BUDGETS.items():
             for server in servers:
                 await agrees(server, each, truth.spent[name])
-            # What came in while each server had its part of it, and what cost more than was held.
-            slack = STEPS * 4 * (MOST - HELD)
-            assert truth.spent[name] <= each.budget.usd + slack if each.budget else False
+            assert each.budget is not None
+            assert truth.spent[name] <= each.budget.usd + truth.most_under_way * MOST
 
 
 async def joined(stack: AsyncExitStack, redis: RedisServer, truth: Truth) -> Server:
-    link = await stack.enter_async_context(a_link(redis.url, wait=redis.running))
+    link = await stack.enter_async_context(a_link(redis.url, wait=False))
     server = Server(link, truth)
     stack.push_async_callback(server.budgets.aclose)
     return server
@@ -128,6 +129,7 @@ async def a_step(
             for _ in range(4)
         ]
         await asyncio.gather(*begun)
+        truth.most_under_way = max(truth.most_under_way, sum(len(server.under_way) for server in servers))
         for server in servers:
             server.end(chance)
     elif what == "flush" and redis.running and not frozen(redis):
@@ -159,7 +161,8 @@ async def silenced(server: Server) -> None:
     """Killed: its requests end with it, and are in no ledger. What it has spent it has told by then."""
     with contextlib.suppress(SharedStateAway):
         await server.link.call("PING")
-    sums = server.budgets._sums  # type: ignore[attr-defined]
+    sums = server.budgets._sums
+    assert isinstance(sums, SharedSums)
     if sums._beating is not None:
         sums._beating.cancel()
     assert server.link._keeping is not None
