@@ -37,7 +37,7 @@ LOOK_S = 0.02
 ASK_S = 1.0
 """How often it asks the database, told or not."""
 
-NOT_VALID = "The API key is not valid for this server."
+NOT_VALID = "The API key is not valid for this server; whoever runs it can make one."
 """What is said of every key that is not: nothing tells an unknown one from a wrong secret."""
 
 NO_DIGEST = secrets.token_bytes(32)
