@@ -9,6 +9,7 @@ import click
 
 from router.commands.account_options import (
     accounts_at,
+    blocked_option,
     clear_option,
     form_of,
     form_options,
@@ -79,7 +80,7 @@ def show(*, team: str, home: str | None, config: Path | None, as_json: bool) -> 
 @command.command()
 @click.argument("team")
 @name_option
-@click.option("--blocked/--no-blocked", default=None, help="Whether its keys are turned away for now.")
+@blocked_option
 @form_options
 @clear_option
 @place_options

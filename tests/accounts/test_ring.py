@@ -153,6 +153,10 @@ def test_a_team_binds_all_of_its_keys_at_once(tmp_path: Path) -> None:
     assert principal.models == (("gpt-*",), ("gpt-4.1",))
     assert (principal.min_threshold, principal.max_threshold) == (0.6, 0.6), "where they do not meet, the team's hold"
     assert principal.scopes[1].limits == Limits(requests_per_minute=5, tokens_per_minute=9)
+    accounts.change_key(issued.key.id, form(blocked=True))
+    assert turned_away(ring, issued) == "key_blocked"
+    accounts.change_key(issued.key.id, form(blocked=None))
+    enter(ring, issued)
     accounts.change_team(team.id, form(blocked=True))
     assert turned_away(ring, issued) == "team_blocked"
     accounts.change_team(team.id, form(blocked=False))

@@ -94,6 +94,10 @@ def test_lists_are_tables_for_people_and_pages_for_programs(shell: Shell) -> Non
     assert f"--after {made[1]['id']} goes on" in table
     rest = shell.read("keys", "list", "--after", made[1]["id"])
     assert [key["id"] for key in rest["data"]] == [made[0]["id"]]
+    shell.good("keys", "update", "k0", "--blocked")
+    assert shell.read("keys", "show", "k0")["state"] == "blocked"
+    shell.good("keys", "update", "k0", "--no-blocked")
+    assert shell.read("keys", "show", "k0")["state"] == "active"
     shell.good("keys", "revoke", "k0", made[1]["key"], "--yes")
     assert [key["name"] for key in shell.read("keys", "list")["data"]] == ["k2"]
     assert [key["state"] for key in shell.read("keys", "list", "--revoked")["data"]] == ["active", "revoked", "revoked"]
