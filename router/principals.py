@@ -42,10 +42,14 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """What requests are counted against: the server as a whole, a team, or a key. ``id`` never changes."""
+    """What requests are counted against: the server as a whole, a team, or a key. ``id`` never changes.
+
+    ``title``: what people call it, where they do.
+    """
 
     kind: Literal["server", "team", "key"]
     id: str
+    title: str | None = None
     limits: Limits = UNLIMITED
     budget: Budget | None = None
 

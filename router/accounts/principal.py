@@ -42,7 +42,8 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
 def scope_of(holder: Key | Team) -> Scope:
     """What counts against a key, or against a team."""
     kind: Literal["team", "key"] = "team" if isinstance(holder, Team) else "key"
-    return Scope(kind=kind, id=holder.id, limits=holder.form.limits, budget=holder.form.budget)
+    form = holder.form
+    return Scope(kind=kind, id=holder.id, title=form.name, limits=form.limits, budget=form.budget)
 
 
 def bounds(form: Form, above: Form | None) -> tuple[float, float]:

@@ -147,7 +147,7 @@ def test_a_team_binds_all_of_its_keys_at_once(tmp_path: Path) -> None:
     assert principal.tenant == f"team:{team.id}"
     assert principal.team == team.id
     assert (principal.threshold, principal.min_threshold, principal.max_threshold) == (0.5, 0.3, 0.5)
-    assert principal.scopes == (SERVER, Scope(kind="team", id=team.id, limits=Limits(tokens_per_minute=9)))
+    assert principal.scopes == (SERVER, Scope(kind="team", id=team.id, title="t", limits=Limits(tokens_per_minute=9)))
     accounts.change_team(team.id, form(models=["gpt-4.1"], min_threshold=0.6, requests_per_minute=5))
     principal = enter(ring, issued)
     assert principal.models == (("gpt-*",), ("gpt-4.1",))
