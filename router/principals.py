@@ -44,11 +44,13 @@ class Budget(Struct, frozen=True, kw_only=True):
 class Scope(Struct, frozen=True, kw_only=True):
     """What requests are counted against: the server as a whole, a team, or a key. ``id`` never changes.
 
-    ``revision`` grows whenever the team or the key is changed, such as given a budget once more.
+    ``title``: what people call it, where they do. ``revision`` grows whenever the team or the key is changed, such as
+    given a budget once more.
     """
 
     kind: Literal["server", "team", "key"]
     id: str
+    title: str | None = None
     limits: Limits = UNLIMITED
     budget: Budget | None = None
     revision: int = 0

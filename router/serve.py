@@ -28,6 +28,8 @@ GC_THRESHOLDS = (20_000, 20, 50)
 
 EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}'
 
+MAKE_KEYS = "\nMake keys for callers: underdog keys create (docs/keys.md)"
+
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
@@ -64,7 +66,7 @@ def run(settings: Settings) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
-    banner = _banner(app, listener, key=_key_to_try(settings))
+    banner = _banner(app, listener, settings)
     server = _Server(config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s)
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
@@ -139,7 +141,8 @@ def _key_to_try(settings: Settings) -> str | None:
     return "$KEY" if settings.closed else None
 
 
-def _banner(app: Litestar, listener: socket.socket, *, key: str | None) -> str:
+def _banner(app: Litestar, listener: socket.socket, settings: Settings) -> str:
+    key = _key_to_try(settings)
     gateway = app.state.gateway
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -147,7 +150,7 @@ def _banner(app: Litestar, listener: socket.socket, *, key: str | None) -> str:
     return f"""Underdog is ready on {url}  (artifact {gateway.in_use.artifact}; {_described(gateway.upstreams)})
 Try it:
   curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{header} \\
-    -d '{EXAMPLE_BODY}'"""
+    -d '{EXAMPLE_BODY}'{MAKE_KEYS if key and settings.api_key is None else ""}"""
 
 
 def _reachable(url: str) -> str:

@@ -35,6 +35,9 @@ logger = logging.getLogger("underdog.settings")
 PREFIX = "UNDERDOG_"
 CONFIG_VARIABLE = "UNDERDOG_CONFIG"
 DEFAULT_FILE = "underdog.toml"
+MIN_MASTER_KEY_CHARS = 16
+"""Where others can reach the server they can guess, too, as fast as it answers."""
+
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -69,7 +72,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Tokens per minute of all callers together, of prompts and answers."),
     ] = None
     budget_usd: Annotated[
-        Decimal | None, Meta(description="What all callers together may spend in a `budget_period`; see docs/keys.md.")
+        Decimal | None,
+        Meta(description="What all callers together may spend in a `budget_period`; see docs/budgets.md."),
     ] = None
     budget_period: Annotated[
         Period, Meta(description="How long the budget is to last: `day`, `week` (from Monday) or `month`.")
@@ -463,8 +467,8 @@ def _require_sound(settings: Settings, given: Mapping[str, Given]) -> None:
     wrong = {"budget_time_zone": wrong_time_zone(settings.budget_time_zone)}
     if settings.budget_usd is not None:
         wrong["budget_usd"] = wrong_amount(settings.budget_usd)
-    if settings.master_key is not None and settings.master_key == settings.api_key:
-        wrong["master_key"] = "is the same as api_key, which callers know; make another one"
+    if settings.master_key is not None:
+        wrong["master_key"] = _wrong_master_key(settings.master_key, settings)
     for name, said in wrong.items():
         if said is not None:
             raise SettingsError(f"{_origin(given, name)}: {said}.")
@@ -472,6 +476,15 @@ def _require_sound(settings: Settings, given: Mapping[str, Given]) -> None:
 
 def _origin(given: Mapping[str, Given], name: str) -> str:
     return given[name].origin() if name in given else name
+
+
+def _wrong_master_key(key: Secret, settings: Settings) -> str | None:
+    if key == settings.api_key:
+        return "is the same as api_key, which callers know; make another one"
+    if settings.host not in LOOPBACK_HOSTS and len(key.reveal()) < MIN_MASTER_KEY_CHARS:
+        fewest = f"must have at least {MIN_MASTER_KEY_CHARS} characters where others can reach the server"
+        return f"{fewest}; `openssl rand -hex 32` makes one"
+    return None
 
 
 def given_in(text: str, path: str) -> dict[str, Given]:

@@ -10,6 +10,9 @@ from router.errors import InvalidRequest, UnknownAccount
 
 MANY = 100_000
 
+SHOWN = 5
+"""Keys of one name that are told apart for who has to choose."""
+
 
 def find_key(accounts: Accounts, called: str) -> Key:
     """A key by its id, by its text or what that begins with, or by a name that no other key has.
@@ -24,11 +27,13 @@ def find_key(accounts: Accounts, called: str) -> Key:
     try:
         return accounts.key(called)
     except UnknownAccount:
-        found = accounts.keys(Which(name=called, limit=1))
+        found = accounts.keys(Which(name=called, limit=SHOWN))
         if not found.items:
             raise
-    if found.has_more:
-        raise InvalidRequest(f"Several keys are called '{called[:60]}'; name one by its id.")
+    if len(found.items) > 1:
+        ids = ", ".join(key.id for key in found.items)
+        more = ", ..." if found.has_more else ""
+        raise InvalidRequest(f"Several keys are called '{called[:60]}'; name one by its id: {ids}{more}.")
     return found.items[0]
 
 

@@ -44,7 +44,8 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``models``: names that a request's ``model`` may have, ``*`` standing for any text. ``threshold``: where a request
     says nothing of its own. The budget is for a ``budget_period`` that begins at midnight in ``budget_time_zone``.
-    ``metadata``: the operator's own, never read here; 4 KB of JSON at most.
+    ``blocked``: the key, or none of the team's keys, is let in for now. ``metadata``: the operator's own, never read
+    here; 4 KB of JSON at most.
     """
 
     models: Patterns | None = None
@@ -59,6 +60,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     budget_time_zone: str = "UTC"
     budget_when_spent: WhenSpent = "refuse"
     budget_pace: bool = True
+    blocked: bool = False
     metadata: dict[str, Any] = {}
 
     @property
@@ -96,10 +98,9 @@ class KeyForm(Form, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TeamForm(Form, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an operator may say of a team. ``blocked``: none of its keys is let in for now."""
+    """What an operator may say of a team."""
 
     name: Name
-    blocked: bool = False
 
 
 def read_form(kind: type[F], given: bytes, *, now: datetime, before: F | None = None) -> F:

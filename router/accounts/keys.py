@@ -10,7 +10,7 @@ from msgspec import Struct
 from router.accounts.forms import KeyForm, TeamForm
 from router.accounts.secrets import label
 
-State = Literal["active", "expired", "revoked"]
+State = Literal["active", "blocked", "expired", "revoked"]
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,9 @@ class Key(Struct, frozen=True, kw_only=True):
         if self.revoked_at is not None:
             return "revoked"
         expires_at = self.form.expires_at
-        return "expired" if expires_at is not None and expires_at <= now else "active"
+        if expires_at is not None and expires_at <= now:
+            return "expired"
+        return "blocked" if self.form.blocked else "active"
 
 
 class Team(Struct, frozen=True, kw_only=True):

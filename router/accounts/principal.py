@@ -43,7 +43,8 @@ def scope_of(holder: Key | Team) -> Scope:
     """What counts against a key, or against a team."""
     kind: Literal["team", "key"] = "team" if isinstance(holder, Team) else "key"
     form = holder.form
-    return Scope(kind=kind, id=holder.id, limits=form.limits, budget=form.budget, revision=holder.change)
+    limits, budget = form.limits, form.budget
+    return Scope(kind=kind, id=holder.id, title=form.name, limits=limits, budget=budget, revision=holder.change)
 
 
 def bounds(form: Form, above: Form | None) -> tuple[float, float]:

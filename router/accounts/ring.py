@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ LOOK_S = 0.02
 ASK_S = 1.0
 """How often it asks the database, told or not."""
 
-NOT_VALID = "The API key is not valid for this server."
+NOT_VALID = "The API key is not valid for this server; whoever runs it can make one."
 """What is said of every key that is not: nothing tells an unknown one from a wrong secret."""
 
 NO_DIGEST = secrets.token_bytes(32)
@@ -70,14 +70,17 @@ class NoKeys:
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What the door needs to know of a key. Times are seconds since 1970; the previous secret ends at its time."""
+    """What the door needs to know of a key. Times are seconds since 1970; the previous secret ends at its time.
+
+    ``blocked``: by itself, or with its team.
+    """
 
     digest: bytes = NO_DIGEST
     previous_digest: bytes = NO_DIGEST
     previous_until: float = 0.0
     expires_at: float | None = None
     revoked: bool = False
-    blocked: bool = False
+    blocked: Literal["", "key", "team"] = ""
     principal: Principal | None = None
 
 
@@ -231,10 +234,16 @@ class Ring:
             previous_until=key.previous_until.timestamp() if key.previous_until is not None else 0.0,
             expires_at=key.form.expires_at.timestamp() if key.form.expires_at is not None else None,
             revoked=key.revoked_at is not None,
-            # A team that cannot be found must not let its keys off its limits.
-            blocked=key.form.team is not None and (team is None or team.form.blocked or team.deleted_at is not None),
+            blocked="key" if key.form.blocked else "team" if _is_blocked_with_team(key, team) else "",
             principal=principal_of(key, team, self._server),
         )
+
+
+def _is_blocked_with_team(key: Key, team: Team | None) -> bool:
+    if key.form.team is None:
+        return False
+    # A team that cannot be found must not let its keys off its limits.
+    return team is None or team.form.blocked or team.deleted_at is not None
 
 
 def _require_usable(known: Known, now: float) -> None:
@@ -242,5 +251,7 @@ def _require_usable(known: Known, now: float) -> None:
         raise Unauthenticated("This API key was revoked. Ask whoever gave it to you for another.", code="key_revoked")
     if known.expires_at is not None and now >= known.expires_at:
         raise Unauthenticated("This API key has expired. Ask whoever gave it to you for another.", code="key_expired")
+    if known.blocked == "key":
+        raise Unauthenticated("This API key is blocked for now. Ask whoever gave it to you.", code="key_blocked")
     if known.blocked:
         raise Unauthenticated("The team of this API key is blocked. Ask whoever runs this server.", code="team_blocked")

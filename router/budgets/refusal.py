@@ -13,6 +13,9 @@ NOTHING = Decimal(0)
 LARGE = Decimal(10) ** 15
 """Dollars from which on cents are not shown."""
 
+SMALL = Decimal("0.000001")
+"""Dollars below which all decimals are shown."""
+
 
 def refusal(
     scope: Scope, budget: Budget, account: Account, *, now: float, usd: Decimal | None = None
@@ -47,7 +50,7 @@ def cannot_be_known() -> BudgetUnknown:
 
 
 def _whole(scope: Scope, budget: Budget) -> str:
-    whose = f"team '{scope.id}'" if scope.kind == "team" else "your key"
+    whose = f"team '{scope.title or scope.id}'" if scope.kind == "team" else "your key"
     return f"The budget of {whose}, ${_shown(budget.usd)} a {budget.period},"
 
 
@@ -55,6 +58,6 @@ def _shown(usd: Decimal) -> str:
     """Dollars as people write them: whole ones, or with cents, and with what is smaller where there is any."""
     if abs(usd) >= LARGE:
         return f"{usd:.0f}"
-    text = f"{usd:.6f}".rstrip("0")
+    text = (f"{usd:.6f}" if not usd or abs(usd) >= SMALL else f"{usd:f}").rstrip("0")
     whole, _, cents = text.partition(".")
     return f"{whole}.{cents.ljust(2, '0')}" if cents else whole

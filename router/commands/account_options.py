@@ -41,6 +41,7 @@ _FORM: tuple[Decorator, ...] = (
 )
 _PLACE: tuple[Decorator, ...] = (home_option, config_option, json_option)
 
+blocked_option = click.option("--blocked/--no-blocked", default=None, help="Whether to turn it away for now.")
 name_option = click.option("--name", help="A name for people.")
 
 

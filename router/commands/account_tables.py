@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from router.accounts.forms import Form
-from router.accounts.secrets import ID_LENGTH
 from router.accounts.views import KeyList, KeyView, TeamList, TeamView
 from router.commands.printable import printable
 
-Cells = Iterable[str]
+_WHOLE = ("id", "state", "expires", "since")
+"""Columns whose words are not broken."""
+_WHO = ("id", "label", "name", "team", "user", "state", "blocked", "expires_at")
 
 
 def show_keys(keys: KeyList, teams: Mapping[str, str]) -> None:
@@ -34,29 +36,38 @@ def show_keys(keys: KeyList, teams: Mapping[str, str]) -> None:
         )
         for key in keys.data
     ]
-    _show(("id", "name", "team", "user", "state", "models", "limits", "budget", "expires"), rows, keys.has_more)
+    head = ("id", "name", "team", "user", "state", "models", "limits", "budget", "expires")
+    _show(head, rows, keys.has_more, nobody="No keys.")
 
 
 def show_teams(teams: TeamList) -> None:
     """Print a table of teams."""
     rows = [(team.id, team.name, _team_state(team), *_rights(team), _day(team.created_at)) for team in teams.data]
-    _show(("id", "name", "state", "models", "limits", "budget", "since"), rows, teams.has_more)
+    head = ("id", "name", "state", "models", "limits", "budget", "since")
+    _show(head, rows, teams.has_more, nobody="No teams.")
 
 
 def show_view(view: KeyView | TeamView) -> None:
-    """Print all of a key or a team, a field a line."""
+    """Print all of a key or a team, a field a line: who it is first."""
     console = Console(highlight=False)
-    for name, value in msgspec.structs.asdict(view).items():
-        if name != "object":
-            console.print(escape(f"{name:<20} {printable(_text(value))}"), soft_wrap=True)
+    fields = msgspec.structs.asdict(view)
+    first = [name for name in _WHO if name in fields]
+    for name in (*first, *(name for name in fields if name not in (*first, "object"))):
+        console.print(escape(f"{name:<20} {printable(_text(fields[name]))}"), soft_wrap=True)
 
 
-def _show(head: Cells, rows: Sequence[Sequence[str | None]], has_more: bool) -> None:
+def _show(head: Sequence[str], rows: Sequence[Sequence[str | None]], has_more: bool, *, nobody: str) -> None:
     console = Console(highlight=False)
-    table = Table(*head)
-    table.columns[0].no_wrap, table.columns[0].min_width = True, ID_LENGTH
+    if not rows:
+        console.print(nobody)
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    # What is empty in all rows would take the place of what is not: a terminal has 80 columns.
+    told = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    for place in told:
+        table.add_column(head[place], overflow="fold", no_wrap=head[place] in _WHOLE)
     for row in rows:
-        table.add_row(*(escape(printable(cell)) if cell else "-" for cell in row))
+        table.add_row(*(escape(printable(cell)) if (cell := row[place]) else "-" for place in told))
     console.print(table)
     if has_more:
         console.print(f"There are more: --after {rows[-1][0]} goes on.")

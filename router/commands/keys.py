@@ -10,6 +10,7 @@ import click
 
 from router.commands.account_options import (
     accounts_at,
+    blocked_option,
     clear_option,
     form_of,
     form_options,
@@ -105,6 +106,7 @@ def show(*, key: str, home: str | None, config: Path | None, as_json: bool) -> N
 @command.command()
 @click.argument("key")
 @_holder_options
+@blocked_option
 @form_options
 @clear_option
 @place_options

@@ -52,8 +52,7 @@ def list_(home: str | None, config: Path | None, as_json: bool) -> None:
         return
     _say_list(in_use)
     for own in settings.prices:
-        said = ", ".join(f"{name} {value}" for name, value in _entry(own).items() if name != "model")
-        click.echo(f"your own: {own.model}: {said}")
+        click.echo(f"your own: {own.model}: {_listed(_entry(own))}")
 
 
 @command.command()
@@ -122,7 +121,16 @@ def _steps(rates: Rates) -> dict[str, list[tuple[int | None, str]]]:
 def _entry(own: msgspec.Struct) -> dict[str, Any]:
     """What an own price says, without what it leaves open."""
     said = msgspec.to_builtins(own)
-    return {name: value for name, value in said.items() if value not in (None, [], "0")}
+    return {name: value for name, value in said.items() if value not in (None, (), [], "0")}
+
+
+def _listed(said: dict[str, Any]) -> str:
+    """An own price in a line; the model's name stands before it."""
+    parts = [f"{name} {value}" for name, value in said.items() if name not in ("model", "tiers")]
+    for step in said.get("tiers", ()):
+        above = ", ".join(f"{name} {value}" for name, value in step.items() if name != "above" and value is not None)
+        parts.append(f"above {step['above']:,} tokens {above}")
+    return ", ".join(parts)
 
 
 def _plain(amount: Decimal) -> str:

@@ -65,7 +65,7 @@ def command(
     from router.ledger.usage import Terms, read_usage
     from router.ledger.usage_query import usage_query
 
-    only["team"], only["key"] = ids_of(home, config, team=only["team"], key=only["key"])
+    only["team"], only["key"], strangers = ids_of(home, config, team=only["team"], key=only["key"])
     settings = load_settings(flags={"home": home}, config=config)
     terms = Terms(lengths_of(settings.baseline_lengths), Decimal(str(settings.compute_usd_per_hour)))
     try:
@@ -78,6 +78,10 @@ def command(
             database.close()
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
+    if strangers and not report.rows:
+        click.echo(
+            f"There is no {' and no '.join(strangers)}: see `underdog teams list`, `underdog keys list`.", err=True
+        )
     if form == "json":
         print_json(report)
     elif form == "csv":

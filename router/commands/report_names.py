@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from router.commands.account_options import accounts_at
 from router.errors import DatabaseError, UnknownAccount
@@ -20,10 +20,16 @@ Names = dict[tuple[str, str], str]
 """What teams and keys are called, by kind (``team``, ``key``) and id."""
 
 
-def ids_of(
-    home: str | None, config: Path | None, *, team: str | None, key: str | None
-) -> tuple[str | None, str | None]:
-    """What the ledger calls a team and a key that are given by id, by name, or by what a key's text begins with.
+class Ids(NamedTuple):
+    """What the ledger calls a team and a key. ``strangers``: those of the two that nobody here is called by."""
+
+    team: str | None
+    key: str | None
+    strangers: tuple[str, ...] = ()
+
+
+def ids_of(home: str | None, config: Path | None, *, team: str | None, key: str | None) -> Ids:
+    """The ids of a team and a key that are given by id, by name, or by what a key's text begins with.
 
     What nobody is called by stays as it is: it may be in the ledger all the same.
 
@@ -31,15 +37,18 @@ def ids_of(
         InvalidRequest: several keys have the name.
     """
     if not team and not key:
-        return team, key
+        return Ids(team, key)
     from router.accounts.finding import find_key, find_team
 
+    found_team, found_key = "", ""
     with suppress(DatabaseError), accounts_at(home, config) as accounts:
         if team:
-            team = _if_known(partial(find_team, accounts, team), _id, team)
+            found_team = _if_known(partial(find_team, accounts, team), _id, "")
         if key:
-            key = _if_known(partial(find_key, accounts, key), _id, key)
-    return team, key
+            found_key = _if_known(partial(find_key, accounts, key), _id, "")
+    asked = (("team", team, found_team), ("key", key, found_key))
+    strangers = tuple(f"{kind} '{called}'" for kind, called, found in asked if called and not found)
+    return Ids(found_team or team, found_key or key, strangers)
 
 
 def names_of(home: str | None, config: Path | None, *, teams: Iterable[str], keys: Iterable[str]) -> Names:

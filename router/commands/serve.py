@@ -20,7 +20,8 @@ from router.settings import load_settings
 def command(config: Path | None, **flags: Any) -> None:
     """Start the server.
 
-    Keys have no flags: set UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or use the TOML file.
+    Keys have no flags: set UNDERDOG_MASTER_KEY, UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or
+    use the TOML file.
     """
     # The first process of a container is sent no signal that it has no handler for: told to stop while it starts, it
     # would run until it is killed. Once it listens, it stops by a handler of its own.

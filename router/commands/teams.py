@@ -9,6 +9,7 @@ import click
 
 from router.commands.account_options import (
     accounts_at,
+    blocked_option,
     clear_option,
     form_of,
     form_options,
@@ -79,7 +80,7 @@ def show(*, team: str, home: str | None, config: Path | None, as_json: bool) -> 
 @command.command()
 @click.argument("team")
 @name_option
-@click.option("--blocked/--no-blocked", default=None, help="Whether its keys are turned away for now.")
+@blocked_option
 @form_options
 @clear_option
 @place_options
@@ -102,13 +103,17 @@ def update(
 @place_options
 def delete(*, team: str, yes: bool, home: str | None, config: Path | None, as_json: bool) -> None:
     """Delete a team and revoke all of its keys, at once and for good."""
-    from router.accounts.finding import find_team
+    from router.accounts.finding import MANY, find_team
+    from router.accounts.store import Which
     from router.accounts.views import team_view
 
     with accounts_at(home, config, writes=True) as accounts:
         found = find_team(accounts, team)
         if not yes:
-            click.confirm(f"Delete the team '{found.form.name}' and revoke all of its keys?", abort=True, err=True)
+            number = len(accounts.keys(Which(team=found.id, limit=MANY)).items)
+            keys_of_it = {0: "It has no keys", 1: "Its key is revoked"}.get(number, f"Its {number:,} keys are revoked")
+            question = f"{keys_of_it}. Delete the team '{found.form.name}', at once and for good?"
+            click.confirm(question, abort=True, err=True)
         deleted, keys = accounts.delete_team(found.id)
     if as_json:
         print_json(team_view(deleted))

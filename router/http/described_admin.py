@@ -30,6 +30,7 @@ _FORM: Mapping[str, Schema] = {
     "budget_time_zone": Schema(type=OpenAPIType.STRING, description="Such as `Europe/Berlin`."),
     "budget_when_spent": Schema(type=OpenAPIType.STRING, enum=["refuse", "weak"]),
     "budget_pace": _FLAG,
+    "blocked": _FLAG,
     "metadata": Schema(type=OpenAPIType.OBJECT, description="Your own; 4 KB of JSON."),
 }
 _KEY: Mapping[str, Schema] = {
@@ -38,7 +39,7 @@ _KEY: Mapping[str, Schema] = {
     "user": _TEXT,
     "expires_at": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
 }
-_TEAM: Mapping[str, Schema] = {**_FORM, "blocked": _FLAG}
+_TEAM = _FORM
 
 
 def _form(properties: Mapping[str, Schema], *required: str) -> Schema:

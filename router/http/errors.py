@@ -27,7 +27,7 @@ logger = logging.getLogger("underdog.http")
 
 JSON = "application/json"
 
-UNKNOWN_URL = "Unknown request URL. See GET /v1/models and POST /v1/chat/completions."
+UNKNOWN_URL = "Unknown request URL. See GET /v1/models and POST /v1/chat/completions; GET /openapi has all of them."
 
 
 def as_api_error(error: Exception, request: str) -> ApiError:

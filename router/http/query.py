@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request
 from msgspec import Struct
 
+from router.configured.complaint import complaint
 from router.errors import InvalidRequest
 
 T = TypeVar("T", bound=Struct)
@@ -25,4 +26,5 @@ def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         wrong = next((name for name in given if f"`$.{name}`" in str(error) or f"`{name}`" in str(error)), None)
         known = ", ".join(f"'{field.name}'" for field in msgspec.structs.fields(kind))
-        raise InvalidRequest(f"The query cannot be understood: {error}. It may have {known}.", param=wrong) from error
+        said = complaint(kind, given, error)
+        raise InvalidRequest(f"The query cannot be understood: {said} It may have {known}.", param=wrong) from error

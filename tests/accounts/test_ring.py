@@ -147,7 +147,8 @@ def test_a_team_binds_all_of_its_keys_at_once(tmp_path: Path) -> None:
     assert principal.tenant == f"team:{team.id}"
     assert principal.team == team.id
     assert (principal.threshold, principal.min_threshold, principal.max_threshold) == (0.5, 0.3, 0.5)
-    bound = Scope(kind="team", id=team.id, limits=Limits(tokens_per_minute=9), revision=team.change)
+    limits = Limits(tokens_per_minute=9)
+    bound = Scope(kind="team", id=team.id, title="t", limits=limits, revision=team.change)
     assert principal.scopes == (SERVER, bound)
     accounts.change_team(team.id, form(models=["gpt-4.1"], min_threshold=0.6, requests_per_minute=5))
     principal = enter(ring, issued)
@@ -155,6 +156,10 @@ def test_a_team_binds_all_of_its_keys_at_once(tmp_path: Path) -> None:
     assert (principal.min_threshold, principal.max_threshold) == (0.6, 0.6), "where they do not meet, the team's hold"
     assert principal.scopes[1].limits == Limits(requests_per_minute=5, tokens_per_minute=9)
     assert principal.scopes[1].revision > team.change
+    accounts.change_key(issued.key.id, form(blocked=True))
+    assert turned_away(ring, issued) == "key_blocked"
+    accounts.change_key(issued.key.id, form(blocked=None))
+    enter(ring, issued)
     accounts.change_team(team.id, form(blocked=True))
     assert turned_away(ring, issued) == "team_blocked"
     accounts.change_team(team.id, form(blocked=False))

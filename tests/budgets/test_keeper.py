@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router.budgets import Decided, Observed
 from router.errors import BudgetUnknown, InsufficientQuota, LedgerError
@@ -105,6 +106,17 @@ async def test_who_has_spent_all_is_told_whose_budget_it_was_and_until_when() ->
         "code": "insufficient_quota",
     }
     assert error.value.headers["retry-after"] == str(12 * 3600)
+
+
+async def test_a_team_is_called_by_its_name_and_tiny_amounts_are_not_nothing() -> None:
+    budgets = kept(SpentBefore())
+    tiny = replace(scope("0.00000001", "team:q7x"), title="search")
+    with pytest.raises(InsufficientQuota) as error:
+        await budgets.reserve([tiny], Decimal("0.0000002"), route="strong")
+    said = (
+        "The budget of team 'search', $0.00000001 a month, has $0.00000001 left, and this request may cost $0.0000002."
+    )
+    assert error.value.message.startswith(said)
 
 
 async def test_what_all_callers_together_may_spend_and_have_spent_is_told_to_none_of_them() -> None:

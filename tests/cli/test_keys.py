@@ -94,6 +94,10 @@ def test_lists_are_tables_for_people_and_pages_for_programs(shell: Shell) -> Non
     assert f"--after {made[1]['id']} goes on" in table
     rest = shell.read("keys", "list", "--after", made[1]["id"])
     assert [key["id"] for key in rest["data"]] == [made[0]["id"]]
+    shell.good("keys", "update", "k0", "--blocked")
+    assert shell.read("keys", "show", "k0")["state"] == "blocked"
+    shell.good("keys", "update", "k0", "--no-blocked")
+    assert shell.read("keys", "show", "k0")["state"] == "active"
     shell.good("keys", "revoke", "k0", made[1]["key"], "--yes")
     assert [key["name"] for key in shell.read("keys", "list")["data"]] == ["k2"]
     assert [key["state"] for key in shell.read("keys", "list", "--revoked")["data"]] == ["active", "revoked", "revoked"]
@@ -102,6 +106,31 @@ def test_lists_are_tables_for_people_and_pages_for_programs(shell: Shell) -> Non
     assert "Keys revoked with it: 1" in shell.good("teams", "delete", "find", "--yes")
     assert shell.read("teams", "list")["data"] == []
     assert shell.read("teams", "list", "--deleted")["data"][0]["name"] == "find"
+
+
+def test_a_list_fits_a_terminal_of_80_columns(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shell.good("teams", "create", "search")
+    assert shell.good("keys", "list").strip() == "No keys."
+    shell.good("keys", "create", "--team", "search", "--user", "ann", "--requests-per-minute", "60", "--expires",
+               "2099-01-31", "--budget-usd", "25")  # fmt: skip
+    (head, _, row) = [line for line in shell.good("keys", "list").splitlines() if line.strip()]
+    assert head.split() == ["id", "team", "user", "state", "limits", "budget", "expires"], "what nobody has is left out"
+    assert row.split()[1:] == ["search", "ann", "active", "60/min", "$25", "a", "month", "2099-01-31"]
+
+
+def test_a_name_of_several_keys_is_answered_with_their_ids(shell: Shell) -> None:
+    ids = [shell.read("keys", "create", "--name", "ci")["id"] for _ in range(2)]
+    said = shell.wrong("keys", "show", "ci")
+    assert all(key_id in said for key_id in ids)
+
+
+def test_who_deletes_a_team_hears_first_how_many_keys_end(shell: Shell) -> None:
+    shell.good("teams", "create", "t")
+    assert "It has no keys." in shell.run("teams", "delete", "t", typed="n\n").output
+    for said in ("Its key is revoked.", "Its 2 keys are revoked."):
+        shell.good("keys", "create", "--team", "t")
+        assert said in shell.run("teams", "delete", "t", typed="n\n").output
 
 
 def test_what_cannot_be_undone_is_asked_about_first(shell: Shell) -> None:

@@ -145,6 +145,13 @@ def test_wrong_questions_are_answered_with_what_may_be_asked(tmp_path: Path) -> 
     assert "there is none" in report_now(home, status=1)
 
 
+async def test_a_team_and_a_key_that_nobody_is_called_by_are_named(environ: dict[str, str]) -> None:
+    await recorded(environ, [a_row("1", team="gone")])
+    said = await report(environ, "--team", "serach", "--key", "nobody")
+    assert "There is no team 'serach' and no key 'nobody'" in said
+    assert "There is no" not in await report(environ, "--team", "gone"), "the ledger knows it"
+
+
 async def test_a_report_reads_beside_a_running_server(tmp_path: Path) -> None:
     async with ScriptedServer(model="weak-model") as weak, ScriptedServer(model="strong-model") as strong:
         prices = json.dumps([{"model": "strong-model", "input": 1, "output": 10}])

@@ -147,6 +147,15 @@ async def test_what_is_wrong_is_named_and_never_a_fault(
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("limit=0", "limit: must be at least 1."), ("tem=a", "unknown field 'tem'; did you mean 'team'?")],
+)
+async def test_a_wrong_condition_is_named_with_what_may_stand_there(visitor: Visitor, query: str, said: str) -> None:
+    message = (await visitor.admin("GET", f"keys?{query}")).json()["error"]["message"]
+    assert f"cannot be understood: {said} It may have 'name', 'after'" in message
+
+
 async def test_what_an_operator_sees_is_kept_in_no_cache(visitor: Visitor) -> None:
     key = await visitor.key()
     for method, path in (

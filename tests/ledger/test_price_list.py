@@ -139,7 +139,8 @@ async def test_upkeep_fetches_only_where_it_is_wanted_and_survives_what_fails(tm
 
 def test_the_command_fetches_shows_and_lists(tmp_path: Path) -> None:
     def underdog(*arguments: str) -> str:
-        environ = {"UNDERDOG_HOME": str(tmp_path), "UNDERDOG_PRICES": '[{"model": "own-*", "input": 0.1}]'}
+        own = '[{"model": "own-*", "input": 0.1, "tiers": [{"above": 5, "input": 3}]}]'
+        environ = {"UNDERDOG_HOME": str(tmp_path), "UNDERDOG_PRICES": own}
         result = CliRunner().invoke(main, ["prices", *arguments], env=environ, prog_name="underdog")
         assert result.exit_code == 0, result.output
         return result.output
@@ -152,8 +153,10 @@ def test_the_command_fetches_shows_and_lists(tmp_path: Path) -> None:
         assert "(0 h ago)" in underdog("update", "--config", str(config))
     assert "input          $7" in underdog("show", "tomorrow-1")
     assert "input          $0.1" in underdog("show", "own-model")
-    assert "your own: own-*: input 0.1" in underdog("list")
-    assert json.loads(underdog("show", "own-model", "--json"))["per_million_usd"] == {"input": [[None, "0.1"]]}
+    assert "your own: own-*: input 0.1, above 5 tokens input 3\n" in underdog("list")
+    assert json.loads(underdog("show", "own-model", "--json"))["per_million_usd"] == {
+        "input": [[None, "0.1"], [5, "3"]]
+    }
 
 
 async def test_a_running_server_takes_up_what_was_fetched(tmp_path: Path) -> None:

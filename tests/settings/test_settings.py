@@ -165,9 +165,16 @@ def test_every_setting_has_a_sentence() -> None:
         assert field.type.__metadata__[-1].description.endswith("."), name
 
 
-@pytest.mark.parametrize("closing", [{"UNDERDOG_MASTER_KEY": "m"}, {"UNDERDOG_REQUIRE_KEY": "true"}])
+@pytest.mark.parametrize("closing", [{"UNDERDOG_MASTER_KEY": "m" * 16}, {"UNDERDOG_REQUIRE_KEY": "true"}])
 def test_a_master_key_or_keys_of_ones_own_let_it_listen_to_the_world_too(closing: dict[str, str]) -> None:
     assert load_settings(environ={"UNDERDOG_HOST": "0.0.0.0", **closing}).closed
+
+
+def test_a_master_key_that_can_be_guessed_does_not_let_it_listen_to_the_world() -> None:
+    assert load_settings(environ={"UNDERDOG_MASTER_KEY": "m"}).closed
+    with pytest.raises(SettingsError, match=r"at least 16 characters .*openssl") as said:
+        load_settings(environ={"UNDERDOG_HOST": "0.0.0.0", "UNDERDOG_MASTER_KEY": "tiny-secret"})
+    assert "tiny-secret" not in str(said.value)
 
 
 @pytest.mark.parametrize(
