@@ -101,7 +101,9 @@ class TokenTable:
         """Vectors, weights and kinds of T tokens."""
         ids = packed.array()
         vectors = self._vectors[ids].astype(np.float32)
-        vectors[~self._counts[ids]] = 0.0
+        counts = self._counts[ids]
+        if not counts.all():
+            vectors[~counts] = 0.0
         bits = packed.capitals.to_bytes(len(ids) // 8 + 1, "little")
         capitals = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little").astype(bool)
         return Tokens.of(vectors, self._rarity[ids], self._numbers[ids], capitals)
