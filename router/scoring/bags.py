@@ -28,7 +28,7 @@ def dice(bag: Mapping[Item, int], other: Mapping[Item, int]) -> float:
         bag, other = other, bag
     found = other.get
     shared = 0
-    for item, count in bag.items():  # a sum of min() is half as fast
+    for item, count in bag.items():
         had = found(item, 0)
-        shared += count if count < had else had
+        shared += count if count < had else had  # noqa: FURB136 - min() takes twice as long
     return 2 * shared / total
