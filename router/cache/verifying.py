@@ -55,6 +55,8 @@ class Verifying:
         judged = asyncio.wrap_future(job)
         try:
             await asyncio.wait({judged}, timeout=VERDICT_PATIENCE_S if patient else TURN_PATIENCE_S)
+            if judged.done():
+                return judged.result()
             if job.cancel():
                 raise VerifierBusy
             async with asyncio.timeout(VERDICT_PATIENCE_S):

@@ -27,4 +27,8 @@ def dice(bag: Mapping[Item, int], other: Mapping[Item, int]) -> float:
     if len(bag) > len(other):
         bag, other = other, bag
     found = other.get
-    return 2 * sum(min(count, found(item, 0)) for item, count in bag.items() if item in other) / total
+    shared = 0
+    for item, count in bag.items():
+        had = found(item, 0)
+        shared += count if count < had else had  # noqa: FURB136 - min() takes twice as long
+    return 2 * shared / total

@@ -61,6 +61,16 @@ def test_it_finds_the_tokens_of_the_tokenizer_or_says_that_it_cannot(text: str) 
     assert found is None or found == of_tokenizer(text)
 
 
+@given(st.one_of(st.text(string.printable + "\x00\x07\x7f", max_size=60), KNOWN.map(" ".join), st.text(max_size=20)))
+def test_it_knows_which_tokens_begin_with_a_capital(text: str) -> None:
+    assert PIECES is not None
+    found = PIECES.ids_and_capitals(text)
+    assert (found is None) == (PIECES.ids(text) is None)
+    if found is not None:
+        encoding = TOKENIZER.encode(text, add_special_tokens=False)
+        assert found == (encoding.ids, [text[first : first + 1].isupper() for first, _ in encoding.offsets])
+
+
 def test_plain_words_are_found_without_the_tokenizer() -> None:
     assert PIECES is not None
     assert PIECES.ids("The cats undo a1!") == of_tokenizer("the cats undo a1!")

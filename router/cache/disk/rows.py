@@ -113,9 +113,6 @@ def _micros(seconds: float) -> int:
 
 
 def _checksum(parts: Iterable[Any]) -> int:
-    """CRC-32 over the columns, each behind its kind and length."""
-    checksum = 0
-    for part in parts:
-        content = part if isinstance(part, bytes) else repr(part).encode()
-        checksum = zlib.crc32(content, zlib.crc32(b"%d;" % len(content), checksum))
-    return checksum
+    """CRC-32 over the columns, each behind its length."""
+    contents = [part if isinstance(part, bytes) else repr(part).encode() for part in parts]
+    return zlib.crc32(b"".join([b"%d;%b" % (len(content), content) for content in contents]))

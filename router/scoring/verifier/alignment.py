@@ -5,6 +5,7 @@ The vectors may be of any reader: the static table's, or those of a sentence enc
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ NAMES: tuple[str, ...] = (
 """Names of what :func:`alignment_features` gives."""
 
 _FAR = np.array(FAR)[:, None]
+_LIGHT = 1e-6
+
+# An array's own methods do the same behind a few Python calls, which for a dozen tokens are most of their time.
+_sum, _max, _min, _any = np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.logical_or.reduce
 
 
 class Tokens(NamedTuple):
@@ -31,7 +36,8 @@ class Tokens(NamedTuple):
 
     ``vectors`` float32 [T, D], of any length; ``shrink`` float64 [T]: what makes each a unit vector, 0 for one that
     counts for nothing; ``weights`` float64 [T], how rare each is; ``numbers`` and ``capitals`` bool [T]: what begins
-    with one.
+    with one. The rest follows: ``length`` of the mean of the unit vectors, ``weight`` of all together, at least a
+    little, and the place of the ``heaviest``; what is counted once need not be for every candidate.
     """
 
     vectors: Vectors
@@ -39,6 +45,9 @@ class Tokens(NamedTuple):
     weights: NDArray[np.float64]
     numbers: NDArray[np.bool_]
     capitals: NDArray[np.bool_]
+    length: float
+    weight: float
+    heaviest: int
 
     @classmethod
     def of(
@@ -47,7 +56,11 @@ class Tokens(NamedTuple):
         """Tokens with vectors of any length."""
         squares = np.einsum("td,td->t", vectors, vectors).astype(np.float64)
         shrink = np.divide(1.0, np.sqrt(squares), out=np.zeros(len(squares)), where=squares > 0)
-        return cls(vectors, shrink, weights, numbers, capitals)
+        if not len(vectors):
+            return cls(vectors, shrink, weights, numbers, capitals, 0.0, _LIGHT, 0)
+        mean = shrink @ vectors / len(vectors)
+        length, weight = math.sqrt(float(mean @ mean)), max(_LIGHT, float(_sum(weights)))
+        return cls(vectors, shrink, weights, numbers, capitals, length, weight, int(weights.argmax()))
 
 
 def alignment_features(a: Tokens, b: Tokens) -> list[float]:
@@ -60,11 +73,11 @@ def alignment_features(a: Tokens, b: Tokens) -> list[float]:
         return [0.0] * len(NAMES)
     cosines = (a.vectors @ b.vectors.T) * a.shrink[:, None] * b.shrink
     nearest_b, nearest_a = cosines.argmax(1), cosines.argmax(0)
-    best_a, best_b = cosines.max(1), cosines.max(0)
+    best_a, best_b = _max(cosines, axis=1), _max(cosines, axis=0)
     one, other = _of_side(best_a, a), _of_side(best_b, b)
     pairs = [bound for values in zip(one, other, strict=True) for bound in (min(values), max(values))]
     return [
-        float(cosines.mean()) / ((_length_of_mean(a) * _length_of_mean(b)) or 1.0),
+        float(_sum(cosines, axis=None)) / cosines.size / ((a.length * b.length) or 1.0),
         *pairs[:-2],
         min(_least(best_a, a.numbers), _least(best_b, b.numbers)),
         min(_least(best_a, a.capitals), _least(best_b, b.capitals)),
@@ -73,22 +86,17 @@ def alignment_features(a: Tokens, b: Tokens) -> list[float]:
     ]
 
 
-def _length_of_mean(tokens: Tokens) -> float:
-    mean = tokens.shrink @ tokens.vectors / len(tokens.vectors)
-    return float(np.sqrt(mean @ mean))
-
-
 def _of_side(best: NDArray[np.float64], tokens: Tokens) -> list[float]:
     """Mean, weighted mean, least and tenth percentile of the best matches, unmatched weight, heaviest token's match."""
     weights = tokens.weights
     ordered = np.sort(best)
     return [
-        float(best.sum()) / len(best),
-        float(best @ weights) / max(1e-6, float(weights.sum())),
+        float(_sum(best)) / len(best),
+        float(best @ weights) / tokens.weight,
         float(ordered[0]),
         _tenth(ordered),
         *((best < _FAR) @ weights).tolist(),
-        float(best[weights.argmax()]),
+        float(best[tokens.heaviest]),
     ]
 
 
@@ -101,7 +109,7 @@ def _tenth(ordered: NDArray[np.float64]) -> float:
 
 
 def _least(best: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
-    return float(best[chosen].min()) if chosen.any() else 1.0
+    return float(_min(best[chosen])) if _any(chosen) else 1.0
 
 
 def _in_order(to_b: NDArray[np.intp], to_a: NDArray[np.intp]) -> float:

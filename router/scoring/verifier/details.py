@@ -27,6 +27,7 @@ from router.scoring.verifier.words import SPELLED
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[<>=+*/%#$€£&|^~@°!-]")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|„([^“”]+)[“”]|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
 _SIGN = re.compile(r"[<>=+*/%#$€£&|^~@°]")
+_QUOTE = re.compile("[\"'`“«„]")
 
 NAMES: tuple[str, ...] = (
     "numbers_replaced", "names_left", "names_replaced", "shouted_left", "signs_left", "quoted_left", "quoted_same",
@@ -67,7 +68,7 @@ class Details(NamedTuple):
             names=frozenset(word.lower() for word in found[1:] if word[0].isupper() and word != "I"),
             shouted=frozenset(word for word in found if len(word) > 1 and word.isupper()),
             signs=Counter(_SIGN.findall(text)),
-            quoted=frozenset(next(filter(None, groups)).lower().strip(" .,!?") for groups in _QUOTED.findall(text)),
+            quoted=_quoted(text),
             calendar=frozenset(CALENDAR[word] for word in distinct & CALENDAR.keys()),
             units=frozenset(UNITS[word] for word in distinct & UNITS.keys()),
             languages=distinct & LANGUAGES,
@@ -137,6 +138,12 @@ def _alike(one: str, other: str) -> bool:
     if len(long) == len(short):
         return short[start + 1 : start + 2] + short[start : start + 1] + short[start + 2 :] == long[start:]
     return len(long) == len(short) + 1 and short[start:] == long[start + 1 :]
+
+
+def _quoted(text: str) -> frozenset[str]:
+    if not _QUOTE.search(text):  # which is sooner seen than that nothing is quoted
+        return frozenset()
+    return frozenset(next(filter(None, groups)).lower().strip(" .,!?") for groups in _QUOTED.findall(text))
 
 
 def _replaced(left: int, right: int) -> float:

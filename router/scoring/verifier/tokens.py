@@ -13,6 +13,7 @@ from router.errors import ArtifactError
 from router.scoring.arrays import REMEDY, read_finite
 from router.scoring.encoder import ENCODER_FILES, check_table, plain_tokenizer, read_table
 from router.scoring.verifier.alignment import Tokens
+from router.scoring.word_pieces import WordPieces
 
 RARITY_FILE = "rarity.npy"
 TABLE_FILES = (*ENCODER_FILES, RARITY_FILE)
@@ -63,6 +64,7 @@ class TokenTable:
         if len(vectors) > np.iinfo(_ID).max + 1:
             raise ArtifactError(f"tokens: at most 65,536 are read, the table has {len(vectors):,} rows.")
         self.tokenizer = plain_tokenizer(tokenizer)
+        self._word_pieces = WordPieces.of(tokenizer)
         self._vectors = vectors
         self._counts = scales > 0
         self._rarity = rarity.astype(np.float64)
@@ -84,18 +86,24 @@ class TokenTable:
 
     def ids(self, text: str) -> TokenIds:
         """The tokens of a text, at most ``MAX_TOKENS``, the last ones. Lone surrogates are read as question marks."""
+        found = self._word_pieces.ids_and_capitals(text) if self._word_pieces is not None else None
+        ids, capitals = found or self._by_tokenizer(text)
+        bits = sum(1 << place for place, capital in enumerate(capitals[-MAX_TOKENS:]) if capital)
+        return TokenIds(np.array(ids[-MAX_TOKENS:], _ID).tobytes(), bits)
+
+    def _by_tokenizer(self, text: str) -> tuple[list[int], list[bool]]:
         if not text.isascii():
             text = text.encode("utf-8", "replace").decode("utf-8")
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        starts = [first for first, _ in encoding.offsets[-MAX_TOKENS:]]
-        capitals = sum(1 << place for place, first in enumerate(starts) if text[first : first + 1].isupper())
-        return TokenIds(np.array(encoding.ids[-MAX_TOKENS:], _ID).tobytes(), capitals)
+        return encoding.ids, [text[first : first + 1].isupper() for first, _ in encoding.offsets]
 
     def tokens(self, packed: TokenIds) -> Tokens:
         """Vectors, weights and kinds of T tokens."""
         ids = packed.array()
         vectors = self._vectors[ids].astype(np.float32)
-        vectors[~self._counts[ids]] = 0.0
+        counts = self._counts[ids]
+        if not counts.all():
+            vectors[~counts] = 0.0
         bits = packed.capitals.to_bytes(len(ids) // 8 + 1, "little")
         capitals = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(ids), bitorder="little").astype(bool)
         return Tokens.of(vectors, self._rarity[ids], self._numbers[ids], capitals)
