@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -29,8 +30,16 @@ GC_THRESHOLDS = (20_000, 20, 50)
 EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}'
 
 
-def run(settings: Settings) -> None:
+def _nothing() -> None:
+    """Nobody waits for the server."""
+
+
+def run(settings: Settings, *, when_ready: Callable[[], None] = _nothing) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: what to serve with.
+        when_ready: called once after the ready line; must return at once.
 
     Raises:
         UnderdogError: the server cannot start; the message says why and what to do.
@@ -44,6 +53,8 @@ def run(settings: Settings) -> None:
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
     logging.getLogger("underdog.cache").setLevel(logging.INFO)
+    # And that memory is no longer tight.
+    logging.getLogger("underdog.memory").setLevel(logging.INFO)
     # And that what was away is shared again.
     logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
@@ -65,7 +76,9 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     banner = _banner(app, listener, key=_key_to_try(settings))
-    server = _Server(config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s)
+    server = _Server(
+        config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s, when_ready=when_ready
+    )
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -81,10 +94,20 @@ class _Server(uvicorn.Server):
         banner: what to print.
         gateway: told when the server is to stop, so that it says so.
         delay_s: seconds for which requests are still taken after that.
+        when_ready: called after the banner.
     """
 
-    def __init__(self, config: uvicorn.Config, *, banner: str, gateway: Gateway, delay_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        banner: str,
+        gateway: Gateway,
+        delay_s: float,
+        when_ready: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._when_ready = when_ready
         self._banner = banner
         self._gateway = gateway
         self._delay_s = delay_s
@@ -94,6 +117,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self._gateway.draining:
             print(self._banner, flush=True)
+            self._when_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gently; at once on a second Ctrl-C.

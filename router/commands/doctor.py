@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from router.commands.named_models import names_model
 from router.commands.options import config_option, home_option, json_option, print_json
-from router.settings import Settings, load_settings
+from router.settings import load_settings
 
 ATTENTION_STATUS = 3
 """Exit status where something should be mended."""
@@ -42,8 +43,8 @@ def command(*, context: int, ports: tuple[int, ...], home: str | None, config: P
         examine(
             settings.home_path,
             os.environ,
-            weak=has_model(settings, "weak"),
-            strong=has_model(settings, "strong"),
+            weak=names_model(settings, "weak"),
+            strong=names_model(settings, "strong"),
             context=context,
             also=ports,
         )
@@ -54,9 +55,3 @@ def command(*, context: int, ports: tuple[int, ...], home: str | None, config: P
         show(report)
     if report.attention:
         sys.exit(ATTENTION_STATUS)
-
-
-def has_model(settings: Settings, route: str) -> bool:
-    """Whether the settings name a model for a route."""
-    named = {"weak": settings.weak_url or settings.weak_model, "strong": settings.strong_url or settings.strong_model}
-    return bool(named[route]) or any(deployment.route == route for deployment in settings.deployments)

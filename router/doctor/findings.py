@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from router.advice import Advice, Suggestion
-from router.hardware import Machine, Memory
+from router.hardware import Machine
+from router.hardware.pressure import is_tight
 from router.upstream.nearby import NearbyServer
 from router.upstream.providers import PROVIDERS, Provider
 
@@ -15,9 +16,6 @@ GIB = 1024**3
 
 LITTLE_DISK = GIB
 """Below this the ledger and the cache are at risk."""
-
-LITTLE_MEMORY = 0.1
-"""Share of the main memory below which it is called tight."""
 
 
 class FoundKey(Struct, frozen=True):
@@ -63,13 +61,6 @@ def attention_of(machine: Machine) -> tuple[str, ...]:
     if machine.disk.free is not None and machine.disk.free < LITTLE_DISK:
         said.append(f"The disk of {machine.disk.path} is nearly full ({_gib(machine.disk.free)} free): make space.")
     return tuple(said)
-
-
-def is_tight(memory: Memory) -> bool:
-    """Whether so little memory is left that a model may push something out of it."""
-    if memory.total is None or memory.available is None:
-        return False
-    return memory.available < memory.total * LITTLE_MEMORY
 
 
 def next_steps_of(

@@ -46,7 +46,7 @@ def test_a_healthy_machine_needs_no_attention() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"memory": Memory(32 * GIB, 3 * GIB)}, "Memory is tight: 3.0 GiB of 32.0 GiB are free"),
+        ({"memory": Memory(32 * GIB, GIB)}, "Memory is tight: 1.0 GiB of 32.0 GiB are free"),
         ({"disk": Disk("the home", 500 * GIB, GIB // 2)}, "The disk of the home is nearly full (0.5 GiB free)"),
         ({"gpus": Gpus(troubles=("The NVIDIA driver is broken.",))}, "The NVIDIA driver is broken."),
     ],

@@ -112,6 +112,8 @@ def listed(*models: str, owner: str) -> dict[str, Any]:
     return {"object": "list", "data": [{"id": model, **MODEL, "owned_by": owner} for model in models]}
 
 
+LOADED_BYTES = 6_654_289_920
+
 OLLAMA_MODELS = [
     {
         "name": "llama3.1:8b",
@@ -139,8 +141,8 @@ class FakeOllama:
         if path == "/api/tags":
             return Answer({"models": self.models})
         if path == "/api/ps":
-            loaded = {"name": "llama3.1:8b", "size": 6_654_289_920, "size_vram": 6_654_289_920}
-            return Answer({"models": [loaded]})
+            loaded = [model["name"] for model in self.models if model["name"] == "llama3.1:8b"]
+            return Answer({"models": [{"name": n, "size": LOADED_BYTES, "size_vram": LOADED_BYTES} for n in loaded]})
         if path == "/v1/models":
             return Answer(listed(*(model["name"] for model in self.models), owner="library"))
         if (method, path) == ("POST", "/api/show"):
