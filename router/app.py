@@ -31,6 +31,7 @@ from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
 from router.database import open_database
 from router.feedback import past_answers
 from router.gateway import Gateway
+from router.hardware.pressure import MemoryWatch
 from router.http.admin import ADMIN_HANDLERS
 from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
@@ -61,7 +62,7 @@ from router.upstream.base import Upstream
 from router.upstream.build import build_upstreams
 from router.upstream.embeddings import embeddings_upstream
 from router.upstream.named import maker_of
-from router.upstream.pool import models_of
+from router.upstream.pool import models_of, runs_here
 
 logger = logging.getLogger("underdog.artifacts")
 
@@ -112,7 +113,10 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         keys=ring,
         server=server_scope(settings),
     )
-    services = Services(gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas)
+    memory = MemoryWatch()
+    services = Services(
+        gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas, memory=memory
+    )
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -150,6 +154,7 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
             lambda _app: _following_keys(ring),
             lambda _app: _following(gateway, settings, pointer, stamp),
             lambda _app: _pricing(gateway, settings),
+            lambda _app: _watching_memory(gateway, memory),
         ],
         # Bodies are bounded where they are read, so that an oversized one gets a ledger row too.
         request_max_body_size=None,
@@ -279,6 +284,17 @@ async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         keeping.cancel()
+
+
+@asynccontextmanager
+async def _watching_memory(gateway: Gateway, memory: MemoryWatch) -> AsyncIterator[None]:
+    """Watch the memory of this machine, where a model runs on it."""
+    watching = asyncio.create_task(memory.run()) if any(map(runs_here, _all_of(gateway))) else None
+    try:
+        yield
+    finally:
+        if watching is not None:
+            watching.cancel()
 
 
 def _start_verifier(cache: Cache, settings: Settings) -> None:

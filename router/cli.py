@@ -16,6 +16,8 @@ from router.errors import UnderdogError
 
 COMMANDS: dict[str, str] = {
     "serve": "router.commands.serve",
+    "doctor": "router.commands.doctor",
+    "models": "router.commands.models",
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
     "artifacts": "router.commands.artifacts",

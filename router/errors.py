@@ -6,6 +6,7 @@
     ├── SettingsError             the configuration cannot be used (start-up)
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
+    ├── OllamaError               Ollama cannot be asked, or cannot do what it was asked for (commands)
     ├── DataError                 training or evaluation input cannot be used
     ├── ClusterError              the Dask cluster that training was given cannot be used, or failed
     ├── LedgerError               the ledger failed
@@ -81,6 +82,10 @@ class ArtifactError(UnderdogError):
 
 class EmbeddedModelError(UnderdogError):
     """The embedded LLM cannot be fetched, verified or started."""
+
+
+class OllamaError(UnderdogError):
+    """Ollama cannot be asked, or cannot do what it was asked for; the message says what to do."""
 
 
 class DataError(UnderdogError):

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -31,8 +32,16 @@ EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "Say 
 MAKE_KEYS = "\nMake keys for callers: underdog keys create (docs/keys.md)"
 
 
-def run(settings: Settings) -> None:
+def _nothing() -> None:
+    """Nobody waits for the server."""
+
+
+def run(settings: Settings, *, when_ready: Callable[[], None] = _nothing) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: what to serve with.
+        when_ready: called once after the ready line; must return at once.
 
     Raises:
         UnderdogError: the server cannot start; the message says why and what to do.
@@ -46,6 +55,8 @@ def run(settings: Settings) -> None:
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
     logging.getLogger("underdog.cache").setLevel(logging.INFO)
+    # And that memory is no longer tight.
+    logging.getLogger("underdog.memory").setLevel(logging.INFO)
     # And that what was away is shared again.
     logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
@@ -67,7 +78,9 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
     banner = _banner(app, listener, settings)
-    server = _Server(config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s)
+    server = _Server(
+        config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s, when_ready=when_ready
+    )
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -83,10 +96,20 @@ class _Server(uvicorn.Server):
         banner: what to print.
         gateway: told when the server is to stop, so that it says so.
         delay_s: seconds for which requests are still taken after that.
+        when_ready: called after the banner.
     """
 
-    def __init__(self, config: uvicorn.Config, *, banner: str, gateway: Gateway, delay_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        banner: str,
+        gateway: Gateway,
+        delay_s: float,
+        when_ready: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._when_ready = when_ready
         self._banner = banner
         self._gateway = gateway
         self._delay_s = delay_s
@@ -96,6 +119,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self._gateway.draining:
             print(self._banner, flush=True)
+            self._when_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gently; at once on a second Ctrl-C.

@@ -12,12 +12,16 @@ from typing import Any
 import click
 
 from router.commands.options import setting_options
+from router.commands.printable import printable
 from router.settings import load_settings
 
 
 @click.command("serve")
+@click.option(
+    "--yes", is_flag=True, help="Where no weak model is named, take one of this machine, or let Ollama pull one first."
+)
 @setting_options
-def command(config: Path | None, **flags: Any) -> None:
+def command(config: Path | None, *, yes: bool, **flags: Any) -> None:
     """Start the server.
 
     Keys have no flags: set UNDERDOG_MASTER_KEY, UNDERDOG_API_KEY, UNDERDOG_WEAK_API_KEY and UNDERDOG_STRONG_API_KEY, or
@@ -28,9 +32,17 @@ def command(config: Path | None, **flags: Any) -> None:
     signal.signal(signal.SIGTERM, _leave)
     # One decision is too small for two threads: waking the second costs more than it saves. Before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from router.commands.first_start import tell_later, weak_flags
     from router.serve import run
 
-    run(load_settings(flags=flags, config=config))
+    settings = load_settings(flags=flags, config=config)
+    if yes:
+        settings = load_settings(flags=flags | weak_flags(settings, _say), config=config)
+    run(settings, when_ready=tell_later(settings, _say))
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text, lines=True))
 
 
 def _leave(sig: int, frame: FrameType | None) -> None:

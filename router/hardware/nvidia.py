@@ -9,6 +9,8 @@ import contextlib
 import threading
 from typing import Any
 
+from msgspec.structs import replace
+
 from router.hardware.parts import Gpu, Gpus
 
 PATIENCE_S = 10.0
@@ -67,12 +69,15 @@ def _device(nvml: Any, place: int, driver: str | None) -> Gpus:
     if mode is None or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
         return Gpus((_gpu(nvml, handle, name, driver),))
     slices = tuple(
-        _gpu(nvml, part, str(_or_none(nvml, lambda part=part: nvml.nvmlDeviceGetName(part)) or f"{name} MIG"), driver)
-        for part in _slices(nvml, handle)
+        replace(_gpu(nvml, part, _slice_name(nvml, part, name), driver), slice=True) for part in _slices(nvml, handle)
     )
     if slices:
         return Gpus(slices)
     return Gpus(troubles=(f"{name}: MIG is on, but it has no instances. Create one with nvidia-smi, or turn MIG off.",))
+
+
+def _slice_name(nvml: Any, part: Any, whole: str) -> str:
+    return str(_or_none(nvml, lambda: nvml.nvmlDeviceGetName(part)) or f"{whole} MIG")
 
 
 def _slices(nvml: Any, handle: Any) -> list[Any]:

@@ -35,7 +35,8 @@ class Disk(Struct, frozen=True):
 class Gpu(Struct, frozen=True):
     """One GPU, or one slice of it (MIG).
 
-    ``shared``: it has no memory of its own, but takes from the main memory. ``driver`` is the driver's version.
+    ``shared``: it has no memory of its own, but takes from the main memory. ``slice``: a slice, which works alone.
+    ``driver`` is the driver's version.
     """
 
     vendor: Vendor
@@ -44,6 +45,7 @@ class Gpu(Struct, frozen=True):
     free: int | None = None
     driver: str | None = None
     shared: bool = False
+    slice: bool = False
 
 
 class Gpus(Struct, frozen=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.accounts import Accounts
 from router.gateway import Gateway
+from router.hardware.pressure import MemoryWatch
 from router.http.auth import Doorman
 from router.replicas import Replicas
 from router.settings import Settings
@@ -20,3 +21,4 @@ class Services:
     doorman: Doorman
     accounts: Accounts
     replicas: Replicas
+    memory: MemoryWatch = field(default_factory=MemoryWatch)

@@ -18,6 +18,7 @@ from router.gateway import Gateway
 from router.http.auth import require_admin, require_operator
 from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
+from router.http.memory_metrics import memory_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
 from router.http.services import Services
@@ -46,7 +47,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
     ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
     settings name its artifact, so that ``underdog artifacts use`` does not move it. ``shared``: whether Redis is there,
-    by which servers share what they know; None where this one is alone.
+    by which servers share what they know; None where this one is alone. ``memory``: whether that of this machine is
+    tight; None where no model runs on it.
     """
 
     status: str
@@ -56,6 +58,7 @@ class Health(Struct, frozen=True, kw_only=True):
     artifact_pinned: bool
     upstreams: dict[str, UpstreamHealth | None]
     shared: Literal["up", "away"] | None = None
+    memory: Literal["ok", "tight"] | None = None
 
 
 _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
@@ -77,6 +80,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
         shared=sharing.state if sharing is not None else None,
+        memory=services.memory.state,
     )
 
 
@@ -157,5 +161,6 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         shared_families(services.replicas.status()),
         budget_families(gateway.admission.refused),
         process_families(gateway.room),
+        memory_families(services.memory),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

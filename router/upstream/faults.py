@@ -29,6 +29,7 @@ Kind = Literal[
     "broken",  # something that is no answer
     "server-error",  # 5xx
     "overloaded",  # 503 or 529
+    "out-of-memory",  # a server of models ran out of memory
     "rate-limited",  # 429
     "out-of-quota",  # 402, or a 429 that no waiting mends
     "key-rejected",  # 401, 403
@@ -58,6 +59,8 @@ TIMEOUT = Fault("timeout", elsewhere=True, sick=True)
 BROKEN = Fault("broken", elsewhere=True, again=True, sick=True)
 SERVER_ERROR = Fault("server-error", elsewhere=True, again=True, sick=True)
 OVERLOADED = Fault("overloaded", elsewhere=True, again=True, sick=True)
+OUT_OF_MEMORY = Fault("out-of-memory", elsewhere=True, sick=True)
+NO_ROOM_FOR_THIS = Fault("out-of-memory", elsewhere=True)
 RATE_LIMITED = Fault("rate-limited", elsewhere=True, again=True)
 OUT_OF_QUOTA = Fault("out-of-quota", elsewhere=True)
 REJECTED_KEY = Fault("key-rejected", elsewhere=True)
@@ -110,6 +113,16 @@ _FILTER_WORDS = (
     r"blocked by .{0,40}guardrail|guardrail intervened",  # Bedrock
 )
 
+_MEMORY_WORDS = (
+    r"out of memory",  # CUDA, Metal and ROCm, through vLLM, TGI, llama.cpp and Ollama; PyTorch
+    r"outofmemory|out_of_memory",  # PyTorch's and Metal's names of it
+    r"requires more (system )?memory",  # Ollama
+    r"(unable|failed) to allocate",  # llama.cpp, Ollama
+    r"insufficient (system resources|memory)",  # LM Studio, Metal
+    r"no available memory for the cache blocks",  # vLLM
+)
+
+_MEMORY = re.compile("|".join(_MEMORY_WORDS))
 _CONTEXT = re.compile("|".join(_CONTEXT_WORDS))
 _FILTER = re.compile("|".join(_FILTER_WORDS))
 
@@ -148,6 +161,9 @@ def _refusal(error: UpstreamRefused) -> Fault:
         return TOO_LONG
     if codes & _FILTER_CODES or _FILTER.search(text):
         return FILTERED
+    if _MEMORY.search(text):
+        # 4xx may quote the request, so that no caller can make a deployment look sick. TGI answers 424.
+        return OUT_OF_MEMORY if status >= 500 or status == 424 else NO_ROOM_FOR_THIS
     if status in {503, 529}:
         return OVERLOADED
     # A timeout, a lock and "too early" of the upstream's own are no judgement on the request; "not implemented" is one.

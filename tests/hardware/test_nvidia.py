@@ -18,7 +18,9 @@ ASK = (
 )
 RTX_4090 = Gpu("nvidia", "NVIDIA GeForce RTX 4090", total=24 * GIB, free=23 * GIB, driver="575.64.03")
 RTX_3060 = Gpu("nvidia", "NVIDIA GeForce RTX 3060", total=12 * GIB, free=11 * GIB, driver="575.64.03")
-SLICE = Gpu("nvidia", "NVIDIA H100 80GB HBM3 MIG 3g.40gb", total=40 * GIB, free=39 * GIB, driver="575.64.03")
+SLICE = Gpu(
+    "nvidia", "NVIDIA H100 80GB HBM3 MIG 3g.40gb", total=40 * GIB, free=39 * GIB, driver="575.64.03", slice=True
+)
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,15 @@ FILTERED: list[tuple[str, int, str]] = [
     ("Alibaba", 400, '{"error":{"code":"data_inspection_failed","message":"Input data may contain inappropriate."}}'),
 ]  # fmt: skip
 
+OUT_OF_MEMORY: list[tuple[str, int, str]] = [
+    ("Ollama", 500, '{"error":"model requires more system memory (8.4 GiB) than is available (7.7 GiB)"}'),
+    ("Ollama, GPU", 500, '{"error":"llama runner process has terminated: cudaMalloc failed: out of memory"}'),
+    ("TGI", 424, '{"error":"Request failed during generation: CUDA out of memory.","error_type":"generation"}'),
+    ("vLLM", 500, '{"error":{"message":"torch.OutOfMemoryError: CUDA out of memory.","type":"InternalServerError"}}'),
+    ("llama.cpp", 500, '{"error":{"code":500,"message":"failed to allocate compute buffers","type":"server_error"}}'),
+    ("PyTorch elsewhere", 503, '{"error":{"message":"OutOfMemoryError"}}'),
+]  # fmt: skip
+
 REFUSED: list[tuple[str, int, str]] = [
     ("a wrong field", 400, '{"error":{"message":"Unsupported parameter: temperature","code":"unsupported_parameter"}}'),
     ("no such model", 404, '{"error":{"message":"The model does not exist","code":"model_not_found"}}'),
@@ -90,6 +99,20 @@ def test_a_providers_refusal_is_known_by_its_words(status: int, body: str, kind:
     assert not (fault.elsewhere)
     assert not (fault.again)
     assert not (fault.sick)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [pytest.param(status, body, id=name) for name, status, body in OUT_OF_MEMORY]
+)
+def test_a_server_without_memory_is_sick_and_others_may_answer(status: int, body: str) -> None:
+    fault = fault_of(refused(status, body))
+    assert (fault.kind, fault.elsewhere, fault.again, fault.sick) == ("out-of-memory", True, False, True)
+
+
+def test_a_refusal_that_speaks_of_memory_lets_others_answer_and_makes_nobody_sick() -> None:
+    said = '{"error":"Model loading was stopped due to insufficient system resources."}'
+    fault = fault_of(refused(400, said))
+    assert (fault.kind, fault.elsewhere, fault.sick) == ("out-of-memory", True, False)
 
 
 @pytest.mark.parametrize(

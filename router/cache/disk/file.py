@@ -38,7 +38,7 @@ from router.cache.store import Entry
 logger = logging.getLogger("underdog.cache")
 
 BUSY_TIMEOUT_S = 2.0
-LINGER_S = 0.25
+LINGER_S = 0.1
 """Seconds that changes gather before they are written together: what ``kill -9`` may take.
 
 A commit costs as much as ten entries do, so it is what counts where requests come one by one."""

@@ -5,7 +5,7 @@ A pool of one goes the same way: what a request costs it on the way is a few mic
 
 from router.upstream.pool.build import Share, pool_of
 from router.upstream.pool.member import Condition, Member
-from router.upstream.pool.pool import Pool, models_of
+from router.upstream.pool.pool import Pool, models_of, runs_here
 from router.upstream.pool.resilience import Resilience
 
-__all__ = ["Condition", "Member", "Pool", "Resilience", "Share", "models_of", "pool_of"]
+__all__ = ["Condition", "Member", "Pool", "Resilience", "Share", "models_of", "pool_of", "runs_here"]

@@ -26,7 +26,9 @@ from router.upstream.pool.choosing import choose
 from router.upstream.pool.hedging import hedged
 from router.upstream.pool.member import Attempt, Condition, Member, Shape
 from router.upstream.pool.peeked import PeekedStream
+from router.upstream.pool.reach import is_loopback
 from router.upstream.pool.resilience import Resilience
+from router.upstream.providers import LOCAL
 
 T = TypeVar("T")
 Ask = Callable[[Attempt], Coroutine[Any, Any, T]]
@@ -299,3 +301,9 @@ def models_of(upstream: Upstream) -> list[tuple[str | None, str]]:
     """Every model that an upstream may answer with, by provider and id: a pool's members may differ."""
     members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
     return list(dict.fromkeys((member.provider, member.model) for member in members))
+
+
+def runs_here(upstream: Upstream) -> bool:
+    """Whether a model of it runs on this machine: the embedded one, or one behind a loopback address."""
+    members = [member.upstream for member in upstream.members] if isinstance(upstream, Pool) else [upstream]
+    return any(member.provider == LOCAL and is_loopback(member.address) for member in members)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from urllib.parse import urlsplit
 
 PATIENCE_S = 1.0
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an upstream's address is this machine; True where it is no URL, as the embedded one's."""
+    host = urlsplit(address).hostname
+    if host is None or host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def listens(address: str) -> bool:
