@@ -61,7 +61,8 @@ class Principal(Struct, frozen=True):
     ``scopes``: what the request is counted against; each of them must have room for it. ``models``: the names that
     ``model`` may carry, ``*`` standing for any text: a list of the key's and one of its team's, where they have one;
     each must have the name. ``threshold``: the key's own default, and the bounds of any that is asked for. ``admin``:
-    may administer keys and teams, and look at everybody's figures.
+    may administer keys and teams, and look at everybody's figures. ``local_only``: its requests reach nothing but this
+    machine and its network.
     """
 
     tenant: str
@@ -74,6 +75,7 @@ class Principal(Struct, frozen=True):
     threshold: float | None = None
     min_threshold: float = 0.0
     max_threshold: float = 1.0
+    local_only: bool = False
 
 
 ANONYMOUS = Principal(tenant="local")

@@ -397,13 +397,17 @@ class Sources(Struct, frozen=True, kw_only=True):
         """Whether somebody named the file, which then must be there."""
         return self.config is not None or bool(self.variables.get(CONFIG_VARIABLE))
 
-    def gather(self) -> dict[str, Given]:
+    def gather(self, *, text: str | None = None) -> dict[str, Given]:
         """What was given, by setting and not yet checked; of several values of one setting the one that counts.
+
+        Args:
+            text: stands for the file's, where it is given.
 
         Raises:
             SettingsError: the file cannot be read, or names what is no setting.
         """
-        return self._in_file() | _in_environment(self.variables) | _in_flags(self.flags)
+        in_file = self._in_file() if text is None else given_in(text, str(self.file))
+        return in_file | _in_environment(self.variables) | _in_flags(self.flags)
 
     def read(self) -> Settings:
         """The settings.

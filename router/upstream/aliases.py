@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 
 from router.errors import InvalidRequest, SettingsError
@@ -70,6 +71,12 @@ class Aliases:
             return tuning
         targets = self._own.get(name) or (None if self._has(name) else self._shipped.get(name))
         return tuning if targets is None else self._first(targets) or tuning_of(targets[0])
+
+    def among(self, has: Callable[[str], bool]) -> Aliases:
+        """The same names where other models can be asked."""
+        other = copy.copy(self)
+        other._has = has
+        return other
 
     @property
     def usable(self) -> list[str]:

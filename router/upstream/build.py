@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -18,6 +18,7 @@ from router.upstream.base import Upstream
 from router.upstream.connect import Target, at_provider, at_url, connect, open_upstream, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.http_upstream import Timeouts
+from router.upstream.locality import local_part
 from router.upstream.named import NamedModels, OnDemand
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
@@ -93,6 +94,11 @@ class Upstreams:
         route, upstream = found
         own = {name, upstream.model, f"{upstream.provider or route}/{upstream.model}"}
         return frozenset(own if route == "named" else own | {route})
+
+    def only_local(self) -> Upstreams:
+        """Those on this machine and its network; see `router.upstream.locality`. They stay these ones' to close."""
+        local = Upstreams(weak=local_part(self.weak), strong=local_part(self.strong), named=self.named.only_local())
+        return replace(local, aliases=self.aliases.among(lambda name: local.find(name) is not None))
 
     @property
     def configured(self) -> list[Upstream]:
