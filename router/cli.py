@@ -16,6 +16,7 @@ from router.errors import UnderdogError
 
 COMMANDS: dict[str, str] = {
     "serve": "router.commands.serve",
+    "init": "router.commands.init",
     "config": "router.commands.config",
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
