@@ -29,6 +29,7 @@ from router.terms import Terms, Ways
 from router.types import CachedAnswer, Decision, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
+from router.upstream.connection_pool import ONLY_LOCAL
 
 
 class Gateway:
@@ -55,6 +56,7 @@ class Gateway:
         admission: Admission | None = None,
         embeddings: Upstream | None = None,
         embeddings_model: str | None = None,
+        private: bool = False,
     ) -> None:
         self.room = Room(max_concurrent)
         self.admission = admission or Admission()
@@ -72,6 +74,7 @@ class Gateway:
                 fallbacks=fallbacks,
                 embeddings=embeddings,
                 embeddings_model=embeddings_model,
+                private=private,
             )
         )
 
@@ -102,6 +105,10 @@ class Gateway:
     def parts_for(self, *, local_only: bool) -> Parts:
         """What answers a request; where it is to stay on this machine and its network, nothing else is there."""
         return self._local if local_only else self._parts
+
+    def upstreams_for(self, principal: Principal) -> Upstreams:
+        """The upstreams that a caller's requests can reach."""
+        return self.parts_for(local_only=principal.local_only).wiring.upstreams
 
     @property
     def wiring(self) -> Wiring:
@@ -145,8 +152,10 @@ class Gateway:
         Raises:
             ApiError: one of its subclasses; nothing has been sent to the caller by then.
         """
-        parts = self.parts_for(local_only=call.is_local_only)
+        private = call.is_local_only or self.wiring.private
+        parts = self.parts_for(local_only=private)
         parts.users += 1
+        within = ONLY_LOCAL.set(private)
         try:
             return await self._answer(call, settlement, parts)
         except (UnknownModel, NoUpstream) as error:
@@ -154,6 +163,7 @@ class Gateway:
                 raise _not_local(error) from error
             raise
         finally:
+            ONLY_LOCAL.reset(within)
             parts.users -= 1
 
     async def _answer(self, call: Call, settlement: Settlement, parts: Parts) -> Answer:

@@ -15,6 +15,7 @@ from router.sticky import InMemory, Memory
 from router.terms import Ways, ways_of
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams, build_upstreams
+from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.embeddings import embeddings_upstream
 from router.upstream.locality import local_part
 from router.upstream.pool import Pool
@@ -25,6 +26,7 @@ class Wiring:
     """What the settings make of upstreams and of the ways in which requests are decided.
 
     ``embeddings``: the upstream that is configured for them; ``embeddings_model``: what it is asked for.
+    ``private``: whether nothing beyond this machine and its network may be reached, whoever asks.
     """
 
     upstreams: Upstreams
@@ -32,11 +34,21 @@ class Wiring:
     fallbacks: Fallbacks = field(default_factory=Fallbacks)
     embeddings: Upstream | None = None
     embeddings_model: str | None = None
+    private: bool = False
 
     @property
     def all(self) -> list[Upstream]:
         """Every upstream that there is from the start."""
         return self.upstreams.configured + ([self.embeddings] if self.embeddings is not None else [])
+
+    def with_ways(self, ways: Ways, settings: Settings) -> Wiring:
+        """The same upstreams, asked in these ways.
+
+        Raises:
+            SettingsError: a rule leads nowhere.
+        """
+        Decider(upstreams=self.upstreams, ways=ways)
+        return replace(self, ways=ways, fallbacks=fallbacks_of(settings, self.upstreams))
 
     def only_local(self) -> Wiring:
         """The same without anything that is not on this machine or its network: what is not there cannot be asked."""
@@ -47,27 +59,35 @@ class Wiring:
         )
 
 
-def wiring_of(settings: Settings, environ: Mapping[str, str], memory: Memory | None = None) -> Wiring:
+def wiring_of(
+    settings: Settings,
+    environ: Mapping[str, str],
+    memory: Memory | None = None,
+    *,
+    embedded: EmbeddedUpstream | None = None,
+) -> Wiring:
     """Choose and configure all that answers. Connects to nobody and starts nothing.
 
     Args:
         settings: of the server.
         environ: where provider keys are looked for.
         memory: of who answered which conversation; None begins one.
+        embedded: an embedded LLM that runs already, to be used where it is of the kind that is wanted.
 
     Raises:
         SettingsError: the settings contradict each other, or name what is not there.
     """
-    upstreams = build_upstreams(settings, environ)
+    upstreams = build_upstreams(settings, environ, embedded=embedded)
     ways = ways_of(settings, memory or InMemory(time.monotonic))
-    Decider(upstreams=upstreams, ways=ways)  # refuses rules that lead nowhere
-    return Wiring(
+    own = embeddings_upstream(settings, environ)
+    wiring = Wiring(
         upstreams=upstreams,
         ways=ways,
-        fallbacks=fallbacks_of(settings, upstreams),
-        embeddings=embeddings_upstream(settings, environ),
+        embeddings=own,
         embeddings_model=settings.embeddings_model,
+        private=settings.privacy == "local-only",
     )
+    return wiring.with_ways(ways, settings)
 
 
 class Parts:

@@ -10,6 +10,9 @@ from msgspec import Struct
 Period = Literal["day", "week", "month"]
 """How long a budget is meant to last; weeks begin on Monday."""
 
+Privacy = Literal["any", "local-only"]
+"""Where prompts may go: anywhere that is configured, or nowhere beyond this machine and its network."""
+
 WhenSpent = Literal["refuse", "weak"]
 """What becomes of requests once a budget is spent: they are refused, or the weak model answers them all."""
 

@@ -18,7 +18,7 @@ from router.errors import SettingsError
 from router.gateway import Gateway
 from router.http.front import FrontDoor
 from router.http.protocol import Protocol
-from router.settings import Settings
+from router.settings import Settings, Sources
 from router.upstream.build import Upstreams
 
 BACKLOG = 2048
@@ -29,8 +29,12 @@ GC_THRESHOLDS = (20_000, 20, 50)
 EXAMPLE_BODY = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}'
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, sources: Sources | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: to start with.
+        sources: where they came from, whose file is followed; None follows none.
 
     Raises:
         UnderdogError: the server cannot start; the message says why and what to do.
@@ -40,6 +44,8 @@ def run(settings: Settings) -> None:
     )
     # That another artifact decides from now on is worth a line, though nothing is wrong.
     logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
+    # So are settings that changed.
+    logging.getLogger("underdog.settings").setLevel(logging.INFO)
     # So is that a deployment answers again: that it did not is a warning.
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
@@ -47,7 +53,7 @@ def run(settings: Settings) -> None:
     # And that what was away is shared again.
     logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
-    app = create_app(settings)
+    app = create_app(settings, sources=sources)
     config = uvicorn.Config(
         FrontDoor(app, app.state.services),
         loop="uvloop",

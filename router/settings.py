@@ -27,7 +27,7 @@ from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import SettingsError
-from router.principals import Budget, Limits, Period, WhenSpent
+from router.principals import Budget, Limits, Period, Privacy, WhenSpent
 from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
@@ -179,6 +179,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "slower one being cancelled; none never does."
         ),
     ] = None
+
+    privacy: Annotated[
+        Privacy,
+        Meta(
+            description="`local-only` leaves nothing to ask that is not on this machine or its network; a key or a "
+            "request may want the same for itself (docs/configuration.md)."
+        ),
+    ] = "any"
 
     threshold: Annotated[
         Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")

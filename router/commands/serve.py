@@ -12,7 +12,9 @@ from typing import Any
 import click
 
 from router.commands.options import setting_options
-from router.settings import load_settings
+from router.configured.given import placed
+from router.errors import SettingsError
+from router.settings import PREFIX, Sources, settings_of
 
 
 @click.command("serve")
@@ -29,7 +31,12 @@ def command(config: Path | None, **flags: Any) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from router.serve import run
 
-    run(load_settings(flags=flags, config=config))
+    sources = Sources(flags=flags, config=config)
+    given = sources.gather()
+    try:
+        run(settings_of(given), sources)
+    except SettingsError as error:
+        raise SettingsError(placed(str(error), given, PREFIX)) from error
 
 
 def _leave(sig: int, frame: FrameType | None) -> None:

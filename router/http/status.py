@@ -20,7 +20,7 @@ from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
-from router.http.services import Services
+from router.http.services import Services, SettingsFile
 from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
 from router.ledger.baseline import lengths_of
@@ -46,7 +46,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
     ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
     settings name its artifact, so that ``underdog artifacts use`` does not move it. ``shared``: whether Redis is there,
-    by which servers share what they know; None where this one is alone.
+    by which servers share what they know; None where this one is alone. ``settings``: how the settings' file fares that
+    is followed.
     """
 
     status: str
@@ -56,6 +57,7 @@ class Health(Struct, frozen=True, kw_only=True):
     artifact_pinned: bool
     upstreams: dict[str, UpstreamHealth | None]
     shared: Literal["up", "away"] | None = None
+    settings: SettingsFile | None = None
 
 
 _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
@@ -77,6 +79,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         artifact_pinned=bool(services.settings.artifact),
         upstreams=upstreams,
         shared=sharing.state if sharing is not None else None,
+        settings=services.file,
     )
 
 
