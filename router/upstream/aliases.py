@@ -49,7 +49,7 @@ class Aliases:
     Args:
         own: the operator's names, each with what it stands for: a model's id, ``auto:NAME``, a route, another alias;
             of several the first that can be asked. An empty target takes a shipped name away.
-        has: whether a model id can be asked here.
+        has: whether a model id, or a route, can be asked here.
 
     Raises:
         SettingsError: a name means something already, or leads back to itself.
@@ -87,7 +87,8 @@ class Aliases:
     def _first(self, targets: Targets) -> Tuning | None:
         for target in targets:
             tuning = tuning_of(target)
-            if tuning.pinned_model is None or self._has(tuning.pinned_model):
+            name = tuning.pinned_route or tuning.pinned_model
+            if name is None or self._has(name):
                 return tuning
         return None
 
