@@ -24,7 +24,6 @@ from router.admission import Admission
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
 from router.artifacts.pointer import Pointer, Stamp
-from router.asking import fallbacks_of
 from router.budgets import Decided, KeptBudgets, Observed
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
@@ -44,7 +43,7 @@ from router.http.messages import count_tokens, messages
 from router.http.models import get_model, list_models
 from router.http.request_id import say_request_id
 from router.http.responses import cancel_response, count_input_tokens, delete_response, get_response, responses
-from router.http.services import Services
+from router.http.services import Services, SettingsFile
 from router.http.status import cache_stats, health, metrics, ready, stats
 from router.http.usage import usage
 from router.ledger.ledger import Ledger
@@ -54,25 +53,32 @@ from router.ledger.price_upkeep import keep_current
 from router.ledger.prices import ModelRef
 from router.limits import Limiter, LocalLimiter, SharedLimiter
 from router.metrics import Metrics
+from router.parts import wiring_of
 from router.principals import Scope
+from router.reload.follow import stamp_of
+from router.reload.reload import Reload, following_file
 from router.replicas import Replicas, replicas_of
-from router.settings import Settings, load_settings
-from router.terms import ways_of
+from router.settings import Settings, Sources, load_settings
+from router.terms import Ways
 from router.upstream.base import Upstream
-from router.upstream.build import build_upstreams
-from router.upstream.embeddings import embeddings_upstream
 from router.upstream.named import maker_of
 from router.upstream.pool import models_of, runs_here
 
 logger = logging.getLogger("underdog.artifacts")
 
 
-def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] | None = None) -> Litestar:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    sources: Sources | None = None,
+) -> Litestar:
     """Build the server.
 
     Args:
         settings: read from flags, environment and file where None.
         environ: where provider keys are looked for; ``os.environ`` by default.
+        sources: where the settings came from, whose file is followed; None follows none.
 
     Raises:
         SettingsError: the configuration cannot be used.
@@ -84,27 +90,29 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     environ = os.environ if environ is None else environ
     pointer = Pointer(settings.home_path)
     stamp = pointer.stamp()
-    upstreams = build_upstreams(settings, environ)
+    file_stamp = stamp_of(sources.file) if sources is not None else None
     in_use = load_in_use(settings)
     replicas = replicas_of(settings)
+    wiring = wiring_of(settings, environ, replicas.memory)
     ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
-        upstreams=upstreams,
+        upstreams=wiring.upstreams,
         cache=_cache(settings, ledger, replicas, encoder=in_use.scorer.manifest.encoder.sha256),
         ledger=ledger,
         metrics=Metrics(),
-        fallbacks=fallbacks_of(settings, upstreams),
-        ways=ways_of(settings, replicas.memory),
+        fallbacks=wiring.fallbacks,
+        ways=wiring.ways,
         single_flight=settings.cache_single_flight,
         elsewhere=replicas.elsewhere,
         keep_pairs=settings.cache_keep_pairs,
-        embeddings=embeddings_upstream(settings, environ),
-        embeddings_model=settings.embeddings_model,
+        embeddings=wiring.embeddings,
+        embeddings_model=wiring.embeddings_model,
+        private=wiring.private,
         max_concurrent=settings.max_concurrent_requests,
         admission=_admission(replicas, ledger),
     )
-    replicas.join(gateway.cache, _all_of(gateway))
+    replicas.join(gateway.cache, wiring.all)
     accounts, ring = _accounts(settings)
     doorman = Doorman(
         settings.api_key,
@@ -117,6 +125,10 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
     services = Services(
         gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas, memory=memory
     )
+    reload = None
+    if sources is not None:
+        services.file = SettingsFile(state="in use")
+        reload = Reload(sources, services, ring, lambda wiring: _look_up_prices(wiring.all, wiring.ways))
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -152,7 +164,8 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         lifespan=[
             lambda _app: _lifespan(gateway, settings, replicas),
             lambda _app: _following_keys(ring),
-            lambda _app: _following(gateway, settings, pointer, stamp),
+            lambda _app: _following(services, pointer, stamp),
+            lambda _app: following_file(reload, file_stamp),
             lambda _app: _pricing(gateway, settings),
             lambda _app: _watching_memory(gateway, memory),
         ],
@@ -163,11 +176,6 @@ def create_app(settings: Settings | None = None, *, environ: Mapping[str, str] |
         ),
         logging_config=None,
     )
-
-
-def _all_of(gateway: Gateway) -> list[Upstream]:
-    """Every upstream that there is from the start."""
-    return gateway.upstreams.configured + ([gateway.embeddings] if gateway.embeddings is not None else [])
 
 
 def _cache(settings: Settings, ledger: Ledger, replicas: Replicas, *, encoder: str) -> Cache:
@@ -207,13 +215,12 @@ def _admission(replicas: Replicas, ledger: Ledger) -> Admission:
 @asynccontextmanager
 async def _lifespan(gateway: Gateway, settings: Settings, replicas: Replicas) -> AsyncIterator[None]:
     """Start upstreams behind the listening server; let go of everything in the end."""
-    upstreams = _all_of(gateway)
-    for upstream in upstreams:
+    for upstream in gateway.wiring.all:
         await upstream.start()
     gateway.cache.start()
     await replicas.start()
     await gateway.admission.start()
-    warming = asyncio.create_task(_preload_prices(upstreams, gateway))
+    warming = asyncio.create_task(_preload_prices(gateway))
     _start_verifier(gateway.cache, settings)
     try:
         yield
@@ -247,13 +254,13 @@ async def _following_keys(ring: Ring) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _following(
-    gateway: Gateway, settings: Settings, pointer: Pointer, stamp: Stamp | None
-) -> AsyncIterator[None]:
+async def _following(services: Services, pointer: Pointer, stamp: Stamp | None) -> AsyncIterator[None]:
     """Put in use what the operator chooses while the server runs, unless the settings pin an artifact."""
+    settings = services.settings
 
     def put_in_use(chosen: InUse) -> None:
-        gateway.put_in_use(chosen)
+        # The dial by the settings of now: they may have changed meanwhile.
+        services.gateway.put_in_use(InUse.of(chosen.scorer, services.settings))
         logger.info("artifact %s is in use from now on", chosen.artifact)
 
     following = None if settings.artifact else asyncio.create_task(follow(pointer, settings, stamp, put_in_use))
@@ -271,11 +278,12 @@ async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
     def take_up() -> None:
         gateway.prices.forget()
         maker_of.cache_clear()
-        _look_up_prices(_all_of(gateway), gateway)
+        _look_up_prices(gateway.wiring.all, gateway.wiring.ways)
 
     upkeep = keep_current(
         PriceList(settings.home_path),
-        update=settings.prices_update,
+        # Where the cloud is out of reach, so are the makers of price lists.
+        update=settings.prices_update and settings.privacy == "any",
         url=settings.prices_url,
         changed=take_up,
     )
@@ -289,7 +297,7 @@ async def _pricing(gateway: Gateway, settings: Settings) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _watching_memory(gateway: Gateway, memory: MemoryWatch) -> AsyncIterator[None]:
     """Watch the memory of this machine, where a model runs on it."""
-    watching = asyncio.create_task(memory.run()) if any(map(runs_here, _all_of(gateway))) else None
+    watching = asyncio.create_task(memory.run()) if any(map(runs_here, gateway.wiring.all)) else None
     try:
         yield
     finally:
@@ -304,13 +312,13 @@ def _start_verifier(cache: Cache, settings: Settings) -> None:
         BackgroundVerifier(lambda: adopted(load_verifier(folder), cache.judge)).start()
 
 
-async def _preload_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
+async def _preload_prices(gateway: Gateway) -> None:
     """Import the price list, and what it says of windows, off the request path."""
-    await asyncio.to_thread(_look_up_prices, upstreams, gateway)
+    await asyncio.to_thread(_look_up_prices, gateway.wiring.all, gateway.wiring.ways)
     await asyncio.to_thread(gateway.admission.preload)
     await asyncio.to_thread(gateway.upstreams.named.preload)
 
 
-def _look_up_prices(upstreams: list[Upstream], gateway: Gateway) -> None:
-    gateway.prices.preload(ModelRef(upstream.provider, upstream.model) for upstream in upstreams)
-    gateway.catalogue.preload(model for upstream in upstreams for model in models_of(upstream))
+def _look_up_prices(upstreams: list[Upstream], ways: Ways) -> None:
+    ways.prices.preload(ModelRef(upstream.provider, upstream.model) for upstream in upstreams)
+    ways.catalogue.preload(model for upstream in upstreams for model in models_of(upstream))

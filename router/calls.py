@@ -17,6 +17,7 @@ class Call:
 
     ``request`` has the form of OpenAI's chat completions, ``body`` that of ``endpoint``; ``native`` is what came, where
     that was another protocol. ``path`` is where it came to, ``headers`` are the caller's, found in lower case.
+    ``local_only``: whether the request itself asks to stay on this machine and its network.
     """
 
     principal: Principal
@@ -28,6 +29,12 @@ class Call:
     endpoint: Endpoint = "chat/completions"
     path: str = "/v1/chat/completions"
     headers: Mapping[str, str] = field(default_factory=dict)
+    local_only: bool = False
+
+    @property
+    def is_local_only(self) -> bool:
+        """Whether it may reach nothing but this machine and its network: its key's wish, or its own."""
+        return self.local_only or self.principal.local_only
 
     @property
     def streams(self) -> bool:

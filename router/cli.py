@@ -18,6 +18,8 @@ COMMANDS: dict[str, str] = {
     "serve": "router.commands.serve",
     "doctor": "router.commands.doctor",
     "models": "router.commands.models",
+    "init": "router.commands.init",
+    "config": "router.commands.config",
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
     "artifacts": "router.commands.artifacts",

@@ -68,15 +68,16 @@ class Decider:
     Args:
         upstreams: what there is to choose from.
         ways: how the operator wants requests decided.
+        strict: whether rules are refused that lead nowhere.
 
     Raises:
         SettingsError: a rule names a model or a route that is not configured.
     """
 
-    def __init__(self, *, upstreams: Upstreams, ways: Ways) -> None:
+    def __init__(self, *, upstreams: Upstreams, ways: Ways, strict: bool = True) -> None:
         self._upstreams = upstreams
         self._ways = ways
-        for ruling in ways.rules.rulings:
+        for ruling in ways.rules.rulings if strict else ():
             require_known(ruling, self.models)
 
     @property

@@ -23,6 +23,7 @@
         ├── Forbidden             403: a web page of another site, on a server without a key
         ├── ModelNotAllowed       403: the key may not ask for this model
         ├── AdminOnly             403: only the master key may do this
+        ├── LocalOnly             403: the request is to stay on this machine, and no model there takes it
         ├── RefusedByRule         403: a rule or the hook of the operator's says no
         ├── UnknownModel          404: the ``model`` names nothing we serve
         ├── NotFound              404: no such path
@@ -204,6 +205,14 @@ class AdminOnly(ApiError):
     status = 403
     type = "invalid_request_error"
     default_code = "admin_only"
+
+
+class LocalOnly(ApiError):
+    """The request is to stay on this machine and its network, and no model there may answer it."""
+
+    status = 403
+    type = "invalid_request_error"
+    default_code = "local_only"
 
 
 class RefusedByRule(ApiError):

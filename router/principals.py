@@ -10,6 +10,9 @@ from msgspec import Struct
 Period = Literal["day", "week", "month"]
 """How long a budget is meant to last; weeks begin on Monday."""
 
+Privacy = Literal["any", "local-only"]
+"""Where prompts may go: anywhere that is configured, or nowhere beyond this machine and its network."""
+
 WhenSpent = Literal["refuse", "weak"]
 """What becomes of requests once a budget is spent: they are refused, or the weak model answers them all."""
 
@@ -67,7 +70,8 @@ class Principal(Struct, frozen=True):
     ``scopes``: what the request is counted against; each of them must have room for it. ``models``: the names that
     ``model`` may carry, ``*`` standing for any text: a list of the key's and one of its team's, where they have one;
     each must have the name. ``threshold``: the key's own default, and the bounds of any that is asked for. ``admin``:
-    may administer keys and teams, and look at everybody's figures.
+    may administer keys and teams, and look at everybody's figures. ``local_only``: its requests reach nothing but this
+    machine and its network.
     """
 
     tenant: str
@@ -80,6 +84,7 @@ class Principal(Struct, frozen=True):
     threshold: float | None = None
     min_threshold: float = 0.0
     max_threshold: float = 1.0
+    local_only: bool = False
 
 
 ANONYMOUS = Principal(tenant="local")

@@ -19,7 +19,7 @@ from router.errors import SettingsError
 from router.gateway import Gateway
 from router.http.front import FrontDoor
 from router.http.protocol import Protocol
-from router.settings import Settings
+from router.settings import Settings, Sources
 from router.upstream.build import Upstreams
 
 BACKLOG = 2048
@@ -36,11 +36,12 @@ def _nothing() -> None:
     """Nobody waits for the server."""
 
 
-def run(settings: Settings, *, when_ready: Callable[[], None] = _nothing) -> None:
+def run(settings: Settings, sources: Sources | None = None, *, when_ready: Callable[[], None] = _nothing) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        settings: what to serve with.
+        settings: to start with.
+        sources: where they came from, whose file is followed; None follows none.
         when_ready: called once after the ready line; must return at once.
 
     Raises:
@@ -51,6 +52,8 @@ def run(settings: Settings, *, when_ready: Callable[[], None] = _nothing) -> Non
     )
     # That another artifact decides from now on is worth a line, though nothing is wrong.
     logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
+    # So are settings that changed.
+    logging.getLogger("underdog.settings").setLevel(logging.INFO)
     # So is that a deployment answers again: that it did not is a warning.
     logging.getLogger("underdog.upstream").setLevel(logging.INFO)
     # How much the cache is allowed, and by what evidence, is worth one too.
@@ -60,7 +63,7 @@ def run(settings: Settings, *, when_ready: Callable[[], None] = _nothing) -> Non
     # And that what was away is shared again.
     logging.getLogger("underdog.shared").setLevel(logging.INFO)
     listener = _bind(settings.host, settings.port)
-    app = create_app(settings)
+    app = create_app(settings, sources=sources)
     config = uvicorn.Config(
         FrontDoor(app, app.state.services),
         loop="uvloop",

@@ -27,7 +27,7 @@ from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import SettingsError
-from router.principals import Budget, Limits, Period, WhenSpent
+from router.principals import Budget, Limits, Period, Privacy, WhenSpent
 from router.types import WhenUnfamiliar
 
 logger = logging.getLogger("underdog.settings")
@@ -183,6 +183,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "slower one being cancelled; none never does."
         ),
     ] = None
+
+    privacy: Annotated[
+        Privacy,
+        Meta(
+            description="`local-only` leaves nothing to ask that is not on this machine or its network; a key or a "
+            "request may want the same for itself (docs/configuration.md)."
+        ),
+    ] = "any"
 
     threshold: Annotated[
         Fraction | None, Meta(description="Default threshold; none takes the artifact's `balanced` operating point.")
@@ -401,13 +409,17 @@ class Sources(Struct, frozen=True, kw_only=True):
         """Whether somebody named the file, which then must be there."""
         return self.config is not None or bool(self.variables.get(CONFIG_VARIABLE))
 
-    def gather(self) -> dict[str, Given]:
+    def gather(self, *, text: str | None = None) -> dict[str, Given]:
         """What was given, by setting and not yet checked; of several values of one setting the one that counts.
+
+        Args:
+            text: stands for the file's, where it is given.
 
         Raises:
             SettingsError: the file cannot be read, or names what is no setting.
         """
-        return self._in_file() | _in_environment(self.variables) | _in_flags(self.flags)
+        in_file = self._in_file() if text is None else given_in(text, str(self.file))
+        return in_file | _in_environment(self.variables) | _in_flags(self.flags)
 
     def read(self) -> Settings:
         """The settings.

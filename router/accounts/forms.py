@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from router.configured.budgets import wrong_amount, wrong_time_zone
 from router.configured.complaint import complaint
 from router.errors import UNREADABLE_JSON, InvalidRequest
-from router.principals import UNLIMITED, Budget, Limits, Period, WhenSpent
+from router.principals import UNLIMITED, Budget, Limits, Period, Privacy, WhenSpent
 
 MAX_METADATA_BYTES = 4096
 MAX_FORM_BYTES = 64_000
@@ -44,8 +44,8 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``models``: names that a request's ``model`` may have, ``*`` standing for any text. ``threshold``: where a request
     says nothing of its own. The budget is for a ``budget_period`` that begins at midnight in ``budget_time_zone``.
-    ``blocked``: the key, or none of the team's keys, is let in for now. ``metadata``: the operator's own, never read
-    here; 4 KB of JSON at most.
+    ``privacy``: ``local-only`` keeps its requests on the server's machine and its network. ``blocked``: the key, or
+    none of the team's keys, is let in for now. ``metadata``: the operator's own, never read here; 4 KB of JSON at most.
     """
 
     models: Patterns | None = None
@@ -61,6 +61,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     budget_when_spent: WhenSpent = "refuse"
     budget_pace: bool = True
     blocked: bool = False
+    privacy: Privacy = "any"
     metadata: dict[str, Any] = {}
 
     @property

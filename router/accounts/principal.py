@@ -36,6 +36,7 @@ def principal_of(key: Key, team: Team | None, server: Scope | None = None) -> Pr
         threshold=above.threshold if form.threshold is None and above is not None else form.threshold,
         min_threshold=low,
         max_threshold=high,
+        local_only=any(holder is not None and holder.privacy == "local-only" for holder in (form, above)),
     )
 
 

@@ -123,6 +123,12 @@ class Ring:
         self._stamp = self._database.changed()
         self._read()
 
+    def count_against(self, server: Scope | None) -> None:
+        """Count all requests against this from now on."""
+        with self._refreshing:
+            self._server = server
+            self._known.update({key_id: self._known_of(key) for key_id, key in list(self._keys.items())})
+
     def follow(self) -> None:
         """Follow the database from now on, until ``close``."""
         if self._database.shared:

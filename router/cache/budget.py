@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
@@ -82,6 +83,14 @@ class Budget:
         self._thresholds: dict[str, float] = {}
         self._unseen: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    def allow(self, max_wrong: float) -> None:
+        """Let another share of traps be answered from now on; what is known of answers stays."""
+        with self._lock:
+            self.max_wrong = max_wrong
+            self.shipped = common_threshold(self._evidence, max_wrong)
+            for tenant in self._accounts:
+                self._review(tenant, time.time())
 
     def threshold(self, tenant: str) -> float:
         """The score from which a rewording may be served to this tenant; infinite where it must be certain."""

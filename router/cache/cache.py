@@ -88,6 +88,11 @@ class SemanticCache:
         self._rewordings = Rewordings(self.shelf, self.judge)
         self.administration = Administration(self.shelf)
 
+    def limit(self, *, ttl_s: float, max_temperature: float) -> None:
+        """Keep answers for so long, and pass requests by above this temperature, from now on."""
+        self.shelf.ttl_s = ttl_s
+        self._max_temperature = max_temperature
+
     def start(self) -> None:
         """Begin to take up what the file holds, and to write down what changes, in the background."""
         self.shelf.start()

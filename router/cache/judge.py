@@ -82,6 +82,20 @@ class Judge:
             self._verifier, self._budget, self._past = verifier, budget, ()
         _announce(budget)
 
+    def allow(self, max_wrong: float) -> bool:
+        """Let another share of traps be answered from now on.
+
+        Returns:
+            False where no verifier is there that could be bolder than the rules.
+        """
+        if self.max_wrong <= 0 and self._budget is None:
+            return False
+        self.max_wrong = max_wrong
+        if self._budget is not None:
+            self._budget.allow(max_wrong)
+            _announce(self._budget)
+        return True
+
     def prepare(self, turns: Sequence[str] | str) -> Turns:
         """What is kept of a request's turns; it suits every verifier."""
         return self._rules.prepare(turns)

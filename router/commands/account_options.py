@@ -37,6 +37,11 @@ _FORM: tuple[Decorator, ...] = (
         help="Refuse requests, or let the weak model answer them.  [default: refuse]",
     ),
     click.option("--budget-pace/--no-budget-pace", default=None, help="Move the threshold so that the money lasts."),
+    click.option(
+        "--privacy",
+        type=click.Choice(["any", "local-only"]),
+        help="Keep its requests on the server's machine and its network.  [default: any]",
+    ),
     click.option("--metadata", help="Your own: a JSON object."),
 )
 _PLACE: tuple[Decorator, ...] = (home_option, config_option, json_option)

@@ -13,7 +13,9 @@ import click
 
 from router.commands.options import setting_options
 from router.commands.printable import printable
-from router.settings import load_settings
+from router.configured.given import placed
+from router.errors import SettingsError
+from router.settings import PREFIX, Sources, settings_of
 
 
 @click.command("serve")
@@ -35,10 +37,17 @@ def command(config: Path | None, *, yes: bool, **flags: Any) -> None:
     from router.commands.first_start import tell_later, weak_flags
     from router.serve import run
 
-    settings = load_settings(flags=flags, config=config)
-    if yes:
-        settings = load_settings(flags=flags | weak_flags(settings, _say), config=config)
-    run(settings, when_ready=tell_later(settings, _say))
+    sources = Sources(flags=flags, config=config)
+    given = sources.gather()
+    try:
+        settings = settings_of(given)
+        if yes:
+            sources = Sources(flags=flags | weak_flags(settings, _say), config=config)
+            given = sources.gather()
+            settings = settings_of(given)
+        run(settings, sources, when_ready=tell_later(settings, _say))
+    except SettingsError as error:
+        raise SettingsError(placed(str(error), given, PREFIX)) from error
 
 
 def _say(text: str) -> None:

@@ -23,7 +23,7 @@ from router.http.body import ClientLeft, read_request_body
 from router.http.errors import JSON, as_api_error
 from router.http.presence import CallerPresent
 from router.http.request_id import request_id
-from router.http.tuning import tuning_for
+from router.http.tuning import PRIVACY_HEADER, tuning_for, wants_local_only
 from router.principals import Principal
 from router.settings import Settings
 from router.settlement import Settlement
@@ -155,7 +155,7 @@ def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal,
     """What the gateway is handed.
 
     Raises:
-        InvalidRequest: a dial is wrong.
+        InvalidRequest: a dial or a wish for privacy is wrong.
     """
     headers = request.headers
     return Call(
@@ -169,6 +169,7 @@ def call_of(request: Request[Any, Any, Any], asked: Asked, principal: Principal,
         endpoint=dialect.endpoint,
         path=request.scope["path"],
         headers=headers,
+        local_only=wants_local_only(headers.getall(PRIVACY_HEADER, ())),
     )
 
 

@@ -15,6 +15,7 @@ from router.gateway import Gateway
 from router.http.services import Services
 from router.policy import AUTO
 from router.principals import Principal
+from router.upstream.build import Upstreams
 
 OWNER = "underdog"
 
@@ -83,7 +84,7 @@ async def get_model(
     """One entry of the list, in the same form."""
     principal = services.doorman.admit(request.headers)
     wanted = model_id.removeprefix("/")
-    upstreams = services.gateway.upstreams
+    upstreams = services.gateway.upstreams_for(principal)
     for model in _models(services.gateway, principal):
         if model.id == wanted:
             return _anthropic(model) if _is_anthropic(request) else model
@@ -106,19 +107,20 @@ def _anthropic(model: Model) -> AnthropicModel:
 
 def _models(gateway: Gateway, principal: Principal) -> list[Model]:
     """The names that a caller may ask for."""
-    return [model for model in _all_models(gateway) if may_ask(principal, model.id, gateway.upstreams)]
+    upstreams = gateway.upstreams_for(principal)
+    return [model for model in _all_models(gateway, upstreams) if may_ask(principal, model.id, upstreams)]
 
 
-def _all_models(gateway: Gateway) -> list[Model]:
+def _all_models(gateway: Gateway, those: Upstreams) -> list[Model]:
     dial = gateway.in_use.dial
     promises = {name: dial.promise_of(name) if gateway.routes else None for name in dial.operating_points}
     points = {f"{AUTO}:{name}": promise or UNSET for name, promise in promises.items()}
     names = [AUTO, *points]
-    upstreams = [upstream for upstream in (gateway.upstreams.weak, gateway.upstreams.strong) if upstream is not None]
+    upstreams = [upstream for upstream in (those.weak, those.strong) if upstream is not None]
     names += [upstream.name for upstream in upstreams]
     listed = [Model(id=name, owned_by=OWNER, promise=points.get(name, UNSET)) for name in names]
     concrete = {upstream.model: upstream.provider or OWNER for upstream in upstreams}
-    named = gateway.upstreams.named.configured
+    named = those.named.configured
     concrete |= {model: upstream.provider or OWNER for model, upstream in named.items()}
-    concrete |= dict.fromkeys((name for name in gateway.upstreams.aliases.usable if name not in concrete), OWNER)
+    concrete |= dict.fromkeys((name for name in those.aliases.usable if name not in concrete), OWNER)
     return listed + [Model(id=model, owned_by=owner) for model, owner in concrete.items() if model not in names]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import Struct
 
 from router.accounts import Accounts
 from router.gateway import Gateway
@@ -12,9 +15,24 @@ from router.replicas import Replicas
 from router.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
+class SettingsFile(Struct, frozen=True, kw_only=True):
+    """How the settings' file fares: whether what it says is in use, or was refused; the reason is in the log.
+
+    ``line``: of what is wrong, where it has one. ``waits_for_restart``: settings that a running server cannot change.
+    """
+
+    state: Literal["in use", "refused"]
+    line: int | None = None
+    waits_for_restart: list[str] = []
+
+
+@dataclass(slots=True)
 class Services:
-    """The parts behind the handlers; they live as long as the server."""
+    """The parts behind the handlers, which live as long as the server.
+
+    Not so settings and doorman: each request takes those that are there when it comes. ``file``: None where no file is
+    followed.
+    """
 
     gateway: Gateway
     settings: Settings
@@ -22,3 +40,4 @@ class Services:
     accounts: Accounts
     replicas: Replicas
     memory: MemoryWatch = field(default_factory=MemoryWatch)
+    file: SettingsFile | None = None

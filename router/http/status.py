@@ -21,7 +21,7 @@ from router.http.cache_metrics import cache_families
 from router.http.memory_metrics import memory_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
-from router.http.services import Services
+from router.http.services import Services, SettingsFile
 from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
 from router.ledger.baseline import lengths_of
@@ -48,7 +48,7 @@ class Health(Struct, frozen=True, kw_only=True):
     ``artifact_sha256`` tells apart artifacts of one name (``Manifest.digest``). ``artifact_pinned``: the server's own
     settings name its artifact, so that ``underdog artifacts use`` does not move it. ``shared``: whether Redis is there,
     by which servers share what they know; None where this one is alone. ``memory``: whether that of this machine is
-    tight; None where no model runs on it.
+    tight; None where no model runs on it. ``settings``: how the settings' file fares that is followed.
     """
 
     status: str
@@ -59,6 +59,7 @@ class Health(Struct, frozen=True, kw_only=True):
     upstreams: dict[str, UpstreamHealth | None]
     shared: Literal["up", "away"] | None = None
     memory: Literal["ok", "tight"] | None = None
+    settings: SettingsFile | None = None
 
 
 _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
@@ -81,6 +82,7 @@ async def health(services: NamedDependency[Services]) -> Health:
         upstreams=upstreams,
         shared=sharing.state if sharing is not None else None,
         memory=services.memory.state,
+        settings=services.file,
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
 
 from router.errors import InvalidRequest
 from router.naming import fraction, tuning_of
+from router.principals import Privacy
 from router.types import Tuning
 
 DIALS = ("threshold", "quality", "strong_share")
+
+PRIVACY_HEADER = "x-router-privacy"
 
 _OTHER_QUERY = frozenset({"api-version", "beta"})
 """What the official clients of Azure and of Anthropic add to every address."""
@@ -31,6 +35,26 @@ def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], 
         or _from_dials({_header(dial): headers.get(_header(dial)) for dial in DIALS}, source="header")
         or tuning_of(model)
     )
+
+
+def wants_local_only(lines: Sequence[str]) -> bool:
+    """Whether a request asks to stay on the server's machine and its network.
+
+    It can only ask for less than the server and its key allow: ``any`` changes nothing.
+
+    Args:
+        lines: of the header ``x-router-privacy``.
+
+    Raises:
+        InvalidRequest: one of them says something else: who mistypes a wish for privacy must hear of it.
+    """
+    wishes = {line.strip().lower() for line in lines}
+    for wish in sorted(wishes - set(get_args(Privacy))):
+        raise InvalidRequest(
+            f"'{PRIVACY_HEADER}' is 'local-only', or 'any', which changes nothing; not '{wish[:60]}'.",
+            param=PRIVACY_HEADER,
+        )
+    return "local-only" in wishes
 
 
 def _query_dials(query: Iterable[tuple[str, str]]) -> dict[str, str | None]:

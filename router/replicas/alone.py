@@ -31,6 +31,10 @@ class Replicas(Protocol):
         """Let the others' answers come to this cache, and share how these upstreams fare. Before ``start``."""
         ...
 
+    def watch(self, upstreams: Iterable[Upstream]) -> None:
+        """Share how these upstreams fare from now on, instead of those before."""
+        ...
+
     def status(self) -> SharedStatus | None:
         """How sharing goes; None where nothing is shared."""
         ...
@@ -55,6 +59,9 @@ class Alone:
 
     def join(self, cache: Cache, upstreams: Iterable[Upstream]) -> None:
         """There is nobody to hear from."""
+
+    def watch(self, upstreams: Iterable[Upstream]) -> None:
+        """There is nobody to tell."""
 
     def status(self) -> SharedStatus | None:
         """Nothing is shared."""

@@ -39,13 +39,19 @@ class OneOfSeveral:
         self.memory: Memory = SharedMemory(InMemory(time.monotonic), sharing, time.monotonic)
         self._leases = Leases(sharing, random.Random())  # noqa: S311 - no secret hangs on it
         self.elsewhere: Elsewhere = self._leases
+        self._hints: Hints | None = None
 
     def join(self, cache: Cache, upstreams: Iterable[Upstream]) -> None:
         """Let the others' answers come to this cache, and share how these upstreams fare."""
         if isinstance(cache, SemanticCache):
             Reception(self._sharing, cache)
             self._leases.listen()
-        Hints(upstreams, self._sharing)
+        self._hints = Hints(upstreams, self._sharing)
+
+    def watch(self, upstreams: Iterable[Upstream]) -> None:
+        """Share how these upstreams fare from now on."""
+        if self._hints is not None:
+            self._hints.watch(upstreams)
 
     def status(self) -> SharedStatus | None:
         """How sharing goes."""

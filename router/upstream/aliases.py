@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 
 from router.errors import InvalidRequest, SettingsError
@@ -48,7 +49,7 @@ class Aliases:
     Args:
         own: the operator's names, each with what it stands for: a model's id, ``auto:NAME``, a route, another alias;
             of several the first that can be asked. An empty target takes a shipped name away.
-        has: whether a model id can be asked here.
+        has: whether a model id, or a route, can be asked here.
 
     Raises:
         SettingsError: a name means something already, or leads back to itself.
@@ -71,6 +72,12 @@ class Aliases:
         targets = self._own.get(name) or (None if self._has(name) else self._shipped.get(name))
         return tuning if targets is None else self._first(targets) or tuning_of(targets[0])
 
+    def among(self, has: Callable[[str], bool]) -> Aliases:
+        """The same names where other models can be asked."""
+        other = copy.copy(self)
+        other._has = has
+        return other
+
     @property
     def usable(self) -> list[str]:
         """The names that lead somewhere here."""
@@ -80,7 +87,8 @@ class Aliases:
     def _first(self, targets: Targets) -> Tuning | None:
         for target in targets:
             tuning = tuning_of(target)
-            if tuning.pinned_model is None or self._has(tuning.pinned_model):
+            name = tuning.pinned_route or tuning.pinned_model
+            if name is None or self._has(name):
                 return tuning
         return None
 

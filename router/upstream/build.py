@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -18,6 +18,7 @@ from router.upstream.base import Upstream
 from router.upstream.connect import Target, at_provider, at_url, connect, open_upstream, require_usable
 from router.upstream.embedded.upstream import EmbeddedUpstream
 from router.upstream.http_upstream import Timeouts
+from router.upstream.locality import local_part, require_local
 from router.upstream.named import NamedModels, OnDemand
 from router.upstream.pool import Pool, Resilience, Share, pool_of
 from router.upstream.providers import PROVIDERS, Provider, discover, split_model
@@ -94,6 +95,11 @@ class Upstreams:
         own = {name, upstream.model, f"{upstream.provider or route}/{upstream.model}"}
         return frozenset(own if route == "named" else own | {route})
 
+    def only_local(self) -> Upstreams:
+        """Those on this machine and its network; see `router.upstream.locality`. They stay these ones' to close."""
+        local = Upstreams(weak=local_part(self.weak), strong=local_part(self.strong), named=self.named.only_local())
+        return replace(local, aliases=self.aliases.among(lambda name: local.find(name) is not None))
+
     @property
     def configured(self) -> list[Upstream]:
         """All that there are from the start."""
@@ -121,13 +127,16 @@ class _Asked:
         return f"{PREFIX}{self.route}_{setting}".upper()
 
 
-def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams:
+def build_upstreams(
+    settings: Settings, environ: Mapping[str, str], *, embedded: EmbeddedUpstream | None = None
+) -> Upstreams:
     """Choose and configure the upstreams. Connects to nobody and starts nothing; that is ``Upstream.start``.
 
     Args:
         settings: see the ``deployments``, ``weak_*``, ``strong_*``, ``named_*``, ``aliases``, ``embedded_*`` and
             ``*_timeout_s`` fields.
         environ: where provider keys are looked for, such as ``OPENAI_API_KEY``.
+        embedded: an embedded LLM that runs already, to be used where it is of the kind that is wanted.
 
     Raises:
         SettingsError: where settings contradict each other or a URL cannot be used.
@@ -135,12 +144,16 @@ def build_upstreams(settings: Settings, environ: Mapping[str, str]) -> Upstreams
     weak = _Asked("weak", settings.weak_url, settings.weak_model, settings.weak_api_key)
     strong = _Asked("strong", settings.strong_url, settings.strong_model, settings.strong_api_key)
     routes = Upstreams(
-        weak=_deployed(weak, settings, environ) or _alone(_weak(weak, settings, environ), settings),
+        weak=_deployed(weak, settings, environ) or _alone(_weak(weak, settings, environ, embedded), settings),
         strong=_deployed(strong, settings, environ) or _alone(_strong(strong, settings, environ), settings),
         named=NamedModels(_named(settings, environ), _on_demand(settings, environ)),
     )
     aliases = Aliases(settings.aliases, has=lambda name: routes.find(name) is not None)
-    return Upstreams(weak=routes.weak, strong=routes.strong, named=routes.named, aliases=aliases)
+    upstreams = replace(routes, aliases=aliases)
+    if settings.privacy == "any":
+        return upstreams
+    require_local(upstreams.configured)
+    return upstreams.only_local()
 
 
 def _deployed(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Pool | None:
@@ -216,25 +229,28 @@ def resilience_of(settings: Settings) -> Resilience:
     )
 
 
-def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream:
+def _weak(asked: _Asked, settings: Settings, environ: Mapping[str, str], running: EmbeddedUpstream | None) -> Upstream:
     if asked.url is not None:
         return _configured(asked, asked.url, settings, environ)
     if (named := split_model(asked.model or "")) is not None:
         return _at_provider(asked, *named, settings, environ)
     _refuse_leftovers(asked, "the weak model is the embedded LLM")
-    return EmbeddedUpstream(
+    embedded = EmbeddedUpstream(
         name="weak",
         home=settings.home_path,
         threads=settings.embedded_threads,
         context=settings.embedded_context,
         timeouts=_timeouts(settings),
     )
+    return running if running is not None and running.is_like(embedded) else embedded
 
 
 def _strong(asked: _Asked, settings: Settings, environ: Mapping[str, str]) -> Upstream | None:
     if asked.url is not None:
         return _configured(asked, asked.url, settings, environ)
     provider, named = discover(environ), split_model(asked.model or "")
+    if settings.privacy == "local-only":
+        provider = None  # nobody is asked for the mere reason that a key is there
     # Of a provider that was found, many a model has a name that begins like this one: `openai/gpt-oss-120b` at Groq.
     if named is not None and (provider is None or named[0].local or named[0].key(environ) or asked.key is not None):
         return _at_provider(asked, *named, settings, environ)

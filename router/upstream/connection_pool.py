@@ -7,11 +7,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import aiohappyeyeballs
 import httpx
 
 from router.upstream.connection import Connection
+from router.upstream.providers import is_local_address
 
 SECOND_ADDRESS_AFTER_S = 0.25
 """Seconds after which a host's next address is tried beside the one that does not answer (RFC 8305)."""
@@ -19,7 +21,14 @@ SECOND_ADDRESS_AFTER_S = 0.25
 NEW_CONNECTION = "new_connection"
 """The extension of a request that takes no kept connection."""
 
+ONLY_LOCAL: ContextVar[bool] = ContextVar("only_local", default=False)
+"""Whether the request under way may connect to this machine and its network alone, whatever a name is looked up as."""
+
 _PORTS = {"http": 80, "https": 443}
+
+
+class LeadsElsewhere(httpx.ConnectError):
+    """A name has no address on this machine or its network, and the request may go nowhere else."""
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
@@ -75,6 +84,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     def _kept(self, url: httpx.URL) -> Connection | None:
         """The connection used last, if it is still good."""
+        if ONLY_LOCAL.get():
+            # Who opened a kept one may have been free to go anywhere.
+            return None
         connections = self._idle.get(_origin(url))
         earliest = asyncio.get_running_loop().time() - self._keepalive_s
         while connections:
@@ -99,6 +111,10 @@ class PooledTransport(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         host, secure = url.raw_host.decode("ascii"), url.scheme == "https"
         addresses = await loop.getaddrinfo(host, url.port or _PORTS[url.scheme], type=socket.SOCK_STREAM)
+        if ONLY_LOCAL.get():
+            addresses = [address for address in addresses if is_local_address(str(address[4][0]))]
+            if not addresses:
+                raise LeadsElsewhere("no local address")
         connected = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=SECOND_ADDRESS_AFTER_S, interleave=1
         )

@@ -11,6 +11,7 @@ from router.upstream.base import Upstream
 from router.upstream.build import resilience_of, share_of
 from router.upstream.connect import require_usable
 from router.upstream.http_upstream import sendable
+from router.upstream.locality import require_local
 from router.upstream.pool import pool_of
 
 NAME = "embeddings"
@@ -36,4 +37,7 @@ def embeddings_upstream(settings: Settings, environ: Mapping[str, str]) -> Upstr
         api_key=settings.embeddings_api_key,
     )
     share = share_of(deployment, name=NAME, settings=settings, environ=environ)
-    return pool_of(NAME, [share], resilience_of(settings))
+    pool = pool_of(NAME, [share], resilience_of(settings))
+    if settings.privacy == "local-only":
+        require_local([pool])
+    return pool

@@ -6,6 +6,7 @@ import functools
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import httpx
 
@@ -13,6 +14,7 @@ from router.errors import SettingsError
 from router.upstream.base import Upstream
 from router.upstream.connect import at_provider, open_upstream
 from router.upstream.http_upstream import Timeouts
+from router.upstream.locality import local_part
 from router.upstream.providers import PROVIDERS, Provider, known_provider, provider_called, split_model
 from router.upstream.transport import open_transport
 
@@ -31,7 +33,7 @@ class NamedModels:
         on_demand: opens others; None where callers may name configured ones only.
     """
 
-    def __init__(self, configured: Mapping[str, Upstream] | None = None, on_demand: OnDemand | None = None) -> None:
+    def __init__(self, configured: Mapping[str, Upstream] | None = None, on_demand: Opens | None = None) -> None:
         self.configured = dict(configured or {})
         self._on_demand = on_demand
 
@@ -39,6 +41,11 @@ class NamedModels:
         """The upstream of a model by its name, if callers may have it."""
         found = self.configured.get(name)
         return found if found is not None or self._on_demand is None else self._on_demand.find(name)
+
+    def only_local(self) -> NamedModels:
+        """Those on this machine and its network."""
+        here = {name: part for name, upstream in self.configured.items() if (part := local_part(upstream)) is not None}
+        return NamedModels(here, None if self._on_demand is None else LocalOnDemand(self._on_demand))
 
     def lacking(self, name: str) -> str | None:
         """What is missing for a model of a known provider to be found by its name; None where that is not known."""
@@ -53,6 +60,47 @@ class NamedModels:
         """Let go of the connections of models that were opened on demand; the configured ones are closed as such."""
         if self._on_demand is not None:
             await self._on_demand.aclose()
+
+
+class Opens(Protocol):
+    """Opens models that callers name."""
+
+    def find(self, name: str) -> Upstream | None:
+        """The upstream for a name; None where there is none for it."""
+        ...
+
+    def lacking(self, name: str) -> str | None:
+        """What is missing for it, where that is known."""
+        ...
+
+    def preload(self) -> None:
+        """Import what names are looked up in."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+class LocalOnDemand:
+    """Implements `Opens` for what another one opens on this machine and its network."""
+
+    def __init__(self, others: Opens) -> None:
+        self._others = others
+
+    def find(self, name: str) -> Upstream | None:
+        """A local upstream for the name."""
+        return local_part(self._others.find(name))
+
+    def lacking(self, name: str) -> str | None:
+        """Nothing that could be set: what is not local stays out of reach."""
+        return None
+
+    def preload(self) -> None:
+        """The others' own."""
+
+    async def aclose(self) -> None:
+        """The others' own."""
 
 
 class OnDemand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ __all__ = [
     "split_model",
 ]
 
+_NAME = re.compile(r"(?!0x)[a-z0-9_-]*[a-z_-][a-z0-9_-]*")
 _BY_ID = {provider.id: provider for provider in PROVIDERS}
 
 
@@ -68,8 +70,19 @@ def is_local(base_url: str) -> bool:
     """Whether the URL points to this machine or a private network, judged by the name or address alone."""
     host = urlsplit(base_url).hostname or ""
     try:
-        address = ipaddress.ip_address(host)
+        return is_local_address(host)
     except ValueError:
-        # A name without a dot is a container or a machine of the local network.
-        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
+        # A name without a dot is a container or a machine of the local network; one of digits is an address, oddly put.
+        return bool(_NAME.fullmatch(host)) or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
+
+
+def is_local_address(text: str) -> bool:
+    """Whether an IP address is this machine's or one of a private network.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     return address.is_loopback or address.is_private or address.is_link_local

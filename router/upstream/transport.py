@@ -24,7 +24,7 @@ import httpx
 
 from router.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable
 from router.upstream.connection import ConnectionLost
-from router.upstream.connection_pool import PooledTransport
+from router.upstream.connection_pool import LeadsElsewhere, PooledTransport
 
 KEEPALIVE_TLS_S = 30.0
 """Idle seconds before we close a connection over TLS; cloud providers keep theirs longer."""
@@ -64,6 +64,9 @@ def translate(error: Exception, upstream: str) -> UpstreamError:
         case httpx.ConnectError(__cause__=ssl.SSLCertVerificationError()):
             remedy = "set SSL_CERT_FILE to the certificates that vouch for it"
             return UpstreamUnreachable(f"{name} shows a certificate that is not trusted; {remedy}.", upstream=upstream)
+        case LeadsElsewhere():
+            why = "has a name that leads beyond this machine and its network, where this request may not go"
+            return UpstreamUnreachable(f"{name} {why} (privacy: local-only).", upstream=upstream)
         case httpx.ConnectError(__cause__=socket.gaierror()):
             remedy = "check its URL and this machine's network"
             return UpstreamUnreachable(f"{name} has a host name that cannot be found; {remedy}.", upstream=upstream)

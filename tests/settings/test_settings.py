@@ -207,3 +207,24 @@ def test_the_servers_budget_is_exact_from_wherever_it_comes(tmp_path: Path) -> N
     exact = load_settings(environ={"UNDERDOG_BUDGET_USD": "0.000000000000000001"})
     assert exact.budget_usd == Decimal("1e-18")
     assert load_settings(environ={}).budget is None
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("port = 1\n\nthreshold = 7\n", "line 3: threshold: must be a number"),
+        ('text = """\nthreshold = 1\n"""\nthreshold = 7\n', "line 1: unknown setting 'text'"),
+        ('hook = """\nthreshold = 1\n"""\nthreshold = 7\n', "line 4: threshold"),
+        ("port = 1\n[cache]\nttl_s = -1\n", "line 3: cache_ttl_s"),
+        ("cache.ttl_s = -1\n", "line 1: cache_ttl_s"),
+        ("[cache]\n\nmax_wrng = 1\n", "line 3: unknown setting 'cache_max_wrng'"),
+        ('[[rules]]\nname = "a"\nthen = {}\n\n[[rules]]\nname = "b"\nthen = { rout = "weak" }\n', "line 5: rules: 'b'"),
+        ("port = \n", "at line 1"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_told_with_its_line(toml: str, expected: str, tmp_path: Path) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(toml)
+    with pytest.raises(SettingsError) as raised:
+        load_settings(environ={}, config=config)
+    assert expected in str(raised.value)

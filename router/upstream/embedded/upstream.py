@@ -84,6 +84,11 @@ class EmbeddedUpstream:
         self._endpoint: OpenAICompatibleUpstream | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
+    def is_like(self, other: EmbeddedUpstream) -> bool:
+        """Whether the other would be started in the same way."""
+        mine, theirs = ((each._home, each._threads, each._context, each._timeouts) for each in (self, other))
+        return mine == theirs and self.name == other.name
+
     @property
     def state(self) -> State:
         """``starting`` while weights are fetched or loaded, ``failed`` while it waits to try that again."""

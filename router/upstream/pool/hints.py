@@ -50,10 +50,15 @@ class Hints:
         self._clock = clock
         self._wall = wall
         self._members: dict[bytes, list[Member]] = {}
+        self.watch(upstreams)
+        sharing.on(NEWS, HINT, self._heard)
+
+    def watch(self, upstreams: Iterable[Upstream]) -> None:
+        """Watch these from now on, and no others."""
+        self._members = {}
         for pool in upstreams:
             if isinstance(pool, Pool):
                 self._watch(pool)
-        sharing.on(NEWS, HINT, self._heard)
 
     def _watch(self, pool: Pool) -> None:
         often = Counter[tuple[str, str]]()

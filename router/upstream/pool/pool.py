@@ -74,6 +74,17 @@ class Pool:
         self._looked_up: tuple[float, bool] | None = None
         self._looking_up = asyncio.Lock()
 
+    def among(self, kept: Callable[[Upstream], bool]) -> Pool | None:
+        """A pool of some of the members, which stay this one's as well; itself where all are kept, None without any."""
+        members = [member for member in self.members if kept(member.upstream)]
+        if len(members) == len(self.members):
+            return self
+        if not members:
+            return None
+        return Pool(
+            name=self.name, members=members, resilience=self._resilience, chance=self._chance, clock=self._clock
+        )
+
     @property
     def model(self) -> str:
         """The id that the first member knows."""

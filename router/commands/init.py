@@ -1,0 +1,156 @@
+"""``underdog init``: three questions at most, and a file that the server starts with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from router.commands.options import config_option
+from router.configured.given import placed
+from router.errors import SettingsError
+from router.settings import PREFIX, Sources, settings_of
+
+if TYPE_CHECKING:
+    from tomlkit.toml_document import TOMLDocument
+
+    from router.commands.init_found import Offer
+
+T = TypeVar("T")
+
+PREFERENCES = {
+    "cheap": "the weak model wherever it may do",
+    "balanced": "the artifact's middle way",
+    "best": "the strong model wherever it may be better",
+}
+EMBEDDED = "the embedded SmolLM2-135M (98 MB, fetched once; small, for trying things out)"
+NO_STRONG = "none for now"
+
+
+@click.command("init")
+@click.option("--weak", metavar="PROVIDER/MODEL", help="Weak model, such as ollama/llama3.2; `embedded` for our own.")
+@click.option("--strong", metavar="PROVIDER/MODEL", help="Strong model, such as openai/gpt-4.1; `none` for none.")
+@click.option("--prefer", type=click.Choice(list(PREFERENCES)), help="What to lean to.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take what is found.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@config_option
+def command(
+    weak: str | None, strong: str | None, prefer: str | None, yes: bool, force: bool, config: Path | None
+) -> None:
+    """Set the router up: find what is here, ask what it cannot know, and write the settings' file.
+
+    Keys in the environment stay there: the file names their variables.
+    """
+    sources = Sources(config=config)
+    if sources.file.exists() and not force:
+        raise SettingsError(
+            f"{sources.file} is there already. Change it with `underdog config set`, or overwrite it with --force."
+        )
+    asks = not yes and None in (weak, strong, prefer)
+    if asks and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask questions on; add --yes to take what is found.")
+    from router.commands.config_file import write
+    from router.commands.init_found import cloud_offers, local_offers
+
+    chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(), asks)
+    chosen_strong = _offer(strong, "none") if strong else _strong(cloud_offers(os.environ), asks)
+    preference = prefer or (_preference() if asks else "balanced")
+    document = _document(chosen_weak, chosen_strong, preference)
+    _require_sound(document, sources)
+    write(document, sources.file)
+    click.echo(f"Wrote {sources.file}.")
+    click.echo(f"weak: {chosen_weak.label if chosen_weak else EMBEDDED}")
+    click.echo(f"strong: {chosen_strong.label if chosen_strong else NO_STRONG}")
+    click.echo("Start the server with: underdog serve" + (f" --config {config}" if config else ""))
+
+
+def _weak(found: Sequence[Offer], asks: bool) -> Offer | None:
+    options: list[tuple[str, Offer | None]] = [(offer.label, offer) for offer in found] + [(EMBEDDED, None)]
+    return _asked("Which model is the weak one, that answers what it can?", options) if asks else options[0][1]
+
+
+def _strong(found: Sequence[Offer], asks: bool) -> Offer | None:
+    options: list[tuple[str, Offer | None]] = [(offer.label, offer) for offer in found] + [(NO_STRONG, None)]
+    if asks and not found:
+        click.echo("No provider's key is in the environment: set one, such as OPENAI_API_KEY, and it is taken up.")
+    # With one possible answer there is no question.
+    return _asked("Which is the strong one?", options) if asks and found else options[0][1]
+
+
+def _preference() -> str:
+    return _asked("What do you lean to?", [(f"{name}: {what}", name) for name, what in PREFERENCES.items()], default=2)
+
+
+def _asked(question: str, options: Sequence[tuple[str, T]], default: int = 1) -> T:
+    """The option that a person chooses by its number."""
+    click.echo(question)
+    for number, (label, _) in enumerate(options, start=1):
+        click.echo(f"  {number}  {label}")
+    number = click.prompt("Number", default=default, type=click.IntRange(1, len(options)))
+    return options[number - 1][1]
+
+
+def _offer(text: str, nothing: str) -> Offer | None:
+    """The model that a flag names; None for the word that stands for nothing."""
+    if text == nothing:
+        return None
+    from router.commands.init_found import Offer
+    from router.upstream.providers import split_model
+
+    named = split_model(text)
+    if named is None:
+        raise click.UsageError(f"'{text[:100]}' names no provider; write PROVIDER/MODEL, or {nothing}.")
+    provider, model = named
+    found = provider.key(os.environ)
+    return Offer(provider=provider.id, model=model, variable=found[0] if found else None)
+
+
+def _document(weak: Offer | None, strong: Offer | None, preference: str) -> TOMLDocument:
+    """The file. What the server would do anyhow is left out."""
+    import tomlkit
+
+    from router.commands.config_file import put
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Written by `underdog init`; `underdog config show` tells all settings."))
+    if preference != "balanced":
+        document.add(tomlkit.comment(f"The artifact's point '{preference}': {PREFERENCES[preference]}."))
+        put(document, "threshold", _threshold(preference))
+    deployments = [
+        _deployment(route, offer) for route, offer in (("weak", weak), ("strong", strong)) if offer is not None
+    ]
+    if deployments:
+        put(document, "deployments", deployments)
+    return document
+
+
+def _deployment(route: str, offer: Offer) -> dict[str, Any]:
+    table: dict[str, Any] = {"route": route, "provider": offer.provider, "model": offer.model}
+    return table | ({"api_key_env": [offer.variable]} if offer.variable else {})
+
+
+def _threshold(preference: str) -> float:
+    from router.artifacts.in_use import load_in_use
+    from router.settings import Settings
+
+    points = load_in_use(Settings()).dial.operating_points
+    if preference not in points:
+        raise SettingsError(f"The artifact in use has no point '{preference}'; leave --prefer out.")
+    return round(points[preference].threshold, 6)
+
+
+def _require_sound(document: TOMLDocument, sources: Sources) -> None:
+    """Refuse what a server would refuse."""
+    import tomlkit
+
+    from router.parts import wiring_of
+
+    given = sources.gather(text=tomlkit.dumps(document))
+    try:
+        wiring_of(settings_of(given), sources.variables)
+    except SettingsError as error:
+        raise SettingsError(f"{placed(str(error), given, PREFIX)} Nothing was written.") from error

@@ -1,0 +1,149 @@
+"""``underdog init``: what it asks, what it finds, and the file that it writes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from router.cli import main
+from router.commands import init_found
+from router.commands.init_found import Offer, cloud_offers, local_offers
+from router.parts import wiring_of
+from router.settings import load_settings
+from router.upstream.provider import Provider
+from router.upstream.scripted import ScriptedServer
+
+
+@pytest.fixture(autouse=True)
+def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(init_found, "local_offers", list)
+    for name in [name for name in os.environ if name.startswith("UNDERDOG_") or name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+
+
+def init(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["init", *arguments], prog_name="underdog")
+
+
+def routes(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
+    """The models that a server would have with the file."""
+    upstreams = wiring_of(load_settings(environ={}, config=Path("underdog.toml")), environ or {}).upstreams
+    return tuple(None if upstream is None else upstream.model for upstream in (upstreams.weak, upstreams.strong))
+
+
+def test_with_yes_it_takes_what_is_found_and_names_the_keys_variable_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init_found, "local_offers", lambda: [Offer(provider="ollama", model="llama3.2")])
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
+    result = init("--yes")
+    assert result.exit_code == 0, result.output
+    text = Path("underdog.toml").read_text()
+    assert 'api_key_env = ["ANTHROPIC_API_KEY"]' in text
+    assert "sk-ant-secret" not in text + result.output
+    assert routes({"ANTHROPIC_API_KEY": "x"}) == ("llama3.2", "claude-opus-5-5")
+
+
+def test_with_nothing_found_the_embedded_model_serves_and_a_key_that_comes_later_is_taken_up() -> None:
+    assert init("--yes").exit_code == 0
+    assert routes() == ("smollm2-135m-instruct", None)
+    assert routes({"OPENAI_API_KEY": "x"}) == ("smollm2-135m-instruct", "gpt-4.1")
+
+
+@pytest.mark.parametrize(("preference", "sign"), [("cheap", 1), ("best", -1)])
+def test_a_preference_is_the_artifacts_own_point(preference: str, sign: int) -> None:
+    assert init("--yes", "--prefer", preference).exit_code == 0
+    chosen = load_settings(environ={}, config=Path("underdog.toml")).threshold
+    assert chosen is not None
+    assert init("--yes", "--prefer", "balanced", "--force").exit_code == 0
+    assert load_settings(environ={}, config=Path("underdog.toml")).threshold is None
+    assert init("--yes", "--prefer", "best" if preference == "cheap" else "cheap", "--force").exit_code == 0
+    other = load_settings(environ={}, config=Path("underdog.toml")).threshold
+    assert other is not None
+    assert (chosen - other) * sign > 0
+
+
+def test_a_file_that_is_there_is_not_overwritten_unless_forced() -> None:
+    Path("underdog.toml").write_text("port = 9\n")
+    refused = init("--yes")
+    assert refused.exit_code == 1
+    assert "--force" in refused.output
+    assert Path("underdog.toml").read_text() == "port = 9\n"
+    assert init("--yes", "--force").exit_code == 0
+    assert "port" not in Path("underdog.toml").read_text()
+
+
+def test_without_a_terminal_it_says_that_it_cannot_ask() -> None:
+    result = init()
+    assert result.exit_code == 2
+    assert "no terminal" in result.output
+    assert "--yes" in result.output
+    assert not Path("underdog.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--weak", "llama3.2"], 2, "write PROVIDER/MODEL, or embedded"),
+        (["--strong", "openai/gpt-4.1"], 1, "needs a key; set OPENAI_API_KEY"),
+    ],
+)
+def test_what_a_server_would_refuse_is_not_written(arguments: list[str], status: int, said: str) -> None:
+    result = init("--yes", *arguments)
+    assert result.exit_code == status
+    assert said in result.output
+    assert not Path("underdog.toml").exists()
+
+
+async def test_models_of_local_servers_are_found_those_for_embeddings_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ScriptedServer(model="llama3.2") as chats, ScriptedServer(model="nomic-embed-text") as embeds:
+        rows = [
+            Provider(id=name, base_url=url, local=True)
+            for name, url in (
+                ("ollama", chats.base_url),
+                ("vllm", embeds.base_url),
+                ("jan", "http://127.0.0.1:9/v1"),
+                ("same-port", chats.base_url),
+            )
+        ]
+        monkeypatch.setattr(init_found, "PROVIDERS", rows)
+        found = await asyncio.to_thread(local_offers)
+    assert found == [Offer(provider="ollama", model="llama3.2")]
+
+
+def test_of_the_environment_only_the_names_of_variables_are_told() -> None:
+    (offer,) = cloud_offers({"GROQ_API_KEY": "gsk-secret", "VLLM_API_KEY": "local"})
+    assert offer.variable == "GROQ_API_KEY"
+    assert "secret" not in repr(offer)
+
+
+def test_on_a_terminal_it_asks_three_questions_at_most(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "OPENAI_API_KEY": "sk-x", "GROQ_API_KEY": "gsk-x"}
+    environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "router", "init"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+        env=environ,
+    )
+    os.close(theirs)
+    # The embedded model comes last; whatever listens on this machine's usual ports comes before it.
+    os.write(ours, b"\n2\n3\n")
+    output, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0, output.decode()
+    assert output.count(b"Number [") == 3
+    text = (tmp_path / "underdog.toml").read_text()
+    assert 'api_key_env = ["GROQ_API_KEY"]' in text
+    assert "threshold = " in text
+    assert "sk-x" not in text
