@@ -1,7 +1,7 @@
 """What Redis does with sums, each script as one step. Amounts are whole nano-dollars.
 
 Of each account there are two hashes. The first has ``epoch`` (drawn anew whenever Redis has to be told of the account,
-also after it lost its data), ``since`` (milliseconds of the wall clock: what was spent before is in the amount that
+also after it lost its data), ``since`` (microseconds of the wall clock: what was spent before is in the amount that
 was taken from the ledger then), ``spent``, ``answered``, and for each server ``by:SERVER``: all that it has told to
 have spent since. The second has what each server holds. One sorted set has the servers with the time at which they
 were heard of last; what servers hold that are silent counts no more.

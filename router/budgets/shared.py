@@ -20,7 +20,7 @@ from router.budgets.account import Account, Entry, Held, Short
 from router.budgets.local import SpentBefore
 from router.budgets.periods import Span
 from router.budgets.scripts import BEGIN, HOLD, LEAVE, RESUME, REVISE, SETTLE
-from router.budgets.shared_account import Holding, News, SharedAccount, nano_down, nano_up
+from router.budgets.shared_account import MICRO, Holding, News, SharedAccount, nano_down, nano_up
 from router.errors import SharedStateAway, UnderdogError
 from router.shared.link import Argument, Link
 
@@ -221,7 +221,7 @@ class SharedSums:
 
     async def _begin(self, account: SharedAccount) -> None:
         """Tell Redis what the ledger knows of an account, unless another server comes first."""
-        since = int(self._clock() * 1000)
+        since = int(self._clock() * MICRO)
         spent = await self._spent_before(account)
         told: list[Argument] = [secrets.token_hex(8), since, nano_up(spent), int(account.until) + FORGET_AFTER_S]
         told.append(account.revision)

@@ -9,6 +9,9 @@ from router.budgets.account import Account
 from router.budgets.periods import Span
 
 NANO = Decimal("1e9")
+MICRO = 1_000_000
+"""Microseconds of a second: what was spent in the same one in which the ledger was asked may count twice."""
+
 MOST = 2**62
 """Nano-dollars beyond which a limit is none: 4.6 thousand million dollars."""
 
@@ -41,7 +44,7 @@ class Holding:
 
 
 class News:
-    """What Redis says of an account. Nano-dollars; ``since``: milliseconds, see ``scripts``."""
+    """What Redis says of an account. Nano-dollars; ``since``: microseconds, see ``scripts``."""
 
     __slots__ = ("answered", "epoch", "held", "servers", "since", "spent")
 
@@ -129,7 +132,7 @@ class SharedAccount(Account):
         self._remainder = exact - Decimal(amount) / NANO
         self.spent_here += amount
         if amount:
-            self._when.append((int(now * 1000), amount))
+            self._when.append((int(now * MICRO), amount))
 
     def answer(self) -> None:
         """A model has answered."""
@@ -143,7 +146,7 @@ class SharedAccount(Account):
         self.known = True
 
     def enter(self, epoch: str, since: int) -> int:
-        """Redis was told anew of this account, in the wall clock's millisecond ``since``.
+        """Redis was told anew of this account, in the wall clock's microsecond ``since``.
 
         Returns:
             What is held here that Redis does not know of yet. It has to be told, and all that is spent here with it.
@@ -165,7 +168,7 @@ class SharedAccount(Account):
             held_then: what Redis knew to be held here by then.
             now: POSIX seconds.
         """
-        oldest = int((now - REMEMBERED_S) * 1000)
+        oldest = int((now - REMEMBERED_S) * MICRO)
         while self._when and self._when[0][0] < oldest:
             self._when.popleft()
         self.servers = max(1, news.servers)
