@@ -62,7 +62,7 @@ def reason_of(error: Exception, name: str) -> str:
     if isinstance(error, ResponseError):
         return f"{name}: it replies '{str(error)[:MAX_CHARS]}'"
     if isinstance(error, TimeoutError):
-        return f"{name}: it does not answer in time"
+        return f"{name}: it does not answer in time (is the port right, and redis:// or rediss://, for TLS?)"
     if isinstance(error, RedisError | OSError) and str(error):
         return f"{name}: {str(error)[:MAX_CHARS].rstrip('.')}"
     return f"{name}: {type(error).__name__}"
