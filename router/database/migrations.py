@@ -48,6 +48,8 @@ def require_newest_schema(database: Database, component: str, steps: Steps) -> N
     """
     with database.schema(component) as schema:
         _refuse_what_is_not_ours(database, schema, newest=len(steps))
+        if not schema.version:
+            raise DatabaseError(f"{database.name}: nothing is kept there yet; let the server start there once.")
         if schema.version < len(steps):
             raise DatabaseError(f"{database.name}: of an older schema; start the server once, which updates it.")
 

@@ -1,4 +1,4 @@
-"""``/admin/keys`` and ``/admin/teams``: keys and teams, for the master key alone.
+"""``/admin/keys`` and ``/admin/teams``: keys and teams, for the master key alone. Each is called by its id or its name.
 
 All calls run in threads: the database may be on another machine.
 """
@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from router.accounts import Accounts
 from router.accounts.accounts import Page
-from router.accounts.finding import find_team
+from router.accounts.finding import find_key, find_team
 from router.accounts.forms import MAX_FORM_BYTES, Name, Text
 from router.accounts.keys import Key
 from router.accounts.store import Which
@@ -101,49 +101,54 @@ async def list_keys(request: Request[Any, Any, Any], services: NamedDependency[S
     return Response(key_list(await _called(listed), _now()), headers=NO_STORE)
 
 
-@get("/admin/keys/{key_id:str}", summary="Show a key", tags=["admin"])
+@get("/admin/keys/{called:str}", summary="Show a key", tags=["admin"])
 async def show_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[KeyView]:
     """All that was said of it; of its secret there is nothing to show."""
     accounts = _accounts(request, services)
-    return Response(key_view(await _called(lambda: accounts.key(key_id)), _now()), headers=NO_STORE)
+    return Response(key_view(await _called(lambda: find_key(accounts, called)), _now()), headers=NO_STORE)
 
 
-@patch("/admin/keys/{key_id:str}", summary="Change a key", tags=["admin"], operation_class=KeyOperation)
+@patch("/admin/keys/{called:str}", summary="Change a key", tags=["admin"], operation_class=KeyOperation)
 async def change_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[KeyView]:
     """What is not given stays; null brings a default back. It holds from the next request on."""
     accounts = _accounts(request, services)
     given = await _body(request, services)
-    return Response(key_view(await _called(lambda: accounts.change_key(key_id, given)), _now()), headers=NO_STORE)
+    return Response(
+        key_view(await _called(lambda: accounts.change_key(find_key(accounts, called).id, given)), _now()),
+        headers=NO_STORE,
+    )
 
 
 @post(
-    "/admin/keys/{key_id:str}/rotate",
+    "/admin/keys/{called:str}/rotate",
     status_code=200,
     summary="Give a key a new secret",
     tags=["admin"],
     operation_class=RotationOperation,
 )
 async def rotate_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[IssuedView]:
     """The one before ends at once, or after ``grace_s``. The answer has the new one, in ``key``, this once."""
     accounts = _accounts(request, services)
     rotation = _rotation(await _body(request, services))
-    issued = await _called(lambda: accounts.rotate_key(key_id, grace_s=rotation.grace_s))
+    issued = await _called(lambda: accounts.rotate_key(find_key(accounts, called).id, grace_s=rotation.grace_s))
     return Response(issued_view(issued, _now()), headers=NO_STORE)
 
 
-@delete("/admin/keys/{key_id:str}", status_code=200, summary="Revoke a key", tags=["admin"])
+@delete("/admin/keys/{called:str}", status_code=200, summary="Revoke a key", tags=["admin"])
 async def revoke_key(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], key_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[KeyView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)
-    return Response(key_view(await _called(lambda: accounts.revoke_key(key_id)), _now()), headers=NO_STORE)
+    return Response(
+        key_view(await _called(lambda: accounts.revoke_key(find_key(accounts, called).id)), _now()), headers=NO_STORE
+    )
 
 
 @post("/admin/teams", summary="Make a team", tags=["admin"], operation_class=NewTeamOperation)
@@ -163,32 +168,34 @@ async def list_teams(request: Request[Any, Any, Any], services: NamedDependency[
     return Response(team_list(await _called(lambda: accounts.teams(which))), headers=NO_STORE)
 
 
-@get("/admin/teams/{team_id:str}", summary="Show a team", tags=["admin"])
+@get("/admin/teams/{called:str}", summary="Show a team", tags=["admin"])
 async def show_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[TeamView]:
     """All that was said of it."""
     accounts = _accounts(request, services)
-    return Response(team_view(await _called(lambda: accounts.team(team_id))), headers=NO_STORE)
+    return Response(team_view(await _called(lambda: find_team(accounts, called))), headers=NO_STORE)
 
 
-@patch("/admin/teams/{team_id:str}", summary="Change a team", tags=["admin"], operation_class=TeamOperation)
+@patch("/admin/teams/{called:str}", summary="Change a team", tags=["admin"], operation_class=TeamOperation)
 async def change_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[TeamView]:
     """What is not given stays; null brings a default back. It holds from the next request on, for all its keys."""
     accounts = _accounts(request, services)
     given = await _body(request, services)
-    return Response(team_view(await _called(lambda: accounts.change_team(team_id, given))), headers=NO_STORE)
+    return Response(
+        team_view(await _called(lambda: accounts.change_team(find_team(accounts, called).id, given))), headers=NO_STORE
+    )
 
 
-@delete("/admin/teams/{team_id:str}", status_code=200, summary="Delete a team, and revoke its keys", tags=["admin"])
+@delete("/admin/teams/{called:str}", status_code=200, summary="Delete a team, and revoke its keys", tags=["admin"])
 async def delete_team(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], team_id: FromPath[str]
+    request: Request[Any, Any, Any], services: NamedDependency[Services], called: FromPath[str]
 ) -> Response[TeamView]:
     """At once and for good. Its requests stay in the ledger, under its id."""
     accounts = _accounts(request, services)
-    team, _ = await _called(lambda: accounts.delete_team(team_id))
+    team, _ = await _called(lambda: accounts.delete_team(find_team(accounts, called).id))
     return Response(team_view(team), headers=NO_STORE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,19 @@ from router.configured.complaint import complaint
 from router.errors import InvalidRequest
 
 T = TypeVar("T", bound=Struct)
+
+
+def require_known(request: Request[Any, Any, Any], known: Iterable[str]) -> None:
+    """See that a query has no condition but these.
+
+    Raises:
+        InvalidRequest: it has another one.
+    """
+    known = tuple(known)
+    for name in request.query_params:
+        if name not in known:
+            names = ", ".join(f"'{each}'" for each in known)
+            raise InvalidRequest(f"The query cannot have '{name[:60]}': it may have {names}.", param=name[:60])
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:

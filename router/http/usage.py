@@ -19,12 +19,15 @@ from router.accounts.finding import find_key, find_team
 from router.accounts.principal import scope_of
 from router.errors import AdminOnly, DatabaseError, InvalidRequest, UnknownAccount
 from router.gateway import Gateway
+from router.http.query import require_known
 from router.http.services import Services
 from router.ledger.baseline import lengths_of
 from router.ledger.usage import BY, Terms, UsageReport, dollars
 from router.ledger.usage_query import usage_query
 from router.principals import Principal, Scope
 from router.settings import Settings
+
+CONDITIONS = ("since", "until", "by", "tz", "model", "route", "tenant", "team", "key", "user")
 
 
 class BudgetLeft(Struct, frozen=True, kw_only=True):
@@ -74,6 +77,7 @@ async def usage(
     Amounts are exact US dollars as text. Periods begin and end with a quarter of an hour.
     """
     principal = services.doorman.admit(request.headers)
+    require_known(request, CONDITIONS)
     only = _allowed(principal, {"tenant": tenant, "team": team, "key": key, "user": user})
     # What a team has spent would tell of its other keys.
     scopes = [scope for scope in principal.scopes if scope.kind == "key" or principal.admin]

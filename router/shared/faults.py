@@ -64,7 +64,7 @@ def reason_of(error: Exception, name: str) -> str:
         said = str(error).partition(", with args")[0]
         return f"{name}: it replies '{said[:MAX_CHARS]}'"
     if isinstance(error, TimeoutError):
-        return f"{name}: it does not answer in time"
+        return f"{name}: it does not answer in time (is the port right, and redis:// or rediss://, for TLS?)"
     if isinstance(error, RedisError | OSError) and str(error):
         return f"{name}: {str(error)[:MAX_CHARS].rstrip('.')}"
     return f"{name}: {type(error).__name__}"

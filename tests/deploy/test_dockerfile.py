@@ -193,7 +193,7 @@ async def test_the_image_serves_as_nobody_with_nothing_but_its_home_to_write_to(
     assert "Read-only" not in told
     assert "Traceback" not in told
     written = {path.name.partition(".")[0] for path in (keep / "home").iterdir()}
-    assert written == {"cache", "ledger"}
+    assert written == {"accounts", "cache", "ledger"}
 
 
 async def test_the_image_stops_when_told_to_while_it_starts(site: Path, keep: Path) -> None:

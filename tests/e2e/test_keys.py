@@ -102,7 +102,9 @@ async def test_the_admin_api_makes_lists_changes_and_ends(visitor: Visitor) -> N
         listed = (await visitor.admin("GET", f"keys?team={called}&limit=1")).json()
         assert [entry["id"] for entry in listed["data"]] == [key["id"]]
     assert (listed["object"], listed["has_more"], listed["last_id"]) == ("list", False, key["id"])
-    assert (await visitor.admin("PATCH", f"teams/{team['id']}", {"blocked": True})).json()["blocked"] is True
+    for path in (f"keys/{key['id']}", f"keys/{key['label']}", "teams/billing"):
+        assert (await visitor.admin("GET", path)).status_code == 200
+    assert (await visitor.admin("PATCH", "teams/billing", {"blocked": True})).json()["blocked"] is True
     assert (await visitor.chat(key["key"])).json()["error"]["code"] == "team_blocked"
     assert (await visitor.admin("DELETE", f"teams/{team['id']}")).json()["deleted_at"] is not None
     assert (await visitor.admin("GET", f"keys?team={team['id']}")).json()["data"] == []

@@ -63,6 +63,8 @@ async def test_each_sees_its_own_and_the_master_key_all(visitor: Visitor) -> Non
         refused = await visitor.ask("GET", f"/v1/usage{query}", ada["key"])
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "admin_only")
     assert (await visitor.ask("GET", "/v1/usage", None)).status_code == 401
+    misspelt = await visitor.ask("GET", "/v1/usage?teams=research", MASTER)
+    assert (misspelt.status_code, misspelt.json()["error"]["param"]) == (400, "teams"), "it must not become everybody's"
     twice = await visitor.ask("GET", "/v1/usage", ada["key"], headers={"x-api-key": bob["key"]})
     assert twice.status_code == 401
 
