@@ -6,10 +6,13 @@ elsewhere have one, and only those whose database was away have anything in it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -47,12 +50,18 @@ _COUNT = "SELECT count(*) FROM waiting WHERE refused = 0"
 _FORGET = "DELETE FROM waiting WHERE seq = ?"
 _REFUSE = "UPDATE waiting SET refused = 1 WHERE seq = ?"
 
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+_T = TypeVar("_T")
+
 _log = logging.getLogger(__name__)
 _decoder = msgspec.msgpack.Decoder(tuple[LedgerRow, Sealed | None])
 
 
 class Spool:
     """Entries in a file. Servers with the same home may share it: an entry that two of them write counts once.
+
+    A file that is damaged is moved aside: rows that come from then on must not be lost for those that were.
 
     Args:
         path: the file; made when the first entry is kept.
@@ -61,7 +70,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._database = SqliteDatabase(path)
         self._path = path
-        self._ready = False
+        self._ready: SqliteDatabase | None = None
+        self._moving = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -71,16 +81,18 @@ class Spool:
     def keep(self, entries: Sequence[Entry]) -> None:
         """Have ``entries`` in the file. Raises ``DatabaseError``."""
         kept = [(msgspec.msgpack.encode((entry.row, entry.prompt)),) for entry in entries]
-        self._prepare()
-        with self._database.writing() as connection:
-            connection.executemany(_KEEP, kept)
+
+        def insert(database: SqliteDatabase) -> None:
+            with database.writing() as connection:
+                connection.executemany(_KEEP, kept)
+
+        self._in_file(insert)
 
     def oldest(self) -> list[tuple[int, Entry]]:
         """Some of those that wait, by their numbers. Raises ``DatabaseError``."""
         if not self._path.exists():
             return []
-        self._prepare()
-        while found := self._oldest():
+        while found := self._in_file(_read_oldest):
             entries = [(seq, _read(kept)) for seq, kept in found]
             # One that cannot be read must not keep those behind it waiting.
             if unreadable := [seq for seq, entry in entries if entry is None]:
@@ -92,31 +104,50 @@ class Spool:
 
     def written(self, seqs: Sequence[int], refused: Sequence[int]) -> None:
         """Let go of entries that the database has, and never again offer it those that it refused."""
-        with self._database.writing() as connection:
-            connection.executemany(_FORGET, [(seq,) for seq in seqs])
-            connection.executemany(_REFUSE, [(seq,) for seq in refused])
+
+        def forget(database: SqliteDatabase) -> None:
+            with database.writing() as connection:
+                connection.executemany(_FORGET, [(seq,) for seq in seqs])
+                connection.executemany(_REFUSE, [(seq,) for seq in refused])
+
+        self._in_file(forget)
 
     def __len__(self) -> int:
         """How many entries wait. Raises ``DatabaseError``."""
-        if not self._path.exists():
-            return 0
-        self._prepare()
-        with self._database.reading() as connection:
-            return int(connection.execute(_COUNT).fetchone()[0])
+        return self._in_file(_count) if self._path.exists() else 0
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
-    def _oldest(self) -> list[tuple[int, bytes]]:
-        with self._database.reading() as connection:
-            found: list[tuple[int, bytes]] = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
-        return found
+    def _in_file(self, do: Callable[[SqliteDatabase], _T]) -> _T:
+        database = self._database
+        try:
+            self._prepare(database)
+            return do(database)
+        except DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._set_aside(database)
+        self._prepare(self._database)
+        return do(self._database)
 
-    def _prepare(self) -> None:
-        if not self._ready:
-            migrate(self._database, _COMPONENT, _STEPS)
-            self._ready = True
+    def _prepare(self, database: SqliteDatabase) -> None:
+        if self._ready is not database:
+            migrate(database, _COMPONENT, _STEPS)
+            self._ready = database
+
+    def _set_aside(self, damaged: SqliteDatabase) -> None:
+        with self._moving:
+            if damaged is not self._database:  # another thread has done it
+                return
+            damaged.close()
+            aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.with_name(self._path.name + suffix).rename(aside.with_name(aside.name + suffix))
+            self._database = SqliteDatabase(self._path)
+        _log.error("%s is damaged and was moved to %s; rows in it are not in the ledger", self.name, aside)
 
 
 class SpoolingStore:
@@ -197,6 +228,21 @@ class SpoolingStore:
         if self._away:
             self._away = False
             _log.warning("the ledger's database is back; rows that waited in %s are written", self._spool.name)
+
+
+def _read_oldest(database: SqliteDatabase) -> list[tuple[int, bytes]]:
+    with database.reading() as connection:
+        found: list[tuple[int, bytes]] = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
+    return found
+
+
+def _count(database: SqliteDatabase) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(_COUNT).fetchone()[0])
+
+
+def _is_damage(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "sqlite_errorname", None) in _DAMAGED
 
 
 def _read(kept: bytes) -> Entry | None:

@@ -202,6 +202,27 @@ async def test_a_waiting_row_that_cannot_be_read_holds_no_other_up(
     assert "cannot be read" in caplog.text
 
 
+@pytest.mark.parametrize("when", ["before the start", "while rows wait"])
+async def test_a_file_that_is_damaged_is_moved_aside_and_loses_no_later_row(
+    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    if when == "before the start":
+        spool.write_bytes(b"no database at all" * 500)
+    ledger = on(url, spool)
+    await server.stop()
+    if when == "while rows wait":
+        await ledger.record(a_row("lost"))
+        with contextlib.closing(sqlite3.connect(spool)) as file:
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        spool.write_bytes(spool.read_bytes()[:2048] + b"\xff" * 6000)
+    await ledger.record(a_row("kept"))
+    await server.start()
+    await until_all_are_there(url, 1)
+    await ledger.aclose()
+    assert len([path for path in spool.parent.iterdir() if ".damaged-" in path.name and path.name[-1].isdigit()]) == 1
+    assert "is damaged and was moved to" in caplog.text
+
+
 async def test_rows_fail_where_neither_postgres_nor_the_file_takes_them(
     server: PostgresServer, url: str, tmp_path: Path
 ) -> None:
