@@ -92,6 +92,11 @@ class Ledger:
         """Whether ``submit`` wants to know what was said."""
         return self._prompts.keeps
 
+    @property
+    def waiting(self) -> int:
+        """Rows of this server that were acknowledged and wait for the database to be back."""
+        return self._store.waiting
+
     async def record(self, row: LedgerRow) -> None:
         """Write ``row`` and return once it is committed, here or to the spool: ``kill -9`` cannot lose it any more.
 
@@ -153,8 +158,10 @@ class Ledger:
             since: aware; counted from the beginning of its quarter of an hour.
 
         Raises:
-            LedgerError: the database cannot be read.
+            LedgerError: the database cannot be read, or rows wait that it does not have yet.
         """
+        if waiting := self.waiting:
+            raise LedgerError(f"what was spent is not known yet: {waiting} rows have still to be written.")
         return await self._read(lambda connection: rollup.spent(connection, kind, id, since))
 
     async def rate(

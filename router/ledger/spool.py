@@ -30,6 +30,9 @@ SPOOL_FILE = "ledger-spool.sqlite3"
 RETRY_S = 1.0
 """How long to wait before a database that is away is asked again."""
 
+REMIND_S = 60.0
+"""How often the log tells that rows still wait."""
+
 _AT_ONCE = 500
 _CLOSE_S = 10.0
 _COMPONENT = "spool"
@@ -166,10 +169,16 @@ class SpoolingStore:
         self._spool = Spool(path)
         self._retry_s = retry_s
         self._away = False
+        self._counted = threading.Lock()
+        self._waiting = 0
+        self._reminded = float("-inf")
         self._closing = threading.Event()
         self._work = threading.Event()
         if path.exists():
-            self._work.set()  # what a server left that ended while the database was away
+            # What a server left that ended while the database was away. A damaged file is found out when it is read.
+            with contextlib.suppress(DatabaseError):
+                self._waiting = len(self._spool)
+            self._work.set()
         self._thread = threading.Thread(target=self._run, name="ledger-spool", daemon=True)
         self._thread.start()
 
@@ -184,6 +193,11 @@ class SpoolingStore:
             _log.warning("rows wait in %s until the ledger's database is back: %s", self._spool.name, error)
             return self._keep(batch)
 
+    @property
+    def waiting(self) -> int:
+        """How many rows of this server the database does not have yet."""
+        return max(0, self._waiting)
+
     def close(self) -> None:
         """Write what waits if the database is there; otherwise the next server does."""
         self._closing.set()
@@ -193,9 +207,13 @@ class SpoolingStore:
 
     def _keep(self, batch: Sequence[Entry]) -> list[LedgerError | None]:
         failures = [_fault(entry) for entry in batch]
+        fit = [entry for entry, failure in zip(batch, failures, strict=True) if failure is None]
+        # Counted before they can be written: never fewer than there are.
+        self._count(len(fit))
         try:
-            self._spool.keep([entry for entry, failure in zip(batch, failures, strict=True) if failure is None])
+            self._spool.keep(fit)
         except DatabaseError as error:
+            self._count(-len(fit))
             raise LedgerError(f"the ledger's database is away, and rows cannot wait either: {error}") from error
         finally:
             self._work.set()  # where nothing waits, it still has to be found out when the database is back
@@ -215,14 +233,25 @@ class SpoolingStore:
                 failures = self._store.write([entry for _, entry in waiting])
                 self._heard_of()
                 self._spool.written(*_parted(waiting, failures))
+                self._count(-len(waiting))
         except (LedgerError, DatabaseError) as error:
-            _log.info("rows still wait in %s: %s", self._spool.name, error)
+            self._remind(error)
             return False
         except Exception as error:  # noqa: BLE001 - without this thread what waits would wait for ever
             _log.error("rows still wait in %s: %s", self._spool.name, type(error).__name__)
             return False
         self._away = False
         return True
+
+    def _count(self, more: int) -> None:
+        with self._counted:
+            self._waiting += more
+
+    def _remind(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._reminded >= REMIND_S:
+            self._reminded = now
+            _log.warning("%d rows still wait in %s: %s", self.waiting, self._spool.name, error)
 
     def _heard_of(self) -> None:
         if self._away:

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,31 @@ async def test_a_waiting_row_that_cannot_be_read_holds_no_other_up(
     with contextlib.closing(sqlite3.connect(spool)) as file:
         assert file.execute("SELECT count(*), sum(refused) FROM waiting").fetchone() == (1, 1)
     assert "cannot be read" in caplog.text
+
+
+async def test_rows_that_wait_are_told_of_and_nobody_is_told_a_sum_without_them(
+    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    since = a_row("any").at
+    ledger = on(url, spool)
+    await server.stop()
+    for number in range(3):
+        await ledger.record(a_row(f"waits-{number}", cost_usd=Decimal("0.25")))
+    assert ledger.waiting == 3
+    await ledger.aclose()
+    # A server that starts anew before all of it is written does not take it for unspent.
+    await server.start()
+    again = on(url, spool)
+    for _ in range(300):
+        with contextlib.suppress(LedgerError):
+            assert await again.spent("server", "", since) == Decimal("0.75")
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the sum was never told")
+    assert again.waiting == 0
+    await again.aclose()
+    assert "rows still wait" in caplog.text
 
 
 @pytest.mark.parametrize("when", ["before the start", "while rows wait"])
