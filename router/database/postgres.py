@@ -192,11 +192,13 @@ class PostgresDatabase:
         connection = psycopg.connect(self._conninfo.reveal(), autocommit=True)
         try:
             connection.adapters.register_dumper(str, _Text)
-            connection.execute(
-                f"SET search_path = {SCHEMA}; SET lock_timeout = {int(self._lock_timeout_s * 1000)}; "
-                # A server that froze must not hold its locks for ever.
-                "SET idle_in_transaction_session_timeout = 60000; SET timezone = 'UTC'"
-            )
+            # A pooler lets in at once, whatever becomes of the server behind it.
+            with self._watchdog.limit(connection, _BEGIN_S):
+                connection.execute(
+                    f"SET search_path = {SCHEMA}; SET lock_timeout = {int(self._lock_timeout_s * 1000)}; "
+                    # A server that froze must not hold its locks for ever.
+                    "SET idle_in_transaction_session_timeout = 60000; SET timezone = 'UTC'"
+                )
         except BaseException:
             connection.close()
             raise

@@ -18,6 +18,7 @@ from router.gateway import Gateway
 from router.http.auth import require_admin, require_operator
 from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
+from router.http.ledger_metrics import ledger_families
 from router.http.memory_metrics import memory_families
 from router.http.process_metrics import process_families
 from router.http.query import read_query
@@ -162,6 +163,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         cache_families(gateway.cache.stats(), gateway.cache.judge),
         shared_families(services.replicas.status()),
         budget_families(gateway.admission.refused),
+        ledger_families(gateway.ledger.waiting),
         process_families(gateway.room),
         memory_families(services.memory),
     )

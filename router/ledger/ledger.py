@@ -98,6 +98,11 @@ class Ledger:
         """Whether ``submit`` wants to know what was said."""
         return self._prompts.keeps
 
+    @property
+    def waiting(self) -> int:
+        """Rows of this server that were acknowledged and wait for the database to be back."""
+        return self._store.waiting
+
     async def record(self, row: LedgerRow) -> None:
         """Write ``row`` and return once it is committed, here or to the spool: ``kill -9`` cannot lose it any more.
 

@@ -6,12 +6,15 @@ elsewhere have one, and only those whose database was away have anything in it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -30,6 +33,9 @@ SPOOL_FILE = "ledger-spool.sqlite3"
 
 RETRY_S = 1.0
 """How long to wait before a database that is away is asked again."""
+
+REMIND_S = 60.0
+"""How often the log tells that rows still wait."""
 
 _AT_ONCE = 500
 _CLOSE_S = 10.0
@@ -52,12 +58,18 @@ _COUNT = "SELECT count(*) FROM waiting WHERE refused = 0"
 _FORGET = "DELETE FROM waiting WHERE seq = ?"
 _REFUSE = "UPDATE waiting SET refused = 1 WHERE seq = ?"
 
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+_T = TypeVar("_T")
+
 _log = logging.getLogger(__name__)
 _decoder = msgspec.msgpack.Decoder(tuple[LedgerRow, Sealed | None])
 
 
 class Spool:
     """Entries in a file. Servers with the same home may share it: an entry that two of them write counts once.
+
+    A file that is damaged is moved aside: rows that come from then on must not be lost for those that were.
 
     Args:
         path: the file; made when the first entry is kept.
@@ -66,7 +78,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._database = SqliteDatabase(path)
         self._path = path
-        self._ready = False
+        self._ready: SqliteDatabase | None = None
+        self._moving = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -76,16 +89,18 @@ class Spool:
     def keep(self, entries: Sequence[Entry]) -> None:
         """Have ``entries`` in the file. Raises ``DatabaseError``."""
         kept = [(msgspec.msgpack.encode((entry.row, entry.prompt)),) for entry in entries]
-        self._prepare()
-        with self._database.writing() as connection:
-            connection.executemany(_KEEP, kept)
+
+        def insert(database: SqliteDatabase) -> None:
+            with database.writing() as connection:
+                connection.executemany(_KEEP, kept)
+
+        self._in_file(insert)
 
     def oldest(self) -> list[tuple[int, Entry]]:
         """Some of those that wait, by their numbers. Raises ``DatabaseError``."""
         if not self._path.exists():
             return []
-        self._prepare()
-        while found := self._oldest():
+        while found := self._in_file(_read_oldest):
             entries = [(seq, _read(kept)) for seq, kept in found]
             # One that cannot be read must not keep those behind it waiting.
             if unreadable := [seq for seq, entry in entries if entry is None]:
@@ -95,43 +110,62 @@ class Spool:
                 return [(seq, entry) for seq, entry in entries if entry is not None]
         return []
 
-    def waiting(self) -> Iterator[LedgerRow]:
-        """The rows of all that wait and can be read. Raises ``DatabaseError``."""
-        if not self._path.exists():
-            return
-        self._prepare()
-        with self._database.reading() as connection:
-            for (kept,) in connection.stream(_ALL):
-                if (entry := _read(kept)) is not None:
-                    yield entry.row
+    def sum_of(self, usd: Callable[[LedgerRow], Decimal]) -> Decimal:
+        """The sum of what ``usd`` says of the rows that wait and can be read. Raises ``DatabaseError``."""
+
+        def added(database: SqliteDatabase) -> Decimal:
+            with database.reading() as connection:
+                entries = (_read(kept) for (kept,) in connection.stream(_ALL))
+                return sum((usd(entry.row) for entry in entries if entry is not None), Decimal(0))
+
+        return self._in_file(added) if self._path.exists() else Decimal(0)
 
     def written(self, seqs: Sequence[int], refused: Sequence[int]) -> None:
         """Let go of entries that the database has, and never again offer it those that it refused."""
-        with self._database.writing() as connection:
-            connection.executemany(_FORGET, [(seq,) for seq in seqs])
-            connection.executemany(_REFUSE, [(seq,) for seq in refused])
+
+        def forget(database: SqliteDatabase) -> None:
+            with database.writing() as connection:
+                connection.executemany(_FORGET, [(seq,) for seq in seqs])
+                connection.executemany(_REFUSE, [(seq,) for seq in refused])
+
+        self._in_file(forget)
 
     def __len__(self) -> int:
         """How many entries wait. Raises ``DatabaseError``."""
-        if not self._path.exists():
-            return 0
-        self._prepare()
-        with self._database.reading() as connection:
-            return int(connection.execute(_COUNT).fetchone()[0])
+        return self._in_file(_count) if self._path.exists() else 0
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
-    def _oldest(self) -> list[tuple[int, bytes]]:
-        with self._database.reading() as connection:
-            found: list[tuple[int, bytes]] = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
-        return found
+    def _in_file(self, do: Callable[[SqliteDatabase], _T]) -> _T:
+        database = self._database
+        try:
+            self._prepare(database)
+            return do(database)
+        except DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._set_aside(database)
+        self._prepare(self._database)
+        return do(self._database)
 
-    def _prepare(self) -> None:
-        if not self._ready:
-            migrate(self._database, _COMPONENT, _STEPS)
-            self._ready = True
+    def _prepare(self, database: SqliteDatabase) -> None:
+        if self._ready is not database:
+            migrate(database, _COMPONENT, _STEPS)
+            self._ready = database
+
+    def _set_aside(self, damaged: SqliteDatabase) -> None:
+        with self._moving:
+            if damaged is not self._database:  # another thread has done it
+                return
+            damaged.close()
+            aside = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.with_name(self._path.name + suffix).rename(aside.with_name(aside.name + suffix))
+            self._database = SqliteDatabase(self._path)
+        _log.error("%s is damaged and was moved to %s; rows in it are not in the ledger", self.name, aside)
 
 
 class SpoolingStore:
@@ -150,10 +184,16 @@ class SpoolingStore:
         self._spool = Spool(path)
         self._retry_s = retry_s
         self._away = False
+        self._counted = threading.Lock()
+        self._waiting = 0
+        self._reminded = float("-inf")
         self._closing = threading.Event()
         self._work = threading.Event()
         if path.exists():
-            self._work.set()  # what a server left that ended while the database was away
+            # What a server left that ended while the database was away. A damaged file is found out when it is read.
+            with contextlib.suppress(DatabaseError):
+                self._waiting = len(self._spool)
+            self._work.set()
         self._thread = threading.Thread(target=self._run, name="ledger-spool", daemon=True)
         self._thread.start()
 
@@ -170,11 +210,17 @@ class SpoolingStore:
 
     def waiting_usd(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
         """See ``Store.waiting_usd``."""
+
+        def cost(row: LedgerRow) -> Decimal:
+            return (row.cost_usd or Decimal(0)) if counts_for(row, kind, id, since) else Decimal(0)
+
         with as_ledger_errors():
-            return sum(
-                (row.cost_usd or Decimal(0) for row in self._spool.waiting() if counts_for(row, kind, id, since)),
-                Decimal(0),
-            )
+            return self._spool.sum_of(cost)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows of this server the database does not have yet."""
+        return max(0, self._waiting)
 
     def close(self) -> None:
         """Write what waits if the database is there; otherwise the next server does."""
@@ -185,9 +231,13 @@ class SpoolingStore:
 
     def _keep(self, batch: Sequence[Entry]) -> list[LedgerError | None]:
         failures = [_fault(entry) for entry in batch]
+        fit = [entry for entry, failure in zip(batch, failures, strict=True) if failure is None]
+        # Counted before they can be written: never fewer than there are.
+        self._count(len(fit))
         try:
-            self._spool.keep([entry for entry, failure in zip(batch, failures, strict=True) if failure is None])
+            self._spool.keep(fit)
         except DatabaseError as error:
+            self._count(-len(fit))
             raise LedgerError(f"the ledger's database is away, and rows cannot wait either: {error}") from error
         finally:
             self._work.set()  # where nothing waits, it still has to be found out when the database is back
@@ -207,8 +257,9 @@ class SpoolingStore:
                 failures = self._store.write([entry for _, entry in waiting])
                 self._heard_of()
                 self._spool.written(*_parted(waiting, failures))
+                self._count(-len(waiting))
         except (LedgerError, DatabaseError) as error:
-            _log.info("rows still wait in %s: %s", self._spool.name, error)
+            self._remind(error)
             return False
         except Exception as error:  # noqa: BLE001 - without this thread what waits would wait for ever
             _log.error("rows still wait in %s: %s", self._spool.name, type(error).__name__)
@@ -216,10 +267,35 @@ class SpoolingStore:
         self._away = False
         return True
 
+    def _count(self, more: int) -> None:
+        with self._counted:
+            self._waiting += more
+
+    def _remind(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._reminded >= REMIND_S:
+            self._reminded = now
+            _log.warning("%d rows still wait in %s: %s", self.waiting, self._spool.name, error)
+
     def _heard_of(self) -> None:
         if self._away:
             self._away = False
             _log.warning("the ledger's database is back; rows that waited in %s are written", self._spool.name)
+
+
+def _read_oldest(database: SqliteDatabase) -> list[tuple[int, bytes]]:
+    with database.reading() as connection:
+        found: list[tuple[int, bytes]] = connection.execute(_OLDEST, (_AT_ONCE,)).fetchall()
+    return found
+
+
+def _count(database: SqliteDatabase) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(_COUNT).fetchone()[0])
+
+
+def _is_damage(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "sqlite_errorname", None) in _DAMAGED
 
 
 def _read(kept: bytes) -> Entry | None:

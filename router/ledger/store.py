@@ -86,8 +86,13 @@ class Store:
         """What requests of a scope have cost whose rows wait to be written: nothing waits here."""
         return Decimal(0)
 
-    def close(self) -> None:
+    @property
+    def waiting(self) -> int:
         """Nothing waits here."""
+        return 0
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def _write_new(self, ready: dict[str, _Ready]) -> None:
         for _ in range(_TURNS):

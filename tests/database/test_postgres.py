@@ -62,6 +62,35 @@ async def test_a_server_that_is_frozen_is_given_up_and_used_again_once_it_is_not
         write(database, "thawed")
 
 
+async def test_a_pooler_that_lets_in_and_leads_nowhere_is_given_up(server: PostgresServer) -> None:
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+
+        async def answers() -> None:
+            while data := await there.read(65_536):
+                writer.write(data)
+
+        answering = asyncio.create_task(answers())
+        # Who is let in hears nothing more.
+        while (data := await reader.read(65_536)) and b"search_path" not in data:
+            back.write(data)
+        await reader.read()
+        answering.cancel()
+        back.close()
+        writer.close()
+
+    async with await asyncio.start_server(passed_on, "127.0.0.1", 0) as pooler:
+        port = pooler.sockets[0].getsockname()[1]
+        url = server.url.replace(f":{server.port}/", f":{port}/")
+        began = time.monotonic()
+        with (
+            contextlib.closing(PostgresDatabase(Secret(url))) as database,
+            pytest.raises(DatabaseError, match="check that PostgreSQL runs"),
+        ):
+            await asyncio.to_thread(write, database, "x")
+        assert time.monotonic() - began < 20
+
+
 def test_an_address_where_nobody_listens_is_named_without_its_password() -> None:
     database = PostgresDatabase(Secret(f"postgresql://me:hidden@127.0.0.1:{free_port()}/x"))
     with pytest.raises(DatabaseError, match=r"^postgresql://127\.0\.0\.1:\d+/x: no connection") as away:

@@ -224,6 +224,52 @@ async def test_what_waits_is_spent_already(url: str, spool: Path, monkeypatch: p
     await ledger.aclose()
 
 
+async def test_rows_that_wait_are_told_of_and_nobody_is_told_a_sum_without_them(
+    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    since = a_row("any").at
+    ledger = on(url, spool)
+    await server.stop()
+    for number in range(3):
+        await ledger.record(a_row(f"waits-{number}", cost_usd=Decimal("0.25")))
+    assert ledger.waiting == 3
+    await ledger.aclose()
+    # A server that starts anew before all of it is written does not take it for unspent.
+    await server.start()
+    again = on(url, spool)
+    for _ in range(300):
+        with contextlib.suppress(LedgerError):
+            assert await again.spent("server", "", since) == Decimal("0.75")
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the sum was never told")
+    assert again.waiting == 0
+    await again.aclose()
+    assert "rows still wait" in caplog.text
+
+
+@pytest.mark.parametrize("when", ["before the start", "while rows wait"])
+async def test_a_file_that_is_damaged_is_moved_aside_and_loses_no_later_row(
+    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    if when == "before the start":
+        spool.write_bytes(b"no database at all" * 500)
+    ledger = on(url, spool)
+    await server.stop()
+    if when == "while rows wait":
+        await ledger.record(a_row("lost"))
+        with contextlib.closing(sqlite3.connect(spool)) as file:
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        spool.write_bytes(spool.read_bytes()[:2048] + b"\xff" * 6000)
+    await ledger.record(a_row("kept"))
+    await server.start()
+    await until_all_are_there(url, 1)
+    await ledger.aclose()
+    assert len([path for path in spool.parent.iterdir() if ".damaged-" in path.name and path.name[-1].isdigit()]) == 1
+    assert "is damaged and was moved to" in caplog.text
+
+
 async def test_rows_fail_where_neither_postgres_nor_the_file_takes_them(
     server: PostgresServer, url: str, tmp_path: Path
 ) -> None:
