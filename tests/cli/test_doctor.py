@@ -90,10 +90,8 @@ async def test_a_configured_model_whose_server_is_not_there_needs_attention(repo
         )
     attention = json.loads(out)["attention"]
     assert status == 3
-    assert [line for line in attention if "127.0.0.1" in line] == [
-        "Nobody listens on http://127.0.0.1:9, where the settings have a model (weak): "
-        "start its server, or change them."
-    ]
+    (said,) = [line for line in attention if "127.0.0.1" in line]
+    assert said.startswith("Nobody listens on http://127.0.0.1:9, where the settings have a model (weak): ")
     assert "a-secret" not in out
 
 
