@@ -76,6 +76,23 @@ def advise(machine: Machine, *, context: int = CONTEXT, most: int = 3) -> Advice
     return Advice((), tuple(notes))
 
 
+def misfit(machine: Machine, name: str, *, context: int = CONTEXT) -> str | None:
+    """Why a model of the table does not fit; None where it does, or where that is not known."""
+    rows = [(model, build) for model in LOCAL_MODELS for build in model.builds if build.name == name]
+    places = places_of(machine)
+    if not rows or not places:
+        return None
+    model, build = rows[0]
+    for place in places:
+        if memory_need(model, build, context=context, gpu=place.kind != "cpu").total <= place.free:
+            return None
+    need = memory_need(model, build, context=context, gpu=places[0].kind != "cpu").total / GIB
+    free = ", ".join(f"{place.free / GIB:.1f} GiB on {place.name}" for place in places)
+    return (
+        f"{name} needs {need:.1f} GiB with a context of {context:,} tokens; there are {free}. It may fail, or be slow."
+    )
+
+
 def places_of(machine: Machine) -> list[Place]:
     """Where a model could run, the fastest first."""
     places = [*_own_memory(machine.gpus.found), *_shared_memory(machine.gpus.found, machine.memory)]

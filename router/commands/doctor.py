@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from router.commands.named_models import names_model
+from router.commands.named_models import named_servers, names_model
 from router.commands.options import config_option, home_option, json_option, print_json
 from router.settings import load_settings
 
@@ -45,6 +45,7 @@ def command(*, context: int, ports: tuple[int, ...], home: str | None, config: P
             os.environ,
             weak=names_model(settings, "weak"),
             strong=names_model(settings, "strong"),
+            named=named_servers(settings),
             context=context,
             also=ports,
         )

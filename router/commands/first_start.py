@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -41,7 +42,9 @@ def tell_later(settings: Settings, say: Say) -> Callable[[], None]:
 def _tell(home: Path, say: Say) -> None:
     from router.hardware import look_at_machine
 
-    say("\n".join(first_lines(look_at_machine(home))))
+    # Nobody may read it any more.
+    with contextlib.suppress(OSError, ValueError):
+        say("\n".join(first_lines(look_at_machine(home))))
 
 
 def first_lines(machine: Machine) -> list[str]:

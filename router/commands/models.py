@@ -68,7 +68,7 @@ def pull(name: str | None, yes: bool, url: str | None) -> None:
     A download that was broken off goes on where it stopped. Where there is no Ollama and no NAME is given, the small
     embedded LLM is fetched instead.
     """
-    from router.commands.models_pull import fetch_embedded, pull_model, recommended
+    from router.commands.models_pull import fetch_embedded, pull_model, recommended, warning_of
 
     def agreed(question: str) -> None:
         if not yes:
@@ -78,6 +78,8 @@ def pull(name: str | None, yes: bool, url: str | None) -> None:
         agreed(f"No Ollama answers on {_url(url)}. Fetch the small embedded LLM (98 MB, Apache-2.0) instead?")
         click.echo(f"{fetch_embedded()} is there: underdog serve")
         return
+    if name is not None and (warning := warning_of(name)) is not None:
+        click.echo(f"Warning: {warning}", err=True)
     if name is None:
         suggestion = recommended()
         name = suggestion.name

@@ -16,7 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from router.advice import Suggestion, advise
+from router.advice import Suggestion, advise, misfit
 from router.commands.printable import printable
 from router.errors import OllamaError
 from router.hardware import look_at_machine
@@ -36,6 +36,11 @@ def recommended() -> Suggestion:
     if not advice.suggestions:
         raise OllamaError(" ".join((*advice.notes, "`underdog fetch` gets the small embedded LLM.")))
     return advice.suggestions[0]
+
+
+def warning_of(name: str) -> str | None:
+    """What stands against a model on this machine; None where nothing is known to."""
+    return misfit(look_at_machine(load_settings().home_path), name)
 
 
 def fetch_embedded() -> Path:

@@ -16,7 +16,7 @@ from router.hardware.parts import Gpu, Gpus
 PATIENCE_S = 10.0
 """How long a driver may take: a hung one may never answer. To wake a sleeping GPU takes seconds."""
 
-REMEDY = "Reboot, or install the driver anew; until then models run on the CPU."
+REMEDY = "Reboot, or install the driver anew."
 
 
 def nvidia_gpus(patience_s: float = PATIENCE_S) -> Gpus:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.advice import CONTEXT, Advice, advise
+from router.advice import CONTEXT, Advice, advise, misfit
 from router.advice.advice import MOST_ACTIVE_ON_CPU, places_of
 from router.advice.local_models import LOCAL_MODELS
 from router.hardware import Cpu, Disk, Gpu, Gpus, Machine, Memory
@@ -110,6 +110,17 @@ def test_too_little_of_everything_says_so() -> None:
 
 def test_a_full_disk_is_mentioned() -> None:
     assert "2.0 GiB are free" in advise(machine(card(7), disk=2)).notes[-1]
+
+
+def test_a_model_that_does_not_fit_says_why() -> None:
+    there = machine(card(7), available=10)
+    said = misfit(there, "llama3.3:70b")
+    assert said is not None
+    assert "llama3.3:70b needs 43.5 GiB" in said
+    assert "7.0 GiB on NVIDIA GeForce RTX 4090, 8.0 GiB on the CPU" in said
+    assert misfit(there, "llama3.1:8b") is None
+    assert misfit(there, "somebody/elses:model") is None
+    assert misfit(machine(total=None, available=None), "llama3.3:70b") is None
 
 
 def test_models_that_think_first_come_last() -> None:

@@ -78,6 +78,23 @@ async def test_a_broken_driver_needs_attention_and_the_status_says_so(
     assert "the CPU" in out
 
 
+async def test_a_configured_model_whose_server_is_not_there_needs_attention(repository: Path, tmp_path: Path) -> None:
+    async with serving(FakeOllama()) as ollama:
+        status, out, _ = await underdog(
+            repository,
+            *("doctor", "--json", "--home", str(tmp_path)),
+            UNDERDOG_WEAK_URL="http://user:a-secret@127.0.0.1:9/v1?key=a-secret",
+            UNDERDOG_WEAK_MODEL="m",
+            UNDERDOG_STRONG_URL=f"{ollama.url}/v1",
+            UNDERDOG_STRONG_MODEL="llama3.1:8b",
+        )
+    attention = json.loads(out)["attention"]
+    assert status == 3
+    (said,) = [line for line in attention if "127.0.0.1" in line]
+    assert said.startswith("Nobody listens on http://127.0.0.1:9, where the settings have a model (weak): ")
+    assert "a-secret" not in out
+
+
 async def test_a_configuration_that_cannot_be_read_is_one_line(repository: Path, tmp_path: Path) -> None:
     status, _, err = await underdog(repository, "doctor", "--config", str(tmp_path / "none.toml"))
     assert status == 1

@@ -65,8 +65,9 @@ def test_where_nothing_fits_it_says_so() -> None:
 
 
 async def test_the_first_start_tells_after_the_ready_line_and_the_second_does_not(tmp_path: Path) -> None:
-    async with starting(tmp_path) as lines:
+    async with serving(FakeOllama()) as ollama, starting(tmp_path, OLLAMA_HOST=ollama.url) as lines:
         said = await said_until(lines, "see underdog doctor")
+    assert ollama.asked == []
     assert said.index("Underdog is ready on") < said.index("Found: ")
     told: list[str] = []
     tell_later(Settings(home=str(tmp_path)), told.append)()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from router.advice import LOCAL_MODELS
+from router.advice import LOCAL_MODELS, misfit
 from router.commands.models_pull import Bars, pull_model
+from router.hardware import look_at_machine
 from router.upstream.nearby import Progress
 from tests.cli.test_doctor import underdog
 from tests.upstream.nearby.servers import FakeOllama, serving
@@ -51,6 +52,16 @@ async def test_what_cannot_be_pulled_is_one_line_and_status_1(repository: Path) 
     assert status == 1
     assert "knows no model 'nonsense'" in err
     assert "Traceback" not in err
+
+
+async def test_a_model_too_large_for_the_machine_is_warned_of_before_it_is_pulled(repository: Path) -> None:
+    fake = FakeOllama()
+    fake.library["gpt-oss:120b"] = 65_000_000_000
+    async with serving(fake) as server:
+        status, _, err = await underdog(repository, "models", "pull", "gpt-oss:120b", "--url", server.url)
+    assert status == 0
+    advice = misfit(look_at_machine(repository), "gpt-oss:120b")
+    assert ("Warning: gpt-oss:120b needs" in err) is (advice is not None)
 
 
 async def test_the_recommended_model_is_pulled_without_a_name(repository: Path, tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_a_server_without_memory_is_sick_and_others_may_answer(status: int, body
 
 
 def test_a_refusal_that_speaks_of_memory_lets_others_answer_and_makes_nobody_sick() -> None:
-    said = '{"error":"Model loading was stopped due to insufficient system resources."}'
+    # LM Studio's words.
+    said = '{"error":{"message":"Error: Model loading was stopped due to insufficient system resources."}}'
     fault = fault_of(refused(400, said))
     assert (fault.kind, fault.elsewhere, fault.sick) == ("out-of-memory", True, False)
 

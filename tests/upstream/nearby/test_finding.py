@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from router.upstream.embedded.fetch import fetch_weights
+from router.upstream.embedded.process import LlamaProcess
 from router.upstream.nearby import NearbyServer, find_servers, ollama_url, usual_ports
 from router.upstream.nearby import finding as finding_module
 from router.upstream.provider_table import PROVIDERS
@@ -167,3 +171,14 @@ def test_the_usual_ports_are_those_of_the_provider_table() -> None:
 )
 def test_where_ollama_listens_is_always_on_this_machine(said: str, url: str) -> None:
     assert ollama_url({"OLLAMA_HOST": said}) == url
+
+
+async def test_the_real_llama_cpp_is_known_by_its_refusal(embedded_home: Path) -> None:
+    running = await LlamaProcess.start(
+        weights=fetch_weights(embedded_home), model="m", threads=1, context=512, answer_limit=16, slots=1
+    )
+    try:
+        (found,) = await look(urlsplit(running.url).port or 0)
+    finally:
+        await running.stop()
+    assert (found.provider, found.wants_key) == ("llamacpp", True)
