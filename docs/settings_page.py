@@ -18,7 +18,8 @@ Written by `make docs` from `router/settings.py`. A setting comes from the first
 `underdog serve` (`--port 9000`), the environment (`UNDERDOG_PORT=9000`), a TOML file (`port = 9000`; it is named
 by `--config` or `UNDERDOG_CONFIG`, or else is `./underdog.toml`; groups may be written as such: `cache.max_wrong = 0`),
 the default. Keys have no flag: a command line is visible to other users of the machine. Lists and tables have none
-either, and are JSON in the environment.
+either, and are JSON in the environment. `underdog config` shows and changes them, also under a running server:
+[configuration.md](configuration.md).
 
 | TOML | environment | default | what it does |
 |---|---|---|---|

@@ -6,7 +6,7 @@ import asyncio
 import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +62,20 @@ class LiveServer:
 
 @asynccontextmanager
 async def live_server(
-    home: Path, *arguments: str, environ: Mapping[str, str] | None = None, stderr: Path | None = None
+    home: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    stderr: Path | None = None,
+    under: Sequence[str] = (),
 ) -> AsyncIterator[LiveServer]:
-    """Start ``python -m router serve`` on a free port, and stop it in the end; its log goes to the file ``stderr``."""
+    """Start ``python -m router serve`` on a free port, and stop it in the end; its log goes to the file ``stderr``.
+
+    ``under``: a command that runs it in its own process, such as a tracer's.
+    """
     home.mkdir(parents=True, exist_ok=True)
     log = stderr.open("wb") if stderr else None
     process = await asyncio.create_subprocess_exec(
+        *under,
         sys.executable,
         "-m",
         "router",

@@ -222,9 +222,15 @@ class Ledger:
             return rate(connection, request_id=request_id, tenant=tenant, rating=rating, at=at, pair=pair)
 
     def _spent_now(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
-        # In this order: what is written in between counts twice rather than not at all.
-        waiting = self._store.waiting_usd(kind, id, since)
-        return waiting + self._read_now(lambda connection: rollup.spent(connection, kind, id, since))
+        # Looked for in the same snapshot: what waited a moment ago may have been written since.
+        waiting = self._store.waiting_costs(kind, id, since)
+
+        def read(connection: Connection) -> Decimal:
+            written = rows.known(connection, list(waiting))
+            late = (usd for request_id, usd in waiting.items() if request_id not in written)
+            return sum(late, rollup.spent(connection, kind, id, since))
+
+        return self._read_now(read)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         return await asyncio.to_thread(self._read_now, query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
@@ -20,6 +21,8 @@ AT = COLUMNS.index("at")
 
 MAX_TOKENS = 2**40
 """Largest token count accepted. An upstream that reports more is talking nonsense, and would overflow the totals."""
+
+_IDS_AT_ONCE = 500
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -50,6 +53,17 @@ def newest(connection: Connection, *, limit: int, tenant: str | None) -> list[Le
     else:
         found = connection.execute(_NEWEST_OF_TENANT, (tenant, limit))
     return [_decode(values) for values in found]
+
+
+def known(connection: Connection, request_ids: Sequence[str]) -> set[str]:
+    """Those of the requests that have a row."""
+    found: set[str] = set()
+    for first in range(0, len(request_ids), _IDS_AT_ONCE):
+        some = request_ids[first : first + _IDS_AT_ONCE]
+        # Only marks for values are put into SQL.
+        select = f"SELECT request_id FROM requests WHERE request_id IN ({', '.join('?' * len(some))})"  # noqa: S608
+        found.update(request_id for (request_id,) in connection.execute(select, some))
+    return found
 
 
 def micros(moment: datetime) -> int:

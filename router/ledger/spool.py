@@ -110,15 +110,16 @@ class Spool:
                 return [(seq, entry) for seq, entry in entries if entry is not None]
         return []
 
-    def sum_of(self, usd: Callable[[LedgerRow], Decimal]) -> Decimal:
-        """The sum of what ``usd`` says of the rows that wait and can be read. Raises ``DatabaseError``."""
+    def costs(self, counts: Callable[[LedgerRow], bool]) -> dict[str, Decimal]:
+        """What those of the rows that wait have cost which count, by request. Raises ``DatabaseError``."""
 
-        def added(database: SqliteDatabase) -> Decimal:
+        def read(database: SqliteDatabase) -> dict[str, Decimal]:
             with database.reading() as connection:
                 entries = (_read(kept) for (kept,) in connection.stream(_ALL))
-                return sum((usd(entry.row) for entry in entries if entry is not None), Decimal(0))
+                waiting = (entry.row for entry in entries if entry is not None)
+                return {row.request_id: row.cost_usd for row in waiting if row.cost_usd is not None and counts(row)}
 
-        return self._in_file(added) if self._path.exists() else Decimal(0)
+        return self._in_file(read) if self._path.exists() else {}
 
     def written(self, seqs: Sequence[int], refused: Sequence[int]) -> None:
         """Let go of entries that the database has, and never again offer it those that it refused."""
@@ -208,14 +209,10 @@ class SpoolingStore:
             _log.warning("rows wait in %s until the ledger's database is back: %s", self._spool.name, error)
             return self._keep(batch)
 
-    def waiting_usd(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
-        """See ``Store.waiting_usd``."""
-
-        def cost(row: LedgerRow) -> Decimal:
-            return (row.cost_usd or Decimal(0)) if counts_for(row, kind, id, since) else Decimal(0)
-
+    def waiting_costs(self, kind: ScopeKind, id: str, since: datetime) -> dict[str, Decimal]:
+        """See ``Store.waiting_costs``."""
         with as_ledger_errors():
-            return self._spool.sum_of(cost)
+            return self._spool.costs(lambda row: counts_for(row, kind, id, since))
 
     @property
     def waiting(self) -> int:

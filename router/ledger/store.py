@@ -82,9 +82,9 @@ class Store:
                 self._write_one_by_one(batch, ready, failures)
         return failures
 
-    def waiting_usd(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
-        """What requests of a scope have cost whose rows wait to be written: nothing waits here."""
-        return Decimal(0)
+    def waiting_costs(self, kind: ScopeKind, id: str, since: datetime) -> dict[str, Decimal]:
+        """What requests of a scope have cost whose rows wait to be written, by request: nothing waits here."""
+        return {}
 
     @property
     def waiting(self) -> int:

@@ -111,3 +111,24 @@ def test_evidence_too_thin_for_the_budget_is_said_with_the_remedy(caplog: pytest
     (said,) = caplog.messages
     assert "(2,000 traps) cannot show that at most 0.001" in said
     assert "Raise cache_max_wrong" in said
+
+
+def test_another_error_budget_counts_at_once_and_what_was_reported_stays() -> None:
+    made = judge(9.0)
+    for number in range(5):
+        made.rated("acme", "v/1", reported(number).trial, now=1e12)
+    bold, reports = made.shipped, made.standing("acme").reports
+    assert made.allow(0.001)
+    assert made.shipped > bold
+    assert made.standing("acme").max_wrong == 0.001
+    assert made.standing("acme").reports == reports == 5
+    assert made.allow(0)
+    assert made.verdict("other", ASKED, OTHER) is None
+    assert made.allow(0.01)
+    assert made.shipped == bold
+    assert made.verdict("other", ASKED, OTHER) is not None
+
+
+def test_without_a_verifier_no_budget_can_be_opened_while_it_runs() -> None:
+    assert Judge(0).allow(0.01) is False
+    assert Judge(0.01).allow(0.02) is True
