@@ -204,7 +204,7 @@ async def test_answers_go_on_when_the_ledger_cannot_be_written(tmp_path: Path, s
             assert answer.status_code == 200
             assert answer.text.endswith("data: [DONE]\n\n" if stream else "}")
         stats = await http.get("/stats")
-    assert stats.status_code == 500
+    assert stats.status_code == 503
     assert set(stats.json()["error"]) == {"message", "type", "param", "code"}
 
 

@@ -125,6 +125,7 @@ async def test_route_says_where_a_request_would_go_and_asks_nobody(
         "evidence",
         "promise",
         "rule",
+        "paced_by",
         "eligible",
     }
     assert answer.status_code == 200
