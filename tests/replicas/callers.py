@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,8 @@ class Noted:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     broken: int = 0
+    under_way: Counter[str] = field(default_factory=Counter)
+    most_under_way: Counter[str] = field(default_factory=Counter)
     surprising: list[str] = field(default_factory=list)
 
     @property
@@ -61,22 +64,29 @@ class Caller:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-async def ask_many(url: str, callers: Sequence[Caller], count: int, *, at_once: int, noted: Noted) -> None:
-    """Ask so many questions, the callers taking turns; every third one was asked before, every other one streams."""
-    numbers = iter(range(count))
+async def ask_many(
+    url: str, callers: Sequence[Caller], enough: Callable[[int], bool], *, at_once: int, noted: Noted
+) -> None:
+    """Ask until it is enough, the callers taking turns; every third was asked before, every other one streams."""
+    numbers = itertools.takewhile(lambda number: not enough(number), itertools.count())
     timeout = aiohttp.ClientTimeout(total=120)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=5)
     async with aiohttp.ClientSession(url, connector=connector, timeout=timeout) as session:
 
         async def asking() -> None:
             for number in numbers:
-                await _ask(session, callers[number % len(callers)], number, noted)
+                caller = callers[number % len(callers)]
+                noted.under_way[caller.name] += 1
+                noted.most_under_way |= noted.under_way
+                await _ask(session, caller, number, noted)
+                noted.under_way[caller.name] -= 1
 
         await asyncio.gather(*(asking() for _ in range(at_once)))
 
 
 async def _ask(session: aiohttp.ClientSession, caller: Caller, number: int, noted: Noted) -> None:
-    asked = number % 30 if number % 3 == 0 else number
+    # Seven questions that all callers ask: an answer that crossed from one to another would be seen.
+    asked = number // 3 % 7 if number % 3 == 0 else number
     question = f"What is {asked} plus {asked}?"
     body = {"messages": [{"role": "user", "content": question}], "stream": bool(number % 2), **caller.fields}
     began = time.time()
