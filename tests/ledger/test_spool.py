@@ -204,8 +204,13 @@ async def test_a_waiting_row_that_cannot_be_read_holds_no_other_up(
 
 
 async def test_rows_that_wait_are_told_of_and_nobody_is_told_a_sum_without_them(
-    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture
+    server: PostgresServer,
+    url: str,
+    spool: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("router.ledger.spool.REMIND_S", 0.0)
     since = a_row("any").at
     ledger = on(url, spool)
     await server.stop()

@@ -216,7 +216,8 @@ async def test_nothing_is_lost_overspent_or_mixed_up_while_parts_fail(tmp_path: 
         name: sum((cost_of(row) for row in rows if row["key_id"] == _id(callers[name])), Decimal(0)) for name in callers
     }
     print(
-        f"\n{sum(noted.endings.values())} requests, {AT_ONCE} at once, over {REPLICAS} replicas in {took:.0f} s: {noted.endings}"
+        f"\n{sum(noted.endings.values())} requests, {AT_ONCE} at once, over {REPLICAS} replicas in {took:.0f} s: "
+        f"{noted.endings}"
     )
     print(f"  {len(rows)} rows; spent by the budgeted key: {spent['budgeted']} of {BUDGET}")
     limited = [each for each in noted.acknowledged if each.caller == "limited"]
