@@ -206,6 +206,7 @@ class SpoolingStore:
             return self._store.write(batch)
         except LedgerError as error:
             self._away = True
+            self._reminded = time.monotonic()
             _log.warning("rows wait in %s until the ledger's database is back: %s", self._spool.name, error)
             return self._keep(batch)
 

@@ -225,8 +225,13 @@ async def test_what_waits_is_spent_already(url: str, spool: Path, monkeypatch: p
 
 
 async def test_rows_that_wait_are_told_of_and_nobody_is_told_a_sum_without_them(
-    server: PostgresServer, url: str, spool: Path, caplog: pytest.LogCaptureFixture
+    server: PostgresServer,
+    url: str,
+    spool: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("router.ledger.spool.REMIND_S", 0.0)
     since = a_row("any").at
     ledger = on(url, spool)
     await server.stop()
