@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -15,7 +15,8 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from router.http.tuning import DIALS
+from router.http.tuning import DIALS, PRIVACY_HEADER
+from router.principals import Privacy
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _WHOLE = Schema(type=OpenAPIType.INTEGER)
@@ -51,6 +52,14 @@ _DIAL_SENTENCES = {
 }
 
 
+_PRIVACY = Parameter(
+    name=PRIVACY_HEADER,
+    param_in="header",
+    description="`local-only` asks nobody beyond the server's machine and its network; `any` changes nothing.",
+    schema=Schema(type=OpenAPIType.STRING, enum=list(get_args(Privacy))),
+)
+
+
 @dataclass
 class Described(Operation):
     """An operation with a JSON body and, where a route is chosen, the dials as query parameters."""
@@ -61,7 +70,7 @@ class Described(Operation):
     def __post_init__(self) -> None:
         self.request_body = RequestBody(required=True, content={"application/json": OpenAPIMediaType(schema=self.body)})
         if self.dials:
-            self.parameters = [*(self.parameters or []), *map(_dial, DIALS)]
+            self.parameters = [*(self.parameters or []), *map(_dial, DIALS), _PRIVACY]
 
 
 def _dial(name: str) -> Parameter:

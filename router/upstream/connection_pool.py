@@ -24,6 +24,9 @@ NEW_CONNECTION = "new_connection"
 ONLY_LOCAL: ContextVar[bool] = ContextVar("only_local", default=False)
 """Whether the request under way may connect to this machine and its network alone, whatever a name is looked up as."""
 
+Origin = tuple[str, str, int | None, bool]
+"""What kept connections are told apart by: where they lead, and whether they were held to this network."""
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -45,7 +48,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
     def __init__(self, *, certificates: ssl.SSLContext, keepalive_s: float) -> None:
         self._certificates = certificates
         self._keepalive_s = keepalive_s
-        self._idle: dict[tuple[str, str, int | None], list[Connection]] = {}
+        self._idle: dict[Origin, list[Connection]] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -84,9 +87,6 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     def _kept(self, url: httpx.URL) -> Connection | None:
         """The connection used last, if it is still good."""
-        if ONLY_LOCAL.get():
-            # Who opened a kept one may have been free to go anywhere.
-            return None
         connections = self._idle.get(_origin(url))
         earliest = asyncio.get_running_loop().time() - self._keepalive_s
         while connections:
@@ -132,7 +132,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             raise
         return connection
 
-    def _keep(self, origin: tuple[str, str, int | None], connection: Connection) -> None:
+    def _keep(self, origin: Origin, connection: Connection) -> None:
         if self._closed:
             connection.close()
             return
@@ -159,8 +159,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
         self._sweeping = None if oldest is None else loop.call_at(oldest + self._keepalive_s, self._sweep)
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+def _origin(url: httpx.URL) -> Origin:
+    # Who opened another one may have been free to go anywhere.
+    return url.scheme, url.host, url.port, ONLY_LOCAL.get()
 
 
 def _written(request: httpx.Request, body: bytes) -> bytes:

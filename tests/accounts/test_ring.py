@@ -286,6 +286,18 @@ async def test_while_the_database_is_away_known_keys_go_on_and_unknown_ones_hear
             await asyncio.to_thread(ring.close)
 
 
+def test_what_all_requests_count_against_may_change(tmp_path: Path) -> None:
+    database = a_database(Settings(home=str(tmp_path)))
+    ring, issued = Ring(database), Accounts(database).create_key(form(requests_per_minute=5))
+    ring.open()
+    assert [scope.kind for scope in enter(ring, issued).scopes] == ["key"]
+    ring.count_against(Scope(kind="server", id="server", limits=Limits(requests_per_minute=9)))
+    assert [scope.kind for scope in enter(ring, issued).scopes] == ["server", "key"]
+    ring.count_against(None)
+    assert [scope.kind for scope in enter(ring, issued).scopes] == ["key"]
+    ring.close()
+
+
 def test_the_file_holds_no_secret(tmp_path: Path) -> None:
     database = a_database(Settings(home=str(tmp_path)))
     accounts = Accounts(database)

@@ -145,6 +145,21 @@ async def test_what_one_server_found_failing_no_other_asks_until_it_answers_agai
         assert mine.breaker.state(clock.now) == "closed"
 
 
+async def test_pools_that_take_the_place_of_others_are_watched_instead(redis_url: str) -> None:
+    clock = Clock()
+    old, new, theirs = a_pool(clock), a_pool(clock), a_pool(clock)
+    async with sharing(redis_url) as way, hinted(redis_url, clock, theirs):
+        hints = Hints([old], way, clock, clock)
+        await way.start()
+        await until(lambda: way.link.up)
+        hints.watch([new])
+        clock.now += KNOWS_BETTER_S + 1
+        (before,), (mine,), (other,) = old.members, new.members, theirs.members
+        fail(other, clock.now)
+        await until(lambda: mine.breaker.state(clock.now) == "open")
+        assert before.breaker.state(clock.now) == "closed"
+
+
 async def test_who_was_answered_just_now_knows_better(redis_url: str) -> None:
     clock = Clock()
     one, two, third = a_pool(clock), a_pool(clock), a_pool(clock)
