@@ -464,18 +464,22 @@ def settings_of(given: Mapping[str, Given]) -> Settings:
     """
     values = {name: converted(each, FIELDS[name], secret=is_secret(name)) for name, each in given.items()}
     settings = Settings(**values)
+    require_sound(settings, given)
+    return settings
+
+
+def require_sound(settings: Settings, given: Mapping[str, Given]) -> None:
+    """Refuse what types alone cannot rule out.
+
+    Raises:
+        SettingsError: naming the setting, where it came from, and what is allowed.
+    """
     if settings.host not in LOOPBACK_HOSTS and not settings.closed:
         message = (
             f"{_origin(given, 'host')}: refusing to listen on {settings.host} without a key; "
             "set UNDERDOG_MASTER_KEY (or UNDERDOG_API_KEY), or listen on 127.0.0.1."
         )
         raise SettingsError(message)
-    _require_sound(settings, given)
-    return settings
-
-
-def _require_sound(settings: Settings, given: Mapping[str, Given]) -> None:
-    """What types alone cannot say."""
     wrong = {"budget_time_zone": wrong_time_zone(settings.budget_time_zone)}
     if settings.budget_usd is not None:
         wrong["budget_usd"] = wrong_amount(settings.budget_usd)

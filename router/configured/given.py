@@ -87,8 +87,15 @@ def placed(message: str, given: Mapping[str, Given], prefix: str) -> str:
 def _place_of(entries: Any, name: str) -> int | None:
     if not isinstance(entries, list):
         return None
-    named = (at for at, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("name") == name)
-    return next(named, None)
+    tables = [(at, entry) for at, entry in enumerate(entries) if isinstance(entry, dict)]
+    for field in ("name", "model"):
+        for at, entry in tables:
+            if entry.get(field) == name:
+                return at
+    # An entry without a name goes by its route and number.
+    route, _, number = name.rpartition("-")
+    alike = [at for at, entry in tables if entry.get("route") == route]
+    return alike[int(number) - 1] if number.isdigit() and 0 < int(number) <= len(alike) else None
 
 
 def _parts(name: str) -> list[str]:

@@ -20,7 +20,7 @@ from router.parts import Wiring
 from router.reload.changes import CALLERS, DIAL, UPSTREAMS, WAYS, Change, change
 from router.reload.follow import Stamp, follow
 from router.reload.rewiring import close_leaving, retire, rewired
-from router.settings import PREFIX, Settings, Sources, settings_of
+from router.settings import PREFIX, Settings, Sources, require_sound, settings_of
 
 logger = logging.getLogger("underdog.settings")
 
@@ -60,6 +60,8 @@ class Reload:
                 raise SettingsError(f"{self.sources.file}: is gone.")
             given.update(await asyncio.to_thread(self.sources.gather))
             wanted = change(self._services.settings, settings_of(given))
+            # A server that listens to the world stays closed, whatever address the file names by now.
+            require_sound(wanted.settings, given)
             wiring = await asyncio.to_thread(self._prepared, wanted, self.sources.variables)
             await self._put_in_use(wanted, wiring)
         except SettingsError as error:

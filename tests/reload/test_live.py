@@ -198,6 +198,19 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_in_use(
     assert "in use from now on: deployments" in log(server)
 
 
+async def test_a_server_that_listens_beyond_loopback_is_not_opened_by_a_file_that_names_another_address(
+    models: list[ScriptedServer], tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(settings(models, 1, 'host = "127.0.0.2"\napi_key = "sk-ours"'))
+    async with live_server(tmp_path / "home", "--config", str(file), stderr=tmp_path / "log") as running:
+        write(file, settings(models, 2, 'host = "127.0.0.1"'))
+        await in_use(running, "refused", "first")
+        assert "refusing to listen on 127.0.0.2 without a key" in log(running)
+        async with running.http() as http:
+            assert (await http.post(PATH, json=question(EASY))).status_code == 401
+
+
 async def test_keys_limits_thresholds_rules_and_prices_are_taken_up(
     server: LiveServer, file: Path, models: list[ScriptedServer]
 ) -> None:
