@@ -193,7 +193,7 @@ def test_rules_come_from_toml_and_from_the_environment(tmp_path: Path) -> None:
     ("text", "named"),
     [
         ('[[rules]]\nname = "x"\nthen = { rout = "weak" }', "'x': then: unknown field 'rout'; did you mean 'route'"),
-        ('[[rules]]\nname = "x"\nwhen = { stream = "yes" }\nthen = { route = "weak" }', "bool"),
+        ('[[rules]]\nname = "x"\nwhen = { stream = "yes" }\nthen = { route = "weak" }', "true or false"),
         ('[[rules]]\nname = "x"', "then"),
     ],
 )

@@ -367,7 +367,7 @@ class CacheFile:
             if changes.wiped:
                 connection.execute("DELETE FROM entries")
                 persisted = 0
-            persisted -= rows.delete(connection, changes.gone)
+            persisted -= rows.delete(connection, changes.gone | changes.kept.keys())
             connection.executemany(rows.INSERT, written)
             connection.executemany(
                 "UPDATE entries SET hits = ? WHERE exact = ?", ((hits, exact) for exact, hits in changes.hits.items())

@@ -15,8 +15,7 @@ from router.cache.store import Entry
 from router.types import CachedAnswer
 
 COLUMNS = "exact, partition, tenant, encoder, turns, vector, answer, body, size, stored_at, expires_at, checksum, hits"
-INSERT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constants
-"""Writes a row. One that another server wrote under the same key goes."""
+INSERT = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constants
 SELECT_BEFORE = f"SELECT seq, {COLUMNS} FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constants
 """Rows stored before a given one, the last first."""
 
