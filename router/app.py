@@ -23,7 +23,7 @@ from router.accounts.principal import server_scope
 from router.admission import Admission
 from router.artifacts.follow import follow
 from router.artifacts.in_use import InUse, load_in_use
-from router.artifacts.pointer import Pointer, Stamp
+from router.artifacts.pointer import Pointer
 from router.budgets import Decided, KeptBudgets, Observed
 from router.cache import Cache, CacheFile, Judge, NoFile, NullCache, SemanticCache, elapsed_s
 from router.cache.shipped import BackgroundVerifier, adopted, load_verifier
@@ -55,10 +55,10 @@ from router.limits import Limiter, LocalLimiter, SharedLimiter
 from router.metrics import Metrics
 from router.parts import wiring_of
 from router.principals import Scope
-from router.reload.follow import stamp_of
 from router.reload.reload import Reload, following_file
 from router.replicas import Replicas, replicas_of
 from router.settings import Settings, Sources, load_settings
+from router.stamps import Stamp, stamp_of
 from router.terms import Ways
 from router.upstream.base import Upstream
 from router.upstream.named import maker_of

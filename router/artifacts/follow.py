@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 
 from router.artifacts.in_use import InUse, load_pointed
-from router.artifacts.pointer import Pointer, Stamp
+from router.artifacts.pointer import Pointer
 from router.errors import ArtifactError
 from router.settings import Settings
+from router.stamps import Stamp
 
 logger = logging.getLogger("underdog.artifacts")
 

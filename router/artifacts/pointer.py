@@ -16,13 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import UNREADABLE_JSON, ArtifactError
+from router.stamps import Stamp, stamp_of
 
 POINTER_FILE = "artifact.json"
 KEPT = 50
 """Uses that are remembered; the oldest go first."""
-
-Stamp = tuple[int, int, int]
-"""Inode, time of change in nanoseconds, size: another one means another content."""
 
 
 class Use(Struct, frozen=True, kw_only=True):
@@ -50,11 +48,7 @@ class Pointer:
 
     def stamp(self) -> Stamp | None:
         """What tells one content from another, without reading it; None where there is no pointer."""
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return stamp_of(self.path)
 
     def uses(self) -> list[Use]:
         """Every use, the present one last; empty where nothing was ever put in use.

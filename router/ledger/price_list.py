@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import UNREADABLE_JSON, PriceListError
+from router.stamps import Stamp, stamp_of
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
@@ -30,8 +31,6 @@ MOST_BYTES = 50_000_000
 FETCH_TIMEOUT_S = 30.0
 
 PACKAGE = "genai-prices"
-
-Stamp = tuple[int, int, int]
 
 
 class ListInUse(Struct, frozen=True, kw_only=True):
@@ -63,11 +62,7 @@ class PriceList:
 
     def stamp(self) -> Stamp | None:
         """What tells one file from another without reading it; None where none was fetched."""
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return stamp_of(self.path)
 
     def kept_since(self) -> datetime | None:
         """When the file was written; None where there is none."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from router.errors import PriceListError
-from router.ledger.price_list import PriceList, Stamp
+from router.ledger.price_list import PriceList
+from router.stamps import Stamp
 
 logger = logging.getLogger("underdog.prices")
 

@@ -6,19 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-Stamp = tuple[int, int, int]
+from router.stamps import Stamp, stamp_of
 
 EVERY_S = 0.25
 """Seconds between looks, which cost one `stat` each."""
-
-
-def stamp_of(file: Path) -> Stamp | None:
-    """What tells one content of a file from another, without reading it; None where there is no file."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 async def follow(file: Path, seen: Stamp | None, changed: Callable[[], Awaitable[None]]) -> None:

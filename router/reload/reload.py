@@ -18,9 +18,10 @@ from router.http.auth import Doorman
 from router.http.services import Services, SettingsFile
 from router.parts import Wiring
 from router.reload.changes import CALLERS, DIAL, UPSTREAMS, WAYS, Change, change
-from router.reload.follow import Stamp, follow
+from router.reload.follow import follow
 from router.reload.rewiring import close_leaving, retire, rewired
 from router.settings import PREFIX, Settings, Sources, require_sound, settings_of
+from router.stamps import Stamp
 
 logger = logging.getLogger("underdog.settings")
 

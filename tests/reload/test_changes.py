@@ -13,9 +13,10 @@ import pytest
 
 from router.parts import Wiring, wiring_of
 from router.reload.changes import LIVE, change
-from router.reload.follow import follow, stamp_of
+from router.reload.follow import follow
 from router.reload.rewiring import close_leaving, rewired
 from router.settings import FIELDS, Settings
+from router.stamps import stamp_of
 from router.sticky import InMemory
 from router.upstream.pool import Pool
 
