@@ -40,6 +40,11 @@ class Grant:
         self._reservation: Reservation | None = None
 
     @property
+    def is_budgeted(self) -> bool:
+        """Whether money is held for it at all."""
+        return any(scope.budget is not None for scope in self._scopes)
+
+    @property
     def headers(self) -> dict[str, str]:
         """The ``x-ratelimit-*`` headers."""
         return self._taken.headers
@@ -54,8 +59,6 @@ class Grant:
         Raises:
             InsufficientQuota: a budget has less than that left; what was held before is let go of.
         """
-        if not self._scopes:
-            return
         self._let_go()
         self._reservation = await self._budgets.reserve(self._scopes, usd, route=route)
 
@@ -100,7 +103,9 @@ class Admission:
         if not scopes:
             return NOTHING_HELD
         await self._budgets.require_unspent(scopes)
-        taken = await self._limiter.take(scopes, tokens=expected_tokens(call))
+        # A long prompt takes milliseconds to estimate: only for who is held to it.
+        counts_tokens = any(scope.limits.tokens_per_minute is not None for scope in scopes)
+        taken = await self._limiter.take(scopes, tokens=expected_tokens(call) if counts_tokens else 0)
         return Grant(self._budgets, scopes, taken)
 
     async def count(self, scopes: tuple[Scope, ...]) -> None:

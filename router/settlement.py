@@ -114,7 +114,7 @@ class Settlement:
         Raises:
             InsufficientQuota: a budget has less than that left.
         """
-        if self._grant is not NOTHING_HELD:
+        if self._grant.is_budgeted:
             await self._grant.reserve(usd(), route=route)
 
     def decided_by(self, artifact: str) -> None:
