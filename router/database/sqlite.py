@@ -61,7 +61,6 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
-        self._busy_timeout_s = busy_timeout_s
         self._writers = Idle(lambda: connect_writer(path, busy_timeout_s=busy_timeout_s))
         self._readers = Idle(lambda: connect_reader(path, busy_timeout_s=busy_timeout_s))
         self._write_lock = threading.Lock()

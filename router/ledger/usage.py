@@ -216,13 +216,6 @@ def _row(by: dict[str, str | None], part: Totals, terms: Terms) -> UsageRow:
     )
 
 
-def _compute(part: Totals, usd_per_hour: Decimal) -> Decimal | None:
-    if not usd_per_hour:
-        return None
-    busy_us = part.decision_us + part.verify_us + part.embedded_us
-    return round(EXACT.divide(usd_per_hour * busy_us, Decimal(_HOUR_US)), 12)
-
-
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else dollars(amount)
 

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,13 +46,6 @@ class Noted:
         """How requests ended, for people."""
         ends = Counter({"acknowledged": len(self.acknowledged), "broken off": self.broken}) + self.refused
         return dict(ends)
-
-    def numbers_by_caller(self) -> dict[str, set[str]]:
-        """The numbers of the answers that each caller was given."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        for each in self.acknowledged:
-            found[each.caller].add(each.number)
-        return found
 
 
 @dataclass(frozen=True)
