@@ -119,3 +119,22 @@ async def routed(
         upstreams += ["--strong-url", strong.base_url, "--strong-model", "strong-model"]
     async with live_server(home, *upstreams, *arguments, environ=environ) as server:
         yield server
+
+
+@asynccontextmanager
+async def upstream_process(module: str, *arguments: str) -> AsyncIterator[str]:
+    """An upstream of the tests' own in a process of its own, killed in the end; the base URL that it prints last."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=Path(__file__).resolve().parents[1],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().split()[-1]
+    finally:
+        process.kill()
+        await process.wait()

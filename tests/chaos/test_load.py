@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.chaos.load import Held, Seen, ask_many, held, settled
-from tests.conftest import REPOSITORY
-from tests.live import LiveServer, live_server
+from tests.live import LiveServer, live_server, upstream_process
 
 AT_ONCE = 64
 REQUESTS, REQUESTS_IN_FULL = 600, 10_000
@@ -31,18 +28,9 @@ One look tells little: a few answers of a megabyte each, in flight at once, stay
 SUCCEED = 0.999
 
 
-@asynccontextmanager
-async def chaos(*arguments: str) -> AsyncIterator[str]:
+def chaos(*arguments: str) -> AbstractAsyncContextManager[str]:
     """A chaos server in a process of its own; its base URL."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chaos.server", *arguments, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield (await process.stdout.readline()).decode().split()[-1]
-    finally:
-        process.kill()
-        await process.wait()
+    return upstream_process("tests.chaos.server", *arguments)
 
 
 @asynccontextmanager

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -22,8 +21,7 @@ import psycopg
 import pytest
 
 from router.accounts.secrets import id_in
-from tests.conftest import REPOSITORY
-from tests.live import LiveServer, live_server
+from tests.live import LiveServer, live_server, upstream_process
 from tests.replicas.balancer import Balancer
 from tests.replicas.callers import Acknowledged, Caller, Noted, ask_many
 from tests.services.postgres_server import PostgresServer, a_postgres
@@ -44,18 +42,9 @@ HEALED_S = 3.0
 """Seconds after which all replicas have found Redis again."""
 
 
-@asynccontextmanager
-async def a_model(name: str) -> AsyncIterator[str]:
+def a_model(name: str) -> AbstractAsyncContextManager[str]:
     """A model whose answers are numbered, in a process of its own; its base URL."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.replicas.upstream", "--model", name, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        yield (await process.stdout.readline()).decode().split()[-1]
-    finally:
-        process.kill()
-        await process.wait()
+    return upstream_process("tests.replicas.upstream", "--model", name)
 
 
 @dataclass
