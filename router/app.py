@@ -36,6 +36,7 @@ from router.http.auth import Doorman
 from router.http.cache_entries import evict_entries, evict_entry, list_entries, show_entry
 from router.http.chat import chat_completions, route
 from router.http.completions import completions
+from router.http.console.assets import console_asset, console_page
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
@@ -157,6 +158,8 @@ def create_app(
             evict_entry,
             evict_entries,
             *ADMIN_HANDLERS,
+            console_page,
+            console_asset,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],

@@ -1,0 +1,1 @@
+export const view = { id: "accounts", title: "Keys and budgets", mount() {} };

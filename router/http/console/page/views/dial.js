@@ -1,0 +1,1 @@
+export const view = { id: "dial", title: "Dial", mount() {} };

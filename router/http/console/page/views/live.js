@@ -1,0 +1,1 @@
+export const view = { id: "live", title: "Live", mount() {} };

@@ -1,0 +1,1 @@
+export const view = { id: "requests", title: "Requests", mount() {} };
