@@ -32,6 +32,10 @@ async def names(ledger: Ledger, limit: int = 50, **conditions: Any) -> list[list
     raise AssertionError("the pages never end")
 
 
+def flat(pages: list[list[str]]) -> list[str]:
+    return [name for page in pages for name in page]
+
+
 async def test_an_empty_ledger_has_one_empty_page(ledger: Ledger) -> None:
     assert await names(ledger) == [[]]
     assert await ledger.find(["r1"]) == {}
@@ -43,9 +47,9 @@ async def test_pages_hold_every_request_once_the_newest_first(ledger: Ledger) ->
     for row in rows:
         await ledger.record(row)
     pages = await names(ledger, limit=3)
-    assert sum(pages, []) == [f"r{number}" for number in reversed(range(7))]
+    assert flat(pages) == [f"r{number}" for number in reversed(range(7))]
     assert max(map(len, pages)) == 3
-    assert sum(await names(ledger, limit=2, tenant="t1"), []) == ["r5", "r3", "r1"]
+    assert flat(await names(ledger, limit=2, tenant="t1")) == ["r5", "r3", "r1"]
     found = await ledger.page(Conditions(), limit=7)
     assert [each.row for each in found.requests] == rows[::-1]
 
@@ -96,7 +100,7 @@ async def test_a_page_looks_through_so_many_and_the_next_goes_on(
     for number in range(10):
         await ledger.record(a_row(f"r{number}", route="strong" if number == 1 else "weak"))
     pages = await names(ledger, route="strong")
-    assert sum(pages, []) == ["r1"]
+    assert flat(pages) == ["r1"]
     assert len(pages) == 3
     assert await names(ledger, request_id="r1") == [["r1"]]
 
