@@ -37,6 +37,7 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.completions import completions
 from router.http.console.assets import console_asset, console_page
+from router.http.console.dial import console_dial, set_console_dial
 from router.http.console.session import console_session
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
@@ -131,6 +132,7 @@ def create_app(
     if sources is not None:
         services.file = SettingsFile(state="in use")
         reload = Reload(sources, services, ring, lambda wiring: _look_up_prices(wiring.all, wiring.ways))
+        services.reload = reload
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -162,6 +164,8 @@ def create_app(
             console_page,
             console_asset,
             console_session,
+            console_dial,
+            set_console_dial,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],

@@ -14,6 +14,7 @@ from router.database.sqlite import BUSY_TIMEOUT_S, SqliteDatabase
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.baseline import LENGTHS, Lengths
+from router.ledger.decided import PastRequest, read_decided
 from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.lately import Answered, read_lately
@@ -154,6 +155,15 @@ class Ledger:
             LedgerError: the database cannot be read.
         """
         return await self._read(lambda connection: rows.newest(connection, limit=limit, tenant=tenant))
+
+    async def decided(self, limit: int) -> list[PastRequest]:
+        """The last ``limit`` requests of everybody, newest first, with what it takes to decide them once more.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        async with self._reports:
+            return await self._read(lambda connection: list(read_decided(connection, limit=limit)))
 
     async def spent(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
         """What the requests of the server, a team or a key have cost, in US dollars, as far as it is known.

@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from router.ledger.decided import PastRequest
-from router.replay.amounts import Amounts, Pricing
+from router.replay.amounts import Amounts, Pricing, Ratios
 from router.replay.left_out import NO_PRICE, why_left_out
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.types import Route
@@ -48,6 +48,10 @@ class Requests(Struct, frozen=True, kw_only=True, eq=False):
 
     def __len__(self) -> int:
         return len(self.win_rate)
+
+    def all_weak_usd(self, ratios: Ratios) -> float:
+        """What it costs where the weak model answers everything, and what is unfamiliar too, in US dollars."""
+        return float(self.weak.sum() + self.weak_answer.sum() / ratios.taken)
 
 
 class Collected:
