@@ -34,11 +34,31 @@ class PastRequest(Struct, frozen=True, kw_only=True):
     uncertain_usd: float | None
 
 
+AMONG = 10_000
+"""Newest requests whose answers tell how long answers are."""
+
+ENOUGH = 20
+"""Answers from which on their mean length is told."""
+
 _FIELDS = PastRequest.__struct_fields__
 _MONEY = ("cost_usd", "baseline_cost_usd", "uncertain_usd")  # text in the file
 
 # Only names of our own are put into SQL; values are always bound.
 _NEWEST = f"SELECT {', '.join(_FIELDS)} FROM requests WHERE at >= ? ORDER BY seq DESC LIMIT ?"  # noqa: S608
+
+# Only constants of our own are put into SQL.
+_LENGTHS = (
+    "SELECT count(*), avg(completion_tokens) FROM requests "  # noqa: S608
+    f"WHERE seq > (SELECT coalesce(max(seq), 0) - {AMONG} FROM requests) AND attempts > 0 AND outcome = 'ok' "
+    "AND route = 'weak' AND completion_tokens > 0"
+)
+
+
+def mean_answer_tokens(connection: Connection) -> float | None:
+    """The mean length of the weak model's newest answers, in tokens; None where there are fewer than ``ENOUGH``."""
+    for n, mean in connection.execute(_LENGTHS, ()):
+        return float(mean) if n >= ENOUGH else None
+    return None
 
 
 def read_decided(connection: Connection, *, limit: int, since: datetime | None = None) -> Iterator[PastRequest]:
