@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from router.commands.options import config_option, home_option, json_option, print_json
+from router.commands.printable import printable
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _read_lines(reader: Reader, stream: BinaryIO, at: Callable[[int], None]) -> 
         except BadLine as error:
             bad += 1
             if bad <= BAD_LINES_NAMED:
-                click.echo(f"line {number}: {error}", err=True)
+                click.echo(printable(f"line {number}: {error}"), err=True)
     if bad > BAD_LINES_NAMED:
         click.echo(f"and {bad - BAD_LINES_NAMED:,} more lines that are no requests", err=True)
     return bad

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from router.database import Connection
-from router.ledger.rows import micros, moment
+from router.ledger.rows import MAX_TOKENS, micros, moment
 from router.types import CacheOutcome, Route
+
+Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class PastRequest(Struct, frozen=True, kw_only=True):
     """One request as the ledger keeps it, and as its export tells of it; see ``LedgerRow``. Amounts in US dollars."""
 
-    at: datetime
+    at: Annotated[datetime, Meta(tz=True)]
     endpoint: str
     route: Route | None
     model: str | None
     provider: str | None
     reason: str | None
-    win_rate: float | None
+    win_rate: Fraction | None
     unfamiliarity: float | None
     artifact: str | None
     cache: CacheOutcome | None
     outcome: str
-    prompt_tokens: int
-    completion_tokens: int
-    reasoning_tokens: int
+    prompt_tokens: Tokens
+    completion_tokens: Tokens
+    reasoning_tokens: Tokens
     cost_usd: float | None
     baseline_cost_usd: float | None
     uncertain_usd: float | None

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from router.dialects.chat_request import parse_chat_request
+from router.dialects.chat_request import MAX_REASON_CHARS, parse_chat_request
 from router.errors import UNREADABLE_JSON, InvalidRequest
 from router.ledger.decided import PastRequest
 from router.scoring.prompt import prompt_text
@@ -103,8 +103,8 @@ def _recorded(line: bytes, shape: _Shape) -> Recorded:
     try:
         messages = _messages.decode(shape.messages) if isinstance(shape.messages, Raw) else None
         return Recorded(_record.decode(line), None if messages is None else prompt_text(messages))
-    except msgspec.ValidationError as error:
-        raise BadLine(f"a record of the ledger that cannot be read: {error}") from None
+    except UNREADABLE_JSON as error:
+        raise BadLine(f"a record of the ledger that cannot be read: {str(error)[:MAX_REASON_CHARS]}") from None
 
 
 def _asked(body: bytes) -> Asked:
