@@ -1,0 +1,18 @@
+"""What expected quality is worth on labels that the artifact never saw, as docs/replay.md says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router.scoring.scorer import Scorer
+from tests.bench.expected_quality import compared, line
+
+
+@pytest.mark.parametrize("labels", ["AlpacaEval", "MT-Bench", "GSM8K"])
+def test_the_documentation_says_how_far_it_is_off(shared_data: Path, repository: Path, labels: str) -> None:
+    """Not MMLU, which takes long: ``python -m tests.bench.expected_quality``."""
+    page = (repository / "docs" / "replay.md").read_text(encoding="utf-8")
+    for row in compared(labels, shared_data, Scorer.load()):
+        assert line(row) in page
