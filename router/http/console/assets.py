@@ -82,12 +82,8 @@ def files() -> dict[str, File]:
     return {name: _file(name, content) for name, content in contents.items()}
 
 
-def has_charts() -> bool:
-    """Whether the chart library is there; without it, figures stand in tables alone."""
-    return all(_of_charts(name) is not None for name in CHARTS)
-
-
 def _of_charts(name: str) -> Path | None:
+    """A file of the chart library; None where its package is not installed, and then figures stand in tables alone."""
     package = importlib.util.find_spec("uplot")
     if package is None or not package.submodule_search_locations:
         return None
