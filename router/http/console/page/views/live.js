@@ -11,7 +11,7 @@ import { health } from "./live/health.js";
 import { ticker } from "./live/ticker.js";
 import { totals } from "./live/totals.js";
 
-export const view = { id: "live", title: "Live", mount };
+export const view = { mount };
 
 function mount(root, { api, session, announce, head, refuse }) {
   const state = element("p", { class: "state" }, badge("quiet", "Connecting"));
