@@ -33,9 +33,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live
 
 async def chat(server: LiveServer, text: str, **body: Any) -> httpx.Response:
     async with server.http() as http:
-        return await http.post(
-            "/v1/chat/completions", json={"messages": [{"role": "user", "content": text}], **body}
-        )
+        return await http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": text}], **body})
 
 
 async def test_who_comes_is_told_at_once_what_there_is(server: LiveServer) -> None:
