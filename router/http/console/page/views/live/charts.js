@@ -57,6 +57,7 @@ export function liveCharts() {
       const told = put(series, step);
       if (all || told || appeared) draw();
     },
+    draw,
     end() { clearInterval(passing); requests.end(); latency.end(); },
   };
 }

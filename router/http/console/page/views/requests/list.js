@@ -32,6 +32,9 @@ const FILTERS = {
   id: ["Request id", () => element("input", { type: "text", spellcheck: "false", autocomplete: "off" })],
 };
 
+// A page may be short, or empty, where few requests are like that: the next goes on from where it looked.
+const says = (found) => (found.requests.length === 0 && found.next !== null ? "None so far; older ones may be." : `${found.requests.length} on this page`);
+
 export function list(root, { api, announce, query }) {
   const asked = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, query[name] ?? ""]));
   // Cursors of this page and of those before it; the first page has none.
@@ -86,7 +89,7 @@ export function list(root, { api, announce, query }) {
       replace(wrong);
       lines.update(found.requests);
       // Who came by an address with a page in it goes back to the first.
-      paging.update({ newer: pages.at(-1) !== null, older: next !== null }, `${found.requests.length} on this page`);
+      paging.update({ newer: pages.at(-1) !== null, older: next !== null }, says(found));
       announce(`${found.requests.length} requests`);
     } catch (error) {
       if (mine === turn) replace(wrong, problem(error));
