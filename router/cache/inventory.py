@@ -101,7 +101,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 def asks(held: Held, sought: str) -> bool:
     """Whether a text is in what was asked, capitals or not. What is not kept has no text."""
     turns = held.entry.turns
-    return bool(turns) and sought.casefold() in turns[-1][:SEARCHED_CHARS].casefold()
+    return turns is not None and sought.casefold() in turns[-1][:SEARCHED_CHARS].casefold()
 
 
 def listed(
