@@ -55,7 +55,7 @@ class Administration:
     def entries(
         self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
     ) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are; ``asking``: a text that the question has."""
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         held = [each for each in self._held() if selection.means(each)]
         if asking is not None:
             held = [each for some in _pieces(held) for each in some if asks(each, asking)]

@@ -36,7 +36,7 @@ class Source(Protocol):
     def entries(
         self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
     ) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are; ``asking``: a text that the question has."""
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         ...
 
     def entry(self, wanted: str) -> EntryDetail:
@@ -96,7 +96,7 @@ class FileSource:
     def entries(
         self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
     ) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are; ``asking``: a text that the question has."""
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         return self._file.entries(selection, order=order, limit=limit, with_questions=with_questions, asking=asking)
 
     def entry(self, wanted: str) -> EntryDetail:

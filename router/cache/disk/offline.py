@@ -39,7 +39,7 @@ class OfflineCache:
     def entries(
         self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
     ) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are; ``asking``: a text that the question has."""
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         with self._open() as connection:
             held = _meant(connection, selection)
         found = held if asking is None else [each for each in held if asks(each, asking)]
