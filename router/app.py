@@ -37,6 +37,7 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.completions import completions
 from router.http.console.assets import console_asset, console_page
+from router.http.console.session import console_session
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
@@ -160,6 +161,7 @@ def create_app(
             *ADMIN_HANDLERS,
             console_page,
             console_asset,
+            console_session,
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         before_send=[say_request_id],

@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long proofs (marker soak) in full, not in small")
+    parser.addoption("--screenshots", metavar="FOLDER", help="where pictures of the console go (default: screenshots/)")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import importlib.util
 import mimetypes
@@ -32,10 +33,15 @@ HEADERS = {
 }
 
 
+MIN_PACKED_BYTES = 1000
+"""Below, packing saves no packet."""
+
+
 class File(Struct, frozen=True):
-    """A file of the page: its bytes, its media type, and a tag that changes with it."""
+    """A file of the page: its bytes, as they are and by gzip (None where that gains nothing), its media type and a tag."""
 
     content: bytes
+    packed: bytes | None
     media_type: str
     etag: str
 
@@ -56,18 +62,24 @@ async def console_asset(request: Request[Any, Any, Any], name: str) -> Response[
 
 
 def _answer(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
-    headers = {**HEADERS, "etag": file.etag}
-    if request.headers.get("if-none-match") == file.etag:
+    packed = file.packed if "gzip" in request.headers.get("accept-encoding", "") else None
+    etag = file.etag if packed is None else f'{file.etag[:-1]}-gzip"'
+    headers = {**HEADERS, "etag": etag, "vary": "accept-encoding"}
+    if request.headers.get("if-none-match") == etag:
         return Response(b"", status_code=304, headers=headers)
-    return Response(file.content, media_type=file.media_type, headers=headers)
+    if packed is not None:
+        headers["content-encoding"] = "gzip"
+    return Response(file.content if packed is None else packed, media_type=file.media_type, headers=headers)
 
 
 @functools.cache
 def files() -> dict[str, File]:
     """Every file that there is, by the name that the page calls it by; read once, at the first question."""
     found = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
-    found |= {name: path for name in CHARTS if (path := _of_charts(name)) is not None}
-    return {name: _read(path) for name, path in found.items()}
+    charts = {name: path for name in CHARTS if (path := _of_charts(name)) is not None}
+    contents = {name: path.read_bytes() for name, path in (found | charts).items()}
+    contents["index.html"] = _without(contents["index.html"], [name for name in CHARTS if name not in charts])
+    return {name: _file(name, content) for name, content in contents.items()}
 
 
 def _of_charts(name: str) -> Path | None:
@@ -79,7 +91,13 @@ def _of_charts(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _read(path: Path) -> File:
-    content = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return File(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+def _without(page: bytes, missing: list[str]) -> bytes:
+    """The page without the lines that ask for files which are not there."""
+    lines = page.splitlines(keepends=True)
+    return b"".join(line for line in lines if not any(name.encode() in line for name in missing))
+
+
+def _file(name: str, content: bytes) -> File:
+    packed = gzip.compress(content, mtime=0) if len(content) >= MIN_PACKED_BYTES else None
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return File(content, packed, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
