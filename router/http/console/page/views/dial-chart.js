@@ -1,10 +1,11 @@
 // The curve of the dial: drawn by uPlot, with the threshold in use and the chosen one on it, which a pointer drags.
 
-import { chart, colour } from "../charts.js";
+import { axis, chart, colour } from "../charts.js";
 import { at, thresholdFor } from "./dial-curve.js";
 import { share, usd } from "../format.js";
 
 const HEIGHT = 300;
+const FONT = "12px system-ui, sans-serif";
 
 // `drawn`: { axis: "threshold"|"cost", curve, own, span, points, inUse, chosen() }; `choose(threshold)` hears of a drag.
 // Gives { redraw(), destroy() }, or null where there is no chart library.
@@ -49,18 +50,16 @@ function options(drawn, columns) {
     const edge = { width: 0, points: { show: false }, stroke: "transparent" };
     series.push(line("Your requests", "accent"), { ...edge, label: "low" }, { ...edge, label: "high" });
   }
-  const axis = (more) => ({ stroke: ink("quiet"), grid: { stroke: ink("line"), width: 1 }, ticks: { stroke: ink("line"), width: 1 }, ...more });
   return {
     height: HEIGHT,
-    legend: { show: false },
     cursor: { drag: { x: false, y: false, setScale: false }, points: { show: false } },
     scales: { x: { time: false, range: drawn.axis === "threshold" ? () => drawn.span : undefined }, y: { range: () => [0, 1.02] } },
     series,
     bands: columns.own ? [{ series: [columns.own + 2, columns.own + 1], fill: () => `${colour("accent")}2e` }] : [],
     axes: [
-      axis({ label: drawn.axis === "threshold" ? "Threshold" : "Cost of these requests", labelSize: 24, labelFont: "13px system-ui",
+      axis({ label: drawn.axis === "threshold" ? "Threshold" : "Cost of these requests", size: 32, labelSize: 18, labelFont: FONT,
         values: (_, ticks) => ticks.map((x) => (drawn.axis === "threshold" ? x.toFixed(2) : usd(x))) }),
-      axis({ label: "Share of the quality gap", labelSize: 20, labelFont: "13px system-ui", size: 56,
+      axis({ label: "Share of the quality gap", labelSize: 18, labelFont: FONT, size: 50,
         values: (_, ticks) => ticks.map((y) => (y > 1 ? "" : share(y))) }),
     ],
     hooks: { draw: [(made) => mark(made, drawn)] },
@@ -70,7 +69,9 @@ function options(drawn, columns) {
 // The threshold in use and the chosen one, and the named points, on top of the curves.
 function mark(made, drawn) {
   const own = drawn.own;
-  const x = (threshold) => made.valToPos(drawn.axis === "threshold" ? threshold : at(own, threshold).cost_usd, "x", true);
+  const { left, width } = made.bbox;
+  const place = (threshold) => made.valToPos(drawn.axis === "threshold" ? threshold : at(own, threshold).cost_usd, "x", true);
+  const x = (threshold) => Math.min(left + width, Math.max(left, place(threshold)));
   const y = (threshold) => at(own ?? drawn.curve, threshold).quality;
   const pen = made.ctx;
   const unit = devicePixelRatio;
@@ -90,18 +91,17 @@ function mark(made, drawn) {
 
 function upright({ ctx: pen, bbox }, x, ink, dash, name) {
   if (!Number.isFinite(x)) return;
-  const held = Math.min(bbox.left + bbox.width, Math.max(bbox.left, x));
   pen.beginPath();
   pen.setLineDash(dash);
   pen.strokeStyle = pen.fillStyle = ink;
   pen.lineWidth = 2 * devicePixelRatio;
-  pen.moveTo(held, bbox.top);
-  pen.lineTo(held, bbox.top + bbox.height);
+  pen.moveTo(x, bbox.top);
+  pen.lineTo(x, bbox.top + bbox.height);
   pen.stroke();
   pen.setLineDash([]);
-  const right = held < bbox.left + bbox.width * 0.85;
+  const right = x < bbox.left + bbox.width * 0.85;
   pen.textAlign = right ? "left" : "right";
-  pen.fillText(name, held + (right ? 6 : -6) * devicePixelRatio, bbox.top + (name === "chosen" ? 28 : 13) * devicePixelRatio);
+  pen.fillText(name, x + (right ? 6 : -6) * devicePixelRatio, bbox.top + (name === "chosen" ? 28 : 13) * devicePixelRatio);
 }
 
 function disc(pen, x, y, radius, ink) {

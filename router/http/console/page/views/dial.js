@@ -87,8 +87,8 @@ function drawn(body, dial, context, kept) {
 
 function figures() {
   const made = {
-    threshold: figure("Threshold"), share: figure("To the strong model"), quality: figure("Quality gap recovered"), cost: figure("Would have cost"),
-    saved: figure("Instead of all-strong", { kind: "good" }),
+    threshold: figure("Threshold"), share: figure("To the strong model"), quality: figure("Of the quality gap"), cost: figure("Would have cost"),
+    saved: figure("Instead of all-strong"), actual: figure("As it was answered"),
   };
   return {
     root: element("div", { class: "figures" }, Object.values(made).map((each) => each.root)),
@@ -96,11 +96,13 @@ function figures() {
       const here = at(own ?? curve, chosen);
       made.threshold.set(rate(chosen, 4), same(chosen, dial.threshold) ? "in use" : `in use is ${rate(dial.threshold, 4)}`);
       made.share.set(share(here.strong_share), own ? "of your requests" : "of the artifact's prompts");
-      made.quality.set(share(here.quality), own && here.quality_low !== null ? `${share(here.quality_low)} to ${share(here.quality_high)}, 95 %` : "measured with the artifact");
-      made.cost.set(own ? range(here.cost_low_usd, here.cost_high_usd, usd) : "–", own ? `for ${count(dial.own.n)} requests` : "no requests yet");
+      made.quality.set(share(here.quality), own && here.quality_low !== null ? `${share(here.quality_low)} to ${share(here.quality_high)}` : "measured with the artifact");
+      made.cost.set(own ? usd(here.cost_usd) : "–", own ? range(here.cost_low_usd, here.cost_high_usd, usd) : "no requests yet");
       const all = own && dial.own.all_strong_usd !== null ? Number(dial.own.all_strong_usd) : null;
       const less = all && here.cost_usd !== null ? 1 - here.cost_usd / all : null;
-      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`, all === null ? "" : `all-strong ${usd(all)}`);
+      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`, all === null ? "" : `which is ${usd(all)}`);
+      const actual = dial.own?.actual;
+      made.actual.set(usd(actual?.cost_usd), actual ? `${share(actual.strong_share)} strong, ${share(actual.quality)} of the gap` : "");
     },
   };
 }
@@ -118,12 +120,13 @@ function controlsOf(state, choose) {
   const number = element("input", { type: "number", min: 0, max: 1, step: STEP, inputmode: "decimal" });
   slider.addEventListener("input", () => choose(Number(slider.value)));
   number.addEventListener("change", () => choose(number.value === "" ? state.chosen : Number(number.value)));
-  const named = [["always strong", 0], ...Object.entries(state.dial.points).map(([name, point]) => [name, point.threshold]), ["always weak", 1], ["in use", state.dial.threshold]];
+  const points = Object.entries(state.dial.points).map(([name, point]) => [name, point.threshold]).sort((a, b) => a[1] - b[1]);
+  const named = [["always strong", 0], ...points, ["always weak", 1], ["in use", state.dial.threshold]];
   const buttons = named.map(([name, threshold]) => [threshold, button(`${name} ${rate(threshold)}`, () => choose(threshold), { kind: "small" })]);
   return {
     root: element("div", { class: "dial-controls" },
       field("Threshold: from this win rate on, the strong model answers", slider).root,
-      field("Number", number).root,
+      field("As a number", number).root,
       element("div", { class: "buttons", role: "group", "aria-label": "Named thresholds" }, buttons.map(([, each]) => each))),
     update() {
       slider.value = String(state.chosen);
@@ -149,7 +152,7 @@ function axisButtons(state, redraw) {
 function legend({ dial, own }) {
   const line = (kind, text) => element("li", {}, element("span", { class: `stroke ${kind}`, "aria-hidden": "true" }), text);
   return element("ul", { class: "legend note", hidden: !available() },
-    own ? line("solid", `Your last ${count(dial.own.n)} requests, with the band that holds the truth in 95 of 100 cases`) : null,
+    own ? line("solid", `Your last ${count(dial.own.n)} requests, with their 95 % band`) : null,
     line("dashed", "The artifact, on the prompts it was measured with"));
 }
 
@@ -215,9 +218,7 @@ function figuresTable(state) {
 function notes({ dial, own }) {
   if (!own) return "No request of yours can be judged yet: ask something with the model 'auto', and the curve of your own requests joins the artifact's.";
   const left = Object.entries(dial.own.left_out ?? {}).filter(([, n]) => n > 0).map(([reason, n]) => `${count(n)} ${reason}`);
-  const actual = dial.own.actual;
-  return `From ${moment(dial.own.since)} to ${moment(dial.own.until)}. `
-    + (actual ? `As they were answered, they cost ${usd(actual.cost_usd)} with ${share(actual.strong_share)} strong, at ${quality(actual)} of the gap. ` : "")
+  return `These are requests from ${moment(dial.own.since)} to ${moment(dial.own.until)}. Intervals hold in 95 of 100 cases. `
     + (left.length ? `Left out: ${left.join(", ")}.` : "");
 }
 
