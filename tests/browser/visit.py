@@ -31,7 +31,7 @@ class Visit:
     """A page of a browser, watched: ``wrong`` holds what no page of the console may do.
 
     That is an error in the browser's console, a script's error, a violation of the page's own security policy, and a
-    request to another host. ``expect_status``: answers of the server that a test provokes, which browsers log as errors.
+    request to another host. ``expect_status``: answers that a test provokes, which browsers log as errors.
     """
 
     server: LiveServer

@@ -38,7 +38,7 @@ MIN_PACKED_BYTES = 1000
 
 
 class File(Struct, frozen=True):
-    """A file of the page: its bytes, as they are and by gzip (None where that gains nothing), its media type and a tag."""
+    """A file of the page: its bytes, as they are and by gzip (None where that gains nothing), its media type, a tag."""
 
     content: bytes
     packed: bytes | None

@@ -55,19 +55,21 @@ export class Api {
     throw new Refused(answer.status, said.error);
   }
 
-  // Server-sent events, read by fetch since EventSource sends no key: yields { event, data } until `signal` aborts.
-  async *events(path, { method = "GET", query = {}, body, signal, relative = "console/api/" } = {}) {
-    yield* eventsOf(await this.fetch(method, `${relative}${path}`, { query, body, signal }));
+  // Server-sent events, read by fetch since EventSource sends no key: yields { event, data } until `signal` aborts. `heard`
+  // is called whenever anything comes, comments as well.
+  async *events(path, { method = "GET", query = {}, body, signal, relative = "console/api/", heard = () => {} } = {}) {
+    yield* eventsOf(await this.fetch(method, `${relative}${path}`, { query, body, signal }), heard);
   }
 }
 
 // The server-sent events of an answer that has begun.
-export async function* eventsOf(answer) {
+export async function* eventsOf(answer, heard = () => {}) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    heard();
     waiting += value;
     const parts = waiting.split(/\r?\n\r?\n/);
     waiting = parts.pop();

@@ -21,8 +21,13 @@ function announce(text) {
 }
 
 function place() {
-  const [id, ...rest] = location.hash.replace(/^#\//, "").split("/").map(decoded);
-  return { view: VIEWS.find((view) => view.id === id) ?? VIEWS[0], rest: rest.filter((part) => part !== "") };
+  const [path, query = ""] = location.hash.replace(/^#\//, "").split("?");
+  const [id, ...rest] = path.split("/").map(decoded);
+  return {
+    view: VIEWS.find((view) => view.id === id) ?? VIEWS[0],
+    rest: rest.filter((part) => part !== ""),
+    query: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
 function decoded(part) {
@@ -37,7 +42,7 @@ async function show({ focus = true } = {}) {
   const turn = ++shown;
   leave();
   leave = () => {};
-  const { view, rest } = place();
+  const { view, rest, query } = place();
   mark(view);
   document.title = `${view.title} – Underdog`;
   let session;
@@ -55,8 +60,8 @@ async function show({ focus = true } = {}) {
   replace(main, root);
   if (focus) root.querySelector("h1").focus({ preventScroll: true });
   if (focus) scrollTo(0, 0);
-  const context = { api, session, announce, head, place: rest, again: () => show({ focus: false }), refuse };
-  leave = view.mount(root, context) ?? (() => {});
+  const again = () => show({ focus: false });
+  leave = view.mount(root, { api, session, announce, head, place: rest, query, again, refuse }) ?? (() => {});
 }
 
 // Where the server would not say: asks for a key where one is missing, else says what is wrong and offers another try.

@@ -34,13 +34,14 @@ export function axis(more = {}) {
 
 // A chart with its legend, a line that says what is under the pointer, and its table.
 //
-// `columns`: one for each column of the data, the first the x axis: { label, kind (a colour's name), format(value) }.
+// `columns`: one for each column of the data, the first the x axis: { label, kind (a colour's name), mark (a sign that is no
+// colour), format(value) }.
 // `options()`: uPlot's options, asked again when the colours change. `drawn(data)`: what of the data is drawn, where that differs.
 // Returns { root, update(data), end() }.
 export function charted({ label, columns, options, height = 200, drawn = (data) => data, summary = "Figures" }) {
   const drawing = element("div", { class: "drawing", role: "img", "aria-label": `${label}. The figures are in the table below.`, hidden: !available() });
   drawing.style.setProperty("--height", `${height}px`);
-  const legend = element("ul", { class: "legend" }, columns.slice(1).map((column) => element("li", {}, badge(column.kind, column.label))));
+  const legend = element("ul", { class: "legend" }, columns.slice(1).map((column) => element("li", {}, badge(column.kind, column.label, column.mark))));
   const readout = element("p", { class: "note readout", "aria-hidden": "true", hidden: !available() }, "\u00a0");
   const figures = table({
     caption: label, empty: "No figures yet.",

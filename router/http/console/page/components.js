@@ -34,12 +34,12 @@ export function figure(label, { kind = null } = {}) {
   };
 }
 
-// A table that becomes a list of cards on a phone. A column: { label, cell(row) -> text or node, number, head }: `number` aligns
-// right, `head` names the row (one column). `update(rows)` draws it anew; `empty` is said where there are none.
+// A table that becomes a list of cards on a phone. A column: { label, cell(row) -> text or node, number, wide, head }: `number`
+// aligns right, `wide` takes a line of a card, `head` names the row (one column). `update(rows)` draws it anew; `empty` is said where there are none.
 export function table({ caption, columns, rows = [], empty = "There is nothing here.", rowClass = () => null }) {
   const body = element("tbody", { role: "rowgroup" });
   const nothing = element("p", { class: "nothing" }, empty);
-  const kind = (column) => (column.number ? "number" : null);
+  const kind = (column) => ([column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null);
   const root = element("div", { class: "table" },
     element("table", { role: "table" },
       element("caption", { class: "unseen" }, caption),
@@ -171,8 +171,8 @@ export function pager({ newer, older }) {
 // One word with a mark before it, since colours are never the only sign: badge("weak", "weak").
 const MARKS = { weak: "▽", strong: "▲", cached: "◆", named: "●", good: "✓", wrong: "✕", warn: "!", quiet: "○" };
 
-export function badge(kind, text) {
-  return element("span", { class: `badge ${kind}` }, element("span", { class: "mark", "aria-hidden": "true" }, MARKS[kind] ?? "○"), text);
+export function badge(kind, text, mark = MARKS[kind] ?? "○") {
+  return element("span", { class: `badge ${kind}` }, element("span", { class: "mark", "aria-hidden": "true" }, mark), text);
 }
 
 // A part that opens; what is in it is drawn when it is opened first, by `draw(part)`, or given.

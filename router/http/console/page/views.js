@@ -1,7 +1,8 @@
 // The views, in the order of the menu. Each module exports `view = { id, title, mount(root, context) }`: it draws into
 // `root`, which has its heading already, and returns a function that ends whatever it began. `context`: `api`, `session` (who
-// asks and what they may), `announce(text)`, `place` (what follows the view in the address), `head` (the row of the heading, for what
-// belongs beside it), `again()` (draws it anew), `refuse(error)` (in the view's place: the key form, or what is wrong).
+// asks and what they may), `announce(text)`, `place` and `query` (what follows the view in the address), `head` (the row of the
+// heading, for what belongs beside it), `again()` (draws it anew), `refuse(error)` (in the view's place: the key form, or
+// what is wrong).
 
 import { view as live } from "./views/live.js";
 import { view as requests } from "./views/requests.js";
