@@ -2,10 +2,10 @@
 
 import { card, problem } from "../components.js";
 import { element, replace } from "../dom.js";
-import { serverBudget } from "./accounts-budgets.js";
-import { keys } from "./accounts-keys.js";
-import { teams } from "./accounts-teams.js";
-import { usage } from "./accounts-usage.js";
+import { serverBudget } from "./accounts/budgets.js";
+import { keys } from "./accounts/keys.js";
+import { teams } from "./accounts/teams.js";
+import { usage } from "./accounts/usage.js";
 
 export const view = {
   id: "accounts",

@@ -3,8 +3,8 @@
 import { button, card, facts, figure, meter, problem } from "../components.js";
 import { element, replace } from "../dom.js";
 import { count, rate, share, usd } from "../format.js";
-import { bytes } from "./cache-entry.js";
-import { entries } from "./cache-list.js";
+import { bytes } from "./cache/entry.js";
+import { entries } from "./cache/list.js";
 
 export const view = {
   id: "cache",

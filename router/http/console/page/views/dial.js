@@ -4,8 +4,8 @@ import { button, card, confirm, details, field, figure, problem, select, table }
 import { available } from "../charts.js";
 import { element, replace } from "../dom.js";
 import { count, moment, rate, share, usd } from "../format.js";
-import { dialChart } from "./dial-chart.js";
-import { at, curveOf, ownOf, quality, range, sentence, span } from "./dial-curve.js";
+import { dialChart } from "./dial/chart.js";
+import { at, curveOf, ownOf, quality, range, sentence, span } from "./dial/curve.js";
 
 const LAST = [100, 1000, 5000, 20_000];
 const STEP = 0.001;

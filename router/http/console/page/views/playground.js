@@ -3,24 +3,11 @@
 import { badge, button, card, details, empty, field, problem } from "../components.js";
 import { element, replace } from "../dom.js";
 import { rate, signed, usd } from "../format.js";
-import { answerOf } from "./playground-answer.js";
+import { REASONS, partName } from "../words.js";
+import { answerOf } from "./playground/answer.js";
 
 const ROUTES = ["weak", "strong"];
 const MOST_TOKENS = "500";
-const WHY = {
-  "win-rate": null,
-  "unfamiliar": "the prompt is unlike all that the classifier learned from",
-  "rule": "a rule of this server's decides",
-  "hook": "this server's hook decides",
-  "key": "the bounds of the key decide",
-  "paced": "a budget has to last",
-  "capability": "the model that was due cannot take what is asked",
-  "context": "the prompt may be too long for the model that was due",
-  "sticky": "leaving the strong model's prompt cache would cost more than it saves",
-  "no-strong-model": "no strong model is configured",
-  "no-weak-model": "no weak model is configured",
-};
-
 // What was typed stays while the page is open, whatever view is looked at meanwhile.
 const typed = { prompt: "", system: "", temperature: "", tokens: MOST_TOKENS };
 
@@ -114,12 +101,12 @@ function decided(preview) {
   const { route, reason, win_rate: wins, threshold } = preview;
   const compared = wins === null || threshold === null ? null
     : `win rate ${rate(wins)} ${wins >= threshold ? "reaches" : "is below"} the threshold ${rate(threshold)}`;
-  const why = WHY[reason] ?? null;
+  const why = reason === "win-rate" ? null : REASONS[reason] ?? reason;
   const pushed = Object.entries(preview.evidence.contributions ?? {}).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 4);
   return [
-    element("p", {}, "Underdog would have asked ", badge(route, route), " ", element("b", {}, preview.model), `: ${[why ?? compared, why && compared].filter(Boolean).join("; ") || reason}.`,
+    element("p", {}, "Underdog would have asked ", badge(route, route), " ", element("b", {}, preview.model), `: ${[why, compared].filter(Boolean).join("; ")}.`,
       preview.cost_usd === null ? "" : ` Estimated cost ${usd(preview.cost_usd)}.`),
-    pushed.length ? element("p", { class: "note" }, `What weighed most, towards strong (+) or weak (−): ${pushed.map(([name, value]) => `${name} ${signed(value)}`).join(", ")}.`) : null,
+    pushed.length ? element("p", { class: "note" }, `What weighed most, towards strong (+) or weak (−): ${pushed.map(([name, value]) => `${partName(name)} ${signed(value)}`).join(", ")}.`) : null,
   ].filter(Boolean);
 }
 

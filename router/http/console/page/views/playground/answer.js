@@ -1,9 +1,9 @@
 // One model's answer as it comes: its text, its times, its tokens, and what it cost.
 
-import { eventsOf } from "../api.js";
-import { badge, button, card, details, facts, problem } from "../components.js";
-import { element, replace } from "../dom.js";
-import { count, ms, usd } from "../format.js";
+import { eventsOf } from "../../api.js";
+import { badge, button, card, details, facts, problem } from "../../components.js";
+import { element, replace } from "../../dom.js";
+import { count, ms, usd } from "../../format.js";
 
 const TITLES = { weak: "Weak", strong: "Strong" };
 

@@ -1,7 +1,7 @@
 // Forms over the page: a key's or a team's, and the key itself, which is shown once.
 
-import { button, copyable, dialog, field, problem, select } from "../components.js";
-import { element, replace } from "../dom.js";
+import { button, copyable, dialog, field, problem, select } from "../../components.js";
+import { element, replace } from "../../dom.js";
 
 const PERIODS = [["day", "a day"], ["week", "a week"], ["month", "a month"]];
 const WHEN_SPENT = [["refuse", "refuse requests"], ["weak", "use the weak model only"]];

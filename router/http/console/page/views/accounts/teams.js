@@ -1,10 +1,10 @@
 // The teams of this server, whose keys share limits, a budget and what is cached.
 
-import { button, card, confirm, problem, table } from "../components.js";
-import { element, replace } from "../dom.js";
-import { fillBudgets } from "./accounts-budgets.js";
-import { ask } from "./accounts-forms.js";
-import { budgetPlace, limits } from "./accounts-keys.js";
+import { button, card, confirm, problem, table } from "../../components.js";
+import { element, replace } from "../../dom.js";
+import { fillBudgets } from "./budgets.js";
+import { ask } from "./forms.js";
+import { budgetPlace, limits } from "./keys.js";
 
 const MOST = 1000;
 

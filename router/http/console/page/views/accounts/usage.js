@@ -1,9 +1,9 @@
 // What was used: by day, by model and by key, of the last month.
 
-import { card, problem, select, table } from "../components.js";
-import { axis, charted, colour, stacked } from "../charts.js";
-import { element, replace } from "../dom.js";
-import { count, usd } from "../format.js";
+import { card, problem, select, table } from "../../components.js";
+import { axis, charted, colour, stacked } from "../../charts.js";
+import { element, replace } from "../../dom.js";
+import { count, usd } from "../../format.js";
 
 const DAY_S = 86_400;
 const TOP = 10;

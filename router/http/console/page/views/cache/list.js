@@ -1,9 +1,9 @@
 // The entries of the cache: searched by the server, chosen by hand or by model and age, and let go of.
 
-import { button, card, field, problem, select, table } from "../components.js";
-import { element, replace } from "../dom.js";
-import { count, lasting, usd } from "../format.js";
-import { certain, showEntry } from "./cache-entry.js";
+import { button, card, field, problem, select, table } from "../../components.js";
+import { element, replace } from "../../dom.js";
+import { count, lasting, usd } from "../../format.js";
+import { certain, showEntry } from "./entry.js";
 
 const FIRST = 50;
 const MOST = 1000;

@@ -1,6 +1,6 @@
 // What the dial's columns say at any threshold: pure sums over what the server measured.
 
-import { count, share, usd } from "../format.js";
+import { count, share, usd } from "../../format.js";
 
 const OWN = ["strong_share", "cost_usd", "cost_low_usd", "cost_high_usd", "quality", "quality_low", "quality_high"];
 

@@ -1,8 +1,8 @@
 // One cached answer: what was asked, what was answered, and the way to let go of it.
 
-import { button, confirm, details, dialog, facts, problem } from "../components.js";
-import { element } from "../dom.js";
-import { count, lasting, usd } from "../format.js";
+import { button, confirm, details, dialog, facts, problem } from "../../components.js";
+import { element } from "../../dom.js";
+import { count, lasting, usd } from "../../format.js";
 
 const UNITS = ["bytes", "KB", "MB", "GB"];
 

@@ -1,10 +1,10 @@
 // The keys of this server: listed, made, changed, given a new secret, revoked.
 
-import { badge, button, card, confirm, problem, select, table } from "../components.js";
-import { element, replace } from "../dom.js";
-import { count, day, moment } from "../format.js";
-import { fillBudgets } from "./accounts-budgets.js";
-import { ask, askGrace, showSecret } from "./accounts-forms.js";
+import { badge, button, card, confirm, problem, select, table } from "../../components.js";
+import { element, replace } from "../../dom.js";
+import { count, day, moment } from "../../format.js";
+import { fillBudgets } from "./budgets.js";
+import { ask, askGrace, showSecret } from "./forms.js";
 
 const PAGE = 100;
 const STATES = { active: "good", blocked: "warn", expired: "quiet", revoked: "wrong" };

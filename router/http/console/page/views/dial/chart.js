@@ -1,8 +1,8 @@
 // The curve of the dial: drawn by uPlot, with the threshold in use and the chosen one on it, which a pointer drags.
 
-import { axis, chart, colour } from "../charts.js";
-import { at, thresholdFor } from "./dial-curve.js";
-import { share, usd } from "../format.js";
+import { axis, chart, colour } from "../../charts.js";
+import { at, thresholdFor } from "./curve.js";
+import { share, usd } from "../../format.js";
 
 const HEIGHT = 300;
 const FONT = "12px system-ui, sans-serif";

@@ -1,8 +1,8 @@
 // Budgets as bars: what is spent, what is held for requests under way, what is left, and when the period ends.
 
-import { card, meter, shares } from "../components.js";
-import { element } from "../dom.js";
-import { lasting, moment, share, usd } from "../format.js";
+import { card, meter, shares } from "../../components.js";
+import { element } from "../../dom.js";
+import { lasting, moment, share, usd } from "../../format.js";
 
 const AT_ONCE = 4;
 
