@@ -72,7 +72,9 @@ export function entries(context, signal, changed) {
     }
     const known = new Set(state.shown.map((entry) => entry.id));
     for (const id of chosen) if (!known.has(id)) chosen.delete(id);
-    replace(model, [...select(modelsOf(context.session, state.shown, model.value), { value: model.value }).children]);
+    const wanted = model.value;
+    replace(model, modelsOf(context.session, state.shown, wanted).map(([value, text]) => element("option", { value }, text)));
+    model.value = wanted;
     draw();
   }
 
