@@ -39,6 +39,7 @@ from router.http.completions import completions
 from router.http.console.assets import console_asset, console_page
 from router.http.console.feed import Feed
 from router.http.console.live import console_live
+from router.http.console.requests import console_rating, console_request, console_requests
 from router.http.console.session import console_session
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
@@ -166,6 +167,9 @@ def create_app(
             console_asset,
             console_session,
             console_live,
+            console_requests,
+            console_request,
+            console_rating,
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),

@@ -270,11 +270,13 @@ class Gateway:
 
 def _sight(reading: Reading, in_use: InUse) -> Sight:
     score = reading.scored.score
+    encoder = in_use.scorer.manifest.encoder
     return Sight(
         input=score.row,
+        dim=encoder.dim,
         score=score.score,
         artifact=in_use.digest,
-        encoder=in_use.scorer.manifest.encoder.sha256,
+        encoder=encoder.sha256,
     )
 
 

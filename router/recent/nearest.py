@@ -17,7 +17,7 @@ class Neighbour(NamedTuple):
     similarity: float
 
 
-def nearest(to: Settled, among: Sequence[Settled], *, dim: int, most: int = 5) -> list[Neighbour]:
+def nearest(to: Settled, among: Sequence[Settled], *, most: int = 5) -> list[Neighbour]:
     """The requests of the same tenant that are most like ``to``, the most like first; ``to`` is none of them.
 
     Takes some milliseconds where there are thousands.
@@ -25,7 +25,6 @@ def nearest(to: Settled, among: Sequence[Settled], *, dim: int, most: int = 5) -
     Args:
         to: a request.
         among: those to look through; such as another encoder read are left out.
-        dim: of the embedding, with which every input begins.
         most: how many at most.
     """
     sight = to.sight
@@ -42,6 +41,6 @@ def nearest(to: Settled, among: Sequence[Settled], *, dim: int, most: int = 5) -
     if not comparable:
         return []
     # Embeddings have length 1, so that their product is the cosine.
-    cosines = np.stack([row[:dim] for _, row in comparable]) @ sight.input[:dim]
+    cosines = np.stack([row[: sight.dim] for _, row in comparable]) @ sight.input[: sight.dim]
     best = np.argsort(-cosines, kind="stable")[:most]
     return [Neighbour(comparable[place][0], float(cosines[place])) for place in best.tolist()]

@@ -25,11 +25,12 @@ rewording, or has answered; a model is asked, once more where another one failed
 class Sight(Struct, frozen=True, kw_only=True, eq=False):
     """What the scorer saw of a request, in numbers.
 
-    ``input``: its raw row, float32 [D], which begins with the embedding. ``artifact``: the SHA-256 of the artifact
-    that scored it, ``encoder``: of its encoder, whose embeddings alone may be compared.
+    ``input``: its raw row, float32 [D], which begins with the embedding, ``dim`` of them. ``artifact``: the SHA-256 of
+    the artifact that scored it, ``encoder``: of its encoder, whose embeddings alone may be compared.
     """
 
     input: NDArray[np.float32]
+    dim: int
     score: float
     artifact: str
     encoder: str

@@ -14,13 +14,15 @@ from tests.ledger.support import a_row
 DIM = 3
 
 
-def settled(name: str, direction: tuple[float, ...] | None = None, *, encoder: str = "e", **row: Any) -> Settled:
+def settled(name: str, direction: tuple[float, ...] | None = None, *, encoder: str = "e", **fields: Any) -> Settled:
     if direction is None:
-        return Settled(a_row(name, **row), None, [])
+        return Settled(a_row(name, **fields), None, [])
     unit = np.array(direction, np.float32) / np.linalg.norm(direction)
     features = np.array([100.0, -100.0], np.float32)
-    sight = Sight(input=np.concatenate([unit, features]).astype(np.float32), score=0.0, artifact="a", encoder=encoder)
-    return Settled(a_row(name, **row), sight, [])
+    sight = Sight(
+        input=np.concatenate([unit, features]).astype(np.float32), dim=DIM, score=0.0, artifact="a", encoder=encoder
+    )
+    return Settled(a_row(name, **fields), sight, [])
 
 
 def test_the_oldest_makes_room_for_the_newest() -> None:
@@ -49,10 +51,10 @@ def test_an_answer_is_traced_to_the_request_that_a_model_answered() -> None:
 def test_the_most_alike_come_first_and_the_request_itself_is_none_of_them() -> None:
     asked = settled("asked", (1, 0, 0))
     others = [settled("far", (0, 1, 0)), settled("near", (1, 0.1, 0)), settled("opposite", (-1, 0, 0))]
-    found = nearest(asked, [*others, asked], dim=DIM)
+    found = nearest(asked, [*others, asked])
     assert [each.settled.row.request_id for each in found] == ["near", "far", "opposite"]
     assert [each.similarity for each in found] == pytest.approx([1 / np.sqrt(1.01), 0, -1], abs=1e-6)
-    assert len(nearest(asked, others, dim=DIM, most=2)) == 2
+    assert len(nearest(asked, others, most=2)) == 2
 
 
 def test_no_tenant_is_shown_anothers_requests_and_no_embedding_of_another_encoder_is_compared() -> None:
@@ -62,5 +64,5 @@ def test_no_tenant_is_shown_anothers_requests_and_no_embedding_of_another_encode
         settled("otherwise-encoded", (1, 0, 0), encoder="f"),
         settled("unscored"),
     ]
-    assert nearest(asked, others, dim=DIM) == []
-    assert nearest(settled("unscored-too"), others, dim=DIM) == []
+    assert nearest(asked, others) == []
+    assert nearest(settled("unscored-too"), others) == []
