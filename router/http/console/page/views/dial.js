@@ -4,6 +4,7 @@ import { button, card, confirm, details, field, figure, problem, select, table }
 import { available } from "../charts.js";
 import { element, replace } from "../dom.js";
 import { count, moment, rate, share, usd } from "../format.js";
+import { LEFT_OUT } from "../words.js";
 import { dialChart } from "./dial/chart.js";
 import { at, curveOf, ownOf, quality, range, sentence, span } from "./dial/curve.js";
 
@@ -51,7 +52,7 @@ function drawn(body, dial, context, kept) {
   const rows = figuresTable(state);
 
   function choose(threshold) {
-    state.chosen = Math.round(Math.min(1, Math.max(0, threshold)) * 10_000) / 10_000;
+    state.chosen = Math.min(1, Math.max(0, threshold));
     update();
   }
   function update() {
@@ -100,7 +101,7 @@ function figures() {
       made.cost.set(own ? usd(here.cost_usd) : "–", own ? range(here.cost_low_usd, here.cost_high_usd, usd) : "no requests yet");
       const all = own && dial.own.all_strong_usd !== null ? Number(dial.own.all_strong_usd) : null;
       const less = all && here.cost_usd !== null ? 1 - here.cost_usd / all : null;
-      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`, all === null ? "" : `which is ${usd(all)}`);
+      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`, all === null ? "" : `which is ${usd(all)} (${range(own.cost_low_usd[0], own.cost_high_usd[0], usd)})`);
       const actual = dial.own?.actual;
       made.actual.set(usd(actual?.cost_usd), actual ? `${share(actual.strong_share)} strong, ${share(actual.quality)} of the gap` : "");
     },
@@ -191,9 +192,10 @@ function applying(state, context) {
   };
 }
 
-function origin({ threshold_from: from }) {
-  const where = typeof from === "string" ? from : [from?.source, from?.where].filter(Boolean).join(", ");
-  return where ? `The one in use comes from: ${where}.` : "";
+const SOURCES = { flag: "a flag of the command line", environment: "the environment", file: "the settings' file", default: "the artifact, since nobody set another" };
+
+function origin({ threshold_from: source, threshold_place: place, note }) {
+  return `The one in use comes from ${SOURCES[source] ?? source}${place ? ` (${place})` : ""}.${note ? ` ${note}` : ""}`;
 }
 
 // The figures behind the chart, at steps between which anything changes and at what is named.
@@ -216,8 +218,11 @@ function figuresTable(state) {
 }
 
 function notes({ dial, own }) {
-  if (!own) return "No request of yours can be judged yet: ask something with the model 'auto', and the curve of your own requests joins the artifact's.";
-  const left = Object.entries(dial.own.left_out ?? {}).filter(([, n]) => n > 0).map(([reason, n]) => `${count(n)} ${reason}`);
+  const left = Object.entries(dial.left_out).filter(([, n]) => n > 0).map(([reason, n]) => `${count(n)} (${LEFT_OUT[reason] ?? reason})`);
+  if (!own) {
+    return "There is no request yet that a threshold decides: ask something with the model 'auto', and the curve of your own requests joins the artifact's."
+      + (left.length ? ` Left out: ${left.join(", ")}.` : "");
+  }
   return `These are requests from ${moment(dial.own.since)} to ${moment(dial.own.until)}. Intervals hold in 95 of 100 cases. `
     + (left.length ? `Left out: ${left.join(", ")}.` : "");
 }

@@ -118,7 +118,8 @@ function dragging(made, drawn, choose) {
   over.style.cursor = "ew-resize";
   const take = (event) => {
     const value = made.posToVal(event.clientX - over.getBoundingClientRect().left, "x");
-    choose(drawn.axis === "threshold" ? Math.min(1, Math.max(0, value)) : thresholdFor(drawn.own, value));
+    // Finer than a pointer is nobody.
+    choose(drawn.axis === "threshold" ? Math.round(1000 * value) / 1000 : thresholdFor(drawn.own, value));
   };
   const down = (event) => {
     if (event.button !== 0) return;

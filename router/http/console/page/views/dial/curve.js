@@ -34,17 +34,18 @@ export function at(columns, threshold) {
   return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, between(values)]));
 }
 
-// The thresholds between which anything changes, with some room beside them.
+// The thresholds between which anything changes, with some room beside them. At 1 itself even the unfamiliar prompts, which no
+// threshold before it moves, go to the weak model.
 export function span(...all) {
   const moving = all.filter(Boolean).flatMap(({ threshold, strong_share: shares }) => {
-    const first = shares.findIndex((each) => each < 0.995);
-    const last = shares.findLastIndex((each) => each > 0.005);
-    return [threshold[Math.max(0, first - 1)] ?? 0, threshold[Math.min(threshold.length - 1, last + 1)] ?? 1];
+    const first = shares.findIndex((each) => each < shares[0] - 0.005);
+    const last = shares.findLastIndex((each) => each > shares.at(-2) + 0.005) + 1;
+    return first > 0 && last > first ? [threshold[first - 1] > 0 ? threshold[first - 1] : threshold[first], threshold[last]] : [];
   });
   if (!moving.length) return [0, 1];
   const [low, high] = [Math.min(...moving), Math.max(...moving)];
   if (!(high > low)) return [0, 1];
-  const room = Math.max(0.01, 0.08 * (high - low));
+  const room = Math.max(0.01, 0.1 * (high - low));
   return [Math.max(0, Math.floor((low - room) * 100) / 100), Math.min(1, Math.ceil((high + room) * 100) / 100)];
 }
 
