@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from router.errors import DataError
 from router.scoring.manifest import Manifest, file_sha256
 from router.scoring.scorer import Scorer
+from router.scoring.shares import is_unfamiliar
 from router.types import WhenUnfamiliar
-from training.promise.effective import effective, is_unfamiliar, scored
+from training.promise.effective import effective, scored
 from training.records import Drops
 from training.refit.labels import Label, read_labels
 from training.tables import Row, read_rows
