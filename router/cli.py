@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "config": "router.commands.config",
     "fetch": "router.commands.fetch",
     "route": "router.commands.route",
+    "tune-threshold": "router.commands.tune_threshold",
     "artifacts": "router.commands.artifacts",
     "keys": "router.commands.keys",
     "teams": "router.commands.teams",

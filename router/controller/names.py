@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from router.errors import RoutingError
+from router.naming import plain
 
 ROUTERS = ("mf", "sw_ranking", "bert", "causal_llm", "underdog")
 """Names that a router may be given here: RouteLLM's of those that are trained, and our own."""
@@ -32,7 +33,7 @@ def model_name(router: str | None, threshold: float | None, *, among: Sequence[s
     if router is None or threshold is None:
         raise RoutingError("Router or threshold unspecified: give both, or a model such as 'router-mf-0.77'.")
     require_known([router], among=among)
-    return f"{_PREFIX}{router}-{_plain(_fraction(threshold))}"
+    return f"{_PREFIX}{router}-{plain(_fraction(threshold))}"
 
 
 def read_name(model: str, *, among: Sequence[str]) -> str | None:
@@ -61,9 +62,3 @@ def _fraction(threshold: float) -> float:
     if not 0.0 <= threshold <= 1.0:
         raise RoutingError(f"Invalid threshold {threshold}. Threshold must be a float between 0.0 and 1.0.")
     return threshold
-
-
-def _plain(value: float) -> str:
-    """All digits, without an exponent."""
-    text = f"{value:.17f}" if "e" in repr(value) else repr(value)
-    return text.rstrip("0") if "." in text else text

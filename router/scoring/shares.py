@@ -24,7 +24,10 @@ WIN_RATE_OF = {"strong": 1.0, "weak": 0.0}
 
 CONFIDENCE = 0.95
 _STEPS = 50
+"""Halvings of a range: all digits that matter."""
 _MOST_DIGITS = 12
+_MARGIN = 0.1
+"""Of the gap between two win rates, kept from either: another machine's last digit may differ."""
 
 
 class ShareThreshold(Struct, frozen=True, kw_only=True):
@@ -107,12 +110,11 @@ def _between(falling: FloatArray, sent: int) -> float:
     if sent in (0, len(falling)):
         return 0.0 if sent else 1.0
     below, upto = float(falling[sent]), float(falling[sent - 1])
+    margin = _MARGIN * (upto - below)
     for digits in range(2, _MOST_DIGITS):
-        step = 10.0**-digits
-        candidate = round(np.floor((below + upto) / 2 / step) * step, digits)
-        for near in (candidate, round(candidate + step, digits)):
-            if below < near <= upto and near < 1.0:
-                return float(near)
+        near = round((below + upto) / 2, digits)
+        if below + margin < near < upto - margin:
+            return near
     return upto
 
 
