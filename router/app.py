@@ -37,6 +37,10 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.completions import completions
 from router.http.console.assets import console_asset, console_page
+from router.http.console.feed import Feed
+from router.http.console.live import console_live
+from router.http.console.requests import console_rating, console_request, console_requests
+from router.http.console.session import console_session
 from router.http.embeddings import embeddings
 from router.http.errors import render_error
 from router.http.feedback import feedback
@@ -126,6 +130,7 @@ def create_app(
     services = Services(
         gateway=gateway, settings=settings, doorman=doorman, accounts=accounts, replicas=replicas, memory=memory
     )
+    feed = Feed(services)
     reload = None
     if sources is not None:
         services.file = SettingsFile(state="in use")
@@ -160,8 +165,16 @@ def create_app(
             *ADMIN_HANDLERS,
             console_page,
             console_asset,
+            console_session,
+            console_live,
+            console_requests,
+            console_request,
+            console_rating,
         ],
-        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
+        },
         before_send=[say_request_id],
         exception_handlers={Exception: render_error},
         lifespan=[

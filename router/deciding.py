@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from router.admission import expected_usage
 from router.allowed import may_have, require_allowed
 from router.artifacts.in_use import InUse
 from router.budgets import Pace
-from router.cache import Embed
 from router.calls import Call
 from router.catalogue import Abilities, narrowest
 from router.ledger.prices import ModelRef
 from router.needs import Needs, shortfall, unspoken
 from router.policy import BOTH_ROUTES, NO_PROMISE, RULED, Models, kept_promise, pinned_route
 from router.scoring.prompt import bound
+from router.scoring.scorer import Scorer
 from router.sticky import Stickiness, Trail, trail
 from router.terms import Scored, Terms, Ways, admitted, decision_on, require_known, score_of, terms_of
 from router.types import Cost, Decision, Evidence, Reason, Route, Shortfall, Tuning, Usage
@@ -60,6 +62,18 @@ class RoutePreview(msgspec.Struct, frozen=True, kw_only=True):
     rule: str | None = None
     eligible: tuple[Route, ...] = BOTH_ROUTES
     paced_by: PacedBy | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """What a decision read: the text and its score. As a function an encoder that need not encode that text again."""
+
+    scored: Scored
+    scorer: Scorer
+
+    def __call__(self, asked: str) -> NDArray[np.float32]:
+        """The embedding of a text, float32 [dim]."""
+        return self.scored.score.embedding if bound(asked) == self.scored.text else self.scorer.encode(asked)
 
 
 class Decider:
@@ -133,8 +147,8 @@ class Decider:
             return self.terms(call, in_use, msgspec.structs.replace(pace, threshold=MOST_PACED))
         return dataclasses.replace(terms, promise=promise, shortfalls=shortfalls)
 
-    def decide(self, call: Call, in_use: InUse, terms: Terms, *, explain: bool = False) -> tuple[Decision, Embed]:
-        """The decision, and an encoder that need not encode the scored text again.
+    def decide(self, call: Call, in_use: InUse, terms: Terms, *, explain: bool = False) -> tuple[Decision, Reading]:
+        """The decision, and what it read.
 
         Raises:
             UnknownModel: a pin names a model or a route that is not configured.
@@ -152,8 +166,7 @@ class Decider:
             explain=explain,
             sticks=lambda: self._sticks(call, in_use, terms, scored),
         )
-        scorer, score = in_use.scorer, scored.score
-        return decision, lambda asked: score.embedding if bound(asked) == scored.text else scorer.encode(asked)
+        return decision, Reading(scored, in_use.scorer)
 
     def cache_policy(self, in_use: InUse, terms: Terms) -> str:
         """Whatever outside a request's body decides which model answers it: part of its cache key.

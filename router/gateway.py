@@ -14,7 +14,7 @@ from router.asking import Fallbacks
 from router.cache import Cache, Elsewhere, Embed, Flights, Hit, Ticket, replay, standing_aside, with_native
 from router.calls import Answer, Batches, Call, StreamedAnswer, WholeAnswer
 from router.catalogue import Catalogue
-from router.deciding import Decider, RoutePreview
+from router.deciding import Decider, Reading, RoutePreview
 from router.errors import LocalOnly, NotCached, NoUpstream, OnlyIfCached, UnknownModel
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
@@ -23,6 +23,7 @@ from router.metrics import Metrics
 from router.parts import Parts, Wiring, local_parts
 from router.policy import AUTO, Models
 from router.principals import Principal
+from router.recent import Recent, Sight
 from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
@@ -59,6 +60,7 @@ class Gateway:
         private: bool = False,
     ) -> None:
         self.room = Room(max_concurrent)
+        self.recent = Recent()
         self.admission = admission or Admission()
         self.cache = cache
         self._flights = Flights(cache, enabled=single_flight, elsewhere=elsewhere)
@@ -140,6 +142,7 @@ class Gateway:
             artifact=self.in_use.artifact,
             baseline=self.decider.baseline,
             prices=self.prices,
+            recent=self.recent,
         )
 
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
@@ -214,6 +217,11 @@ class Gateway:
             raise
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait for the answer that an equal one is being given."""
+        return self._flights.waiting
+
+    @property
     def catalogue(self) -> Catalogue:
         """What models can take."""
         return self.wiring.ways.catalogue
@@ -237,10 +245,11 @@ class Gateway:
         self, decider: Decider, call: Call, in_use: InUse, terms: Terms, settlement: Settlement
     ) -> tuple[Decision, Embed]:
         started = time.perf_counter()
-        decision, embed = decider.decide(call, in_use, terms)
+        decision, reading = decider.decide(call, in_use, terms)
         settlement.decided(decision, took_us=(time.perf_counter() - started) * 1e6)
+        settlement.saw(_sight(reading, in_use))
         self.metrics.decided(decision)
-        return decision, embed
+        return decision, reading
 
     def _ticket(self, call: Call, policy: str, in_use: InUse, terms: Terms) -> Ticket:
         # Who asks for a cached answer only wants the one that `auto` would have been given.
@@ -257,6 +266,18 @@ class Gateway:
         )
         ticket.only_if_cached |= call.tuning.cache_only
         return ticket
+
+
+def _sight(reading: Reading, in_use: InUse) -> Sight:
+    score = reading.scored.score
+    encoder = in_use.scorer.manifest.encoder
+    return Sight(
+        input=score.row,
+        dim=encoder.dim,
+        score=score.score,
+        artifact=in_use.digest,
+        encoder=encoder.sha256,
+    )
 
 
 def _read(call: Call, parts: Parts) -> Call:

@@ -24,6 +24,7 @@ from router.ledger.prompts import Exchange
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
+from router.recent import Recent, Settled, Sight, Step
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Settlement:
         artifact: what decides, until ``decided_by`` says otherwise. A cached answer's is the same: its key holds it.
         baseline: the strong model, whose price is the baseline; None where there is none.
         prices: what models cost.
+        recent: the newest requests, for who looks.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Settlement:
         artifact: str,
         baseline: ModelRef | None,
         prices: Prices,
+        recent: Recent,
     ) -> None:
         self.request_id = request_id
         self._ledger = ledger
@@ -67,9 +70,12 @@ class Settlement:
         self._artifact = artifact
         self._baseline = baseline
         self._prices = prices
+        self._recent = recent
         self._at = datetime.now(UTC)
         self._started = time.perf_counter()
         self._request: ChatRequest | None = None
+        self._steps: list[tuple[Step, float]] = []
+        self._sight: Sight | None = None
         self._decision: Decision | None = None
         self._decision_us: float | None = None
         self._verify_us: float | None = None
@@ -107,6 +113,7 @@ class Settlement:
     def admitted(self, grant: Grant) -> None:
         """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
         self._grant = grant
+        self._reached("admitted")
 
     async def reserve(self, usd: Callable[[], Decimal | None], *, route: Route | None) -> None:
         """A route's model is about to be asked, which is expected to cost so much; not called where no budget is kept.
@@ -142,6 +149,11 @@ class Settlement:
         self._decision = decision
         if took_us is not None:
             self._decision_us = took_us
+            self._reached("decided")
+
+    def saw(self, sight: Sight) -> None:
+        """What the scorer saw of the request."""
+        self._sight = sight
 
     def embeds(self, model: str) -> None:
         """An embeddings model is asked: there is no route, and no stronger model to compare its cost with."""
@@ -166,10 +178,13 @@ class Settlement:
         self._usage = hit.answer.usage
         self._finish_reason = "stop"
         self._keep = None
+        if self._verify_us is None:
+            self._reached("cache")
 
     def looked_for_rewordings(self, *, took_us: float) -> None:
         """The cache has judged whether a kept answer stands for this question."""
         self._verify_us = took_us
+        self._reached("cache")
 
     def asks(self, model: ModelRef, *, embedded: bool = False) -> None:
         """An upstream is about to be asked: what it reads is billed, also where its answer never arrives.
@@ -179,6 +194,7 @@ class Settlement:
             embedded: whether that is the embedded LLM, whose time is this machine's.
         """
         self._asked = model
+        self._reached("asked")
         self._asked_embedded_at = time.perf_counter() if embedded else None
 
     def served_by(self, served: Served) -> None:
@@ -193,6 +209,7 @@ class Settlement:
         """The first part of the answer is there."""
         if self._first_token_ms is None:
             self._first_token_ms = self._elapsed_ms()
+            self._steps.append(("first-token", self._first_token_ms))
 
     def price_of(self, answer: Answer) -> Decimal | None:
         """What a whole answer costs that came just now, whether it is given or not; None where that is not known."""
@@ -322,6 +339,7 @@ class Settlement:
 
     def _hand_over(self) -> asyncio.Future[None]:
         row = self._row()
+        self._attempt("showing it", lambda: self._recent.add(Settled(row, self._sight, self._steps)))
         written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
         self._log(row)
@@ -422,6 +440,9 @@ class Settlement:
     def _estimate(self, answer: str) -> Usage | None:
         request = self._request
         return None if request is None else self._attempt("an estimate", lambda: estimate_usage(request, answer))
+
+    def _reached(self, step: Step) -> None:
+        self._steps.append((step, self._elapsed_ms()))
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000

@@ -113,6 +113,8 @@ class Flights:
         self._enabled = enabled
         self._patience_s = patience_s
         self._under_way: dict[bytes, Flight] = {}
+        self.waiting = 0
+        """Requests that wait for an equal one's answer."""
 
     async def exact(self, ticket: Ticket, lead: Callable[[Flight], None]) -> Hit | None:
         """The answer kept for this very request, also one that an equal request is only just getting.
@@ -130,10 +132,13 @@ class Flights:
             flight = self._under_way.get(ticket.keys.exact)
             if flight is None:
                 return await self._first(ticket, ticket.keys.exact, lead)
+            self.waiting += 1
             try:
                 abandoned = await flight.abandoned()
             except TimeoutError:
                 return None
+            finally:
+                self.waiting -= 1
             hit = self._cache.exact(ticket)
             if not abandoned:
                 break

@@ -70,6 +70,11 @@ _LOOKED_AT = (HttpMethod.GET, HttpMethod.HEAD)
 @route("/health", http_method=_LOOKED_AT, summary="Say that the server is alive", tags=["status"])
 async def health(services: NamedDependency[Services]) -> Health:
     """Open to everybody, cheap, and 200 as soon as the server listens, even while a model warms up."""
+    return health_of(services)
+
+
+def health_of(services: Services) -> Health:
+    """How the server fares just now."""
     gateway = services.gateway
     upstreams: dict[str, UpstreamHealth | None] = {"weak": None, "strong": None}
     upstreams |= {upstream.name: _health(upstream) for upstream in _all(gateway)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +14,12 @@ from router.database.sqlite import BUSY_TIMEOUT_S, SqliteDatabase
 from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.baseline import LENGTHS, Lengths
+from router.ledger.browse import Conditions, Kept, Page, read_page, read_requests
 from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.lately import Answered, read_lately
 from router.ledger.migrations import COMPONENT, MIGRATIONS
-from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper
+from router.ledger.prompts import Exchange, NoPrompts, PromptKeeper, Sealed, read_sealed
 from router.ledger.reading import as_ledger_errors
 from router.ledger.reports import Stats
 from router.ledger.retention import Pruner
@@ -154,6 +155,31 @@ class Ledger:
             LedgerError: the database cannot be read.
         """
         return await self._read(lambda connection: rows.newest(connection, limit=limit, tenant=tenant))
+
+    async def page(self, conditions: Conditions, *, limit: int, before: int | None = None) -> Page:
+        """The newest requests for which the conditions hold; see ``router.ledger.browse.read_page``.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        async with self._reports:
+            return await self._read(lambda connection: read_page(connection, conditions, limit=limit, before=before))
+
+    async def find(self, request_ids: Sequence[str]) -> dict[str, Kept]:
+        """Those of a few requests that are there, by their ids.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        return await self._read(lambda connection: read_requests(connection, request_ids))
+
+    async def said(self, request_ids: Sequence[str]) -> dict[str, Sealed]:
+        """What was kept of what was said in a few requests, by their ids; see ``router.ledger.prompts.opened``.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        return await self._read(lambda connection: read_sealed(connection, request_ids))
 
     async def spent(self, kind: ScopeKind, id: str, since: datetime) -> Decimal:
         """What the requests of the server, a team or a key have cost, in US dollars, as far as it is known.

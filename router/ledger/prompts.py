@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from router.configured.secret import Secret
-from router.database import Database
+from router.database import Connection, Database
 from router.errors import LedgerError, SettingsError
 from router.ledger.reading import reading
 from router.types import ChatRequest
@@ -153,6 +153,17 @@ def read_prompt(database: Database, request_id: str, keys: Sequence[bytes]) -> d
             f"ledger {database.name}: no prompt of request {request_id!r} is kept; was `ledger_prompts` on by then?"
         )
     return opened(request_id, Sealed(found[0], bytes(found[1])), keys)
+
+
+def read_sealed(connection: Connection, request_ids: Sequence[str]) -> dict[str, Sealed]:
+    """What was kept of a few requests, by their ids; those of which nothing was are left out."""
+    if not request_ids:
+        return {}
+    # Only marks for values are put into SQL.
+    select = (
+        f"SELECT request_id, sealed_by, body FROM prompts WHERE request_id IN ({', '.join('?' * len(request_ids))})"  # noqa: S608
+    )
+    return {name: Sealed(by, bytes(body)) for name, by, body in connection.execute(select, request_ids)}
 
 
 def opened(request_id: str, sealed: Sealed, keys: Sequence[bytes]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def newest(connection: Connection, *, limit: int, tenant: str | None) -> list[Le
         found = connection.execute(_NEWEST, (limit,))
     else:
         found = connection.execute(_NEWEST_OF_TENANT, (tenant, limit))
-    return [_decode(values) for values in found]
+    return [decode(values) for values in found]
 
 
 def known(connection: Connection, request_ids: Sequence[str]) -> set[str]:
@@ -110,7 +110,8 @@ def encode(row: LedgerRow) -> list[Any]:
     return values
 
 
-def _decode(values: tuple[Any, ...]) -> LedgerRow:
+def decode(values: Sequence[Any]) -> LedgerRow:
+    """The row of the values of ``COLUMNS``, as engines give them."""
     fields = dict(zip(COLUMNS, values, strict=True))
     fields["at"] = moment(fields["at"])
     return msgspec.convert(fields, LedgerRow, strict=False)

@@ -25,11 +25,13 @@ class Score(Struct, frozen=True, kw_only=True, eq=False):
     ``score`` ranks prompts; ``win_rate`` is the calibrated chance, 0..1, that the strong answer is strictly better.
     ``embedding`` is the unit vector float32 [dim], for the cache; ``tokens`` counts those that were looked up.
     ``unfamiliarity`` says how unlike training the text is (above 1: unfamiliar); None where the artifact cannot tell.
+    ``row`` is all that was seen of the text, raw, float32 [D]; the embedding is its beginning.
     """
 
     score: float
     win_rate: float
     embedding: NDArray[np.float32]
+    row: NDArray[np.float32]
     tokens: int
     unfamiliarity: float | None = None
 
@@ -75,6 +77,7 @@ class Scorer:
             score=float(score[0]),
             win_rate=float(self._chain.calibrator.apply(score)[0]),
             embedding=raw[:dim],
+            row=raw,
             tokens=tokens,
             unfamiliarity=None if familiarity is None else familiarity.unfamiliarity(text, rows[0, dim:]),
         )
@@ -93,8 +96,11 @@ class Scorer:
         Returns:
             Part ("topic", "length", "code", ...) to its contribution, in units of the score.
         """
-        raw, _ = self._chain.inputs.raw_one(text)
-        columns = self._chain.blend.contributions(self._chain.scaler.apply(raw))
+        return self.explain_row(self._chain.inputs.raw_one(text)[0], top=top)
+
+    def explain_row(self, row: NDArray[np.float32], *, top: int = 5) -> dict[str, float]:
+        """The same of what was seen of a text: ``Score.row``."""
+        columns = self._chain.blend.contributions(self._chain.scaler.apply(row))
         parts: dict[str, float] = dict.fromkeys(self._groups, 0.0)
         for group, value in zip(self._groups, columns.tolist(), strict=True):
             parts[group] += value

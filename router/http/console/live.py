@@ -1,0 +1,71 @@
+"""``GET /console/api/live``: how the server fares, as server-sent events, for as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from router.http.body import ClientLeft
+from router.http.console.access import HEADERS, watcher
+from router.http.console.feed import Feed
+from router.http.exchange import ABORT, EVENT_STREAM
+from router.http.presence import CallerPresent
+from router.http.services import Services
+
+LAST_WORDS_S = 1.0
+"""How long a watcher may take to read what was told last, before the connection is dropped."""
+
+
+@get("/console/api/live", include_in_schema=False)
+async def console_live(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], feed: NamedDependency[Feed]
+) -> ASGIApp:
+    """For whoever may look: a ``snapshot`` and the newest ``requests`` at once, then what changes, once a second."""
+    watcher(services, request.headers)
+    return LiveStream(feed)
+
+
+class LiveStream:
+    """One watcher's stream.
+
+    It ends when the watcher leaves, takes no more of it, or the server is told to stop; its connection ends with it, so
+    that nothing of it holds the server up.
+
+    Args:
+        feed: what is told.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell until the end.
+
+        Raises:
+            TooManyRequests, ShuttingDown: see ``Feed.watch``; nothing has been sent by then.
+        """
+        drop = scope["state"].get(ABORT, _nothing)
+        # The connection of who left is gone, and there is nothing to settle.
+        present = CallerPresent(scope, receive, lambda: False)
+        with contextlib.suppress(ClientLeft), self._feed.watch(drop) as told, present:
+            await send({"type": "http.response.start", "status": 200, "headers": _headers()})
+            await self._feed.begin(told)
+            async for event in told.events():
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, drop)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _headers() -> list[tuple[bytes, bytes]]:
+    # x-accel-buffering keeps nginx from collecting the events.
+    fixed = {"content-type": EVENT_STREAM, "x-accel-buffering": "no", "connection": "close", **HEADERS}
+    return [(name.encode(), value.encode()) for name, value in fixed.items()]
+
+
+def _nothing() -> None:
+    """Stands in where the server cannot drop a connection."""
