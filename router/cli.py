@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "init": "router.commands.init",
     "config": "router.commands.config",
     "fetch": "router.commands.fetch",
+    "top": "router.commands.top",
     "route": "router.commands.route",
     "tune-threshold": "router.commands.tune_threshold",
     "artifacts": "router.commands.artifacts",

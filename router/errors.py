@@ -7,6 +7,7 @@
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── OllamaError               Ollama cannot be asked, or cannot do what it was asked for (commands)
+    ├── NoServer                  the server that a command looks at does not answer, or not to it (commands)
     ├── RoutingError              a `Controller` cannot route as it was asked to
     ├── RequestFailed             a request of a `Controller` was answered with an error
     ├── DataError                 training or evaluation input cannot be used
@@ -89,6 +90,10 @@ class EmbeddedModelError(UnderdogError):
 
 class OllamaError(UnderdogError):
     """Ollama cannot be asked, or cannot do what it was asked for; the message says what to do."""
+
+
+class NoServer(UnderdogError):
+    """The server that a command wants to look at does not answer, or does not let it look; for commands."""
 
 
 class RoutingError(UnderdogError):
