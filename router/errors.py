@@ -7,6 +7,9 @@
     ├── ArtifactError             the artifact is missing, damaged or does not replay (start-up)
     ├── EmbeddedModelError        the embedded LLM cannot be fetched or started
     ├── OllamaError               Ollama cannot be asked, or cannot do what it was asked for (commands)
+    ├── NoServer                  the server that a command looks at does not answer, or not to it (commands)
+    ├── RoutingError              a `Controller` cannot route as it was asked to
+    ├── RequestFailed             a request of a `Controller` was answered with an error
     ├── DataError                 training or evaluation input cannot be used
     ├── ClusterError              the Dask cluster that training was given cannot be used, or failed
     ├── LedgerError               the ledger failed
@@ -88,6 +91,45 @@ class EmbeddedModelError(UnderdogError):
 
 class OllamaError(UnderdogError):
     """Ollama cannot be asked, or cannot do what it was asked for; the message says what to do."""
+
+
+class NoServer(UnderdogError):
+    """The server that a command wants to look at does not answer, or does not let it look; for commands."""
+
+
+class RoutingError(UnderdogError):
+    """A `Controller` cannot route as it was asked to: an unknown router, no threshold, or it is closed."""
+
+
+class RequestFailed(UnderdogError):
+    """A request of a `Controller` was answered with an error: an `ApiError` as its caller sees it, by its fields.
+
+    Args:
+        message: what went wrong and what to do about it.
+        status: the HTTP status that a server would answer with.
+        type: OpenAI's word for the kind of error.
+        param: the request field at fault, if there is one.
+        code: a machine-readable code, if there is one.
+        request_id: the request's, as the ledger has it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        type: str = "api_error",
+        param: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.param = param
+        self.code = code
+        self.request_id = request_id
 
 
 class DataError(UnderdogError):

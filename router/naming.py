@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from router.errors import InvalidRequest
 from router.types import Route, Tuning
@@ -57,3 +58,8 @@ def fraction(text: str, *, param: str, of: str = "") -> float:
     if _NUMBER.fullmatch(plain) and 0.0 <= (value := float(plain)) <= 1.0:
         return value
     raise InvalidRequest(f"{of}'{param}' must be a number from 0 to 1, not '{text[:40]}'.", param=param)
+
+
+def plain(value: float) -> str:
+    """A number in plain decimal notation, all its digits, as `fraction` reads it."""
+    return f"{Decimal(repr(value)):f}"

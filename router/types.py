@@ -36,6 +36,9 @@ Reason = Literal[
 DUE_REASONS: tuple[Reason, ...] = ("win-rate", "unfamiliar")
 """The reasons of requests that went where they were due: what is said of a threshold holds for these alone."""
 
+NOT_BY_THRESHOLD: tuple[Reason, ...] = ("pinned", "rule", "hook", "capability", "context", "sticky")
+"""The reasons of requests that went where they did whatever their win rate."""
+
 WhenUnfamiliar = Literal["strong", "weak", "win-rate"]
 """Where unfamiliar prompts go: to one of the models whatever their win rate, or by the win rate after all."""
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from router.scoring.manifest import Manifest, write_manifest
 from router.scoring.scorer import Scorer
+from router.scoring.shares import is_unfamiliar
 from training.golden_prompts import GOLDEN_PROMPTS
-from training.promise.effective import is_unfamiliar
 from training.tradeoff import USUAL_POINT
 
 SAMPLES = 20

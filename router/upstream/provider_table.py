@@ -112,19 +112,29 @@ PROVIDERS = (
 """Those with a strong model come first, in the order in which keys found in the environment are taken."""
 
 OTHER_NAMES = {
+    "ai21_chat": "ai21",
     "alibaba": "dashscope",
     "azure-openai": "azure",
     "bedrock": "aws",
+    "cohere_chat": "cohere",
+    "fireworks_ai": "fireworks",
+    "friendliai": "friendli",
     "gemini": "google",
+    "hosted_vllm": "vllm",
     "kimi": "moonshotai",
     "llama.cpp": "llamacpp",
     "lm-studio": "lmstudio",
+    "lm_studio": "lmstudio",
+    "meta_llama": "meta",
     "moonshot": "moonshotai",
     "nim": "nvidia",
+    "nvidia_nim": "nvidia",
+    "ollama_chat": "ollama",
     "qwen": "dashscope",
     "text-generation-inference": "tgi",
     "together_ai": "together",
+    "vercel_ai_gateway": "vercel",
     "xai": "x-ai",
     "z-ai": "zai",
 }
-"""What else people call them."""
+"""What else people call them, LiteLLM among them."""

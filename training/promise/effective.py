@@ -7,16 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.scorer import Scorer
+from router.scoring.shares import WIN_RATE_OF, is_unfamiliar
 from router.types import WhenUnfamiliar
 from training.progress import progress
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-WIN_RATE_OF = {"strong": 1.0, "weak": 0.0}
-"""At or above every threshold that routes at all, or below it."""
 
 
 def scored(scorer: Scorer, prompts: Sequence[str]) -> tuple[FloatArray, BoolArray]:
@@ -24,11 +21,6 @@ def scored(scorer: Scorer, prompts: Sequence[str]) -> tuple[FloatArray, BoolArra
     scores = [scorer.score(prompt) for prompt in progress(prompts, label="scoring", unit="prompts")]
     win_rates = np.array([score.win_rate for score in scores], np.float64)
     return win_rates, np.array([is_unfamiliar(score.unfamiliarity) for score in scores], np.bool_)
-
-
-def is_unfamiliar(unfamiliarity: float | None) -> bool:
-    """Whether a prompt counts as unfamiliar; never where its artifact cannot tell."""
-    return unfamiliarity is not None and unfamiliarity > UNFAMILIAR_ABOVE
 
 
 def effective(win_rates: FloatArray, unfamiliar: BoolArray, when_unfamiliar: WhenUnfamiliar) -> FloatArray:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from router.errors import DataError
 from router.scoring.manifest import Manifest, file_sha256
 from router.scoring.scorer import Scorer
-from router.types import WhenUnfamiliar
-from training.promise.effective import effective, is_unfamiliar, scored
+from router.scoring.shares import is_unfamiliar
+from router.types import NOT_BY_THRESHOLD, WhenUnfamiliar
+from training.promise.effective import effective, scored
 from training.records import Drops
 from training.refit.labels import Label, read_labels
 from training.tables import Row, read_rows
@@ -28,8 +29,6 @@ Form = Literal["pairs", "weak-only", "prompts", "ledger"]
 
 LEDGER_COLUMN = "win_rate"
 UNFAMILIARITY_COLUMN = "unfamiliarity"
-NOT_BY_THRESHOLD = frozenset({"pinned", "rule", "hook", "capability", "context", "sticky"})
-"""Reasons of requests that went where they did whatever their win rate."""
 
 
 class Rows(Struct, frozen=True, kw_only=True, eq=False):

@@ -1,0 +1,129 @@
+"""``underdog top``: a running server in the terminal, as it goes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from router.commands.options import config_option, json_option
+from router.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from router.commands.top_feed import Feed
+    from router.commands.top_state import State
+
+FIRST_S = 10.0
+"""How long a server that answers may take to tell the first figures."""
+
+
+@click.command("top")
+@click.option("--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1, max=3600.0),
+    default=1.0,
+    show_default=True,
+    help="Seconds from one look to the next.",
+)
+@click.option("--once", is_flag=True, help="Look once.")
+@config_option
+@json_option
+def command(*, url: str | None, interval: float, once: bool, config: Path | None, as_json: bool) -> None:
+    """Watch a running server: requests, routes, cache, cost, latency, upstreams. Ctrl-C ends it.
+
+    A closed server wants its UNDERDOG_MASTER_KEY or UNDERDOG_API_KEY in the environment. Where the output is no
+    terminal, each look is a line; with --json an object: the snapshot, and the requests since the last one.
+    """
+    from rich.console import Console
+
+    from router.artifacts.server import RunningServer
+    from router.commands.top_feed import Feed
+    from router.commands.top_state import State
+
+    settings = load_settings(config=config)
+    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
+    feed, state, console = Feed(where, settings.master_key or settings.api_key), State(), Console(highlight=False)
+    feed.start()
+    looks = _looks(feed, state, interval, once=once)
+    try:
+        if as_json:
+            _print_each(looks, state, lambda: msgspec.json.encode(_as_json(state)).decode())
+        elif once or not console.is_terminal or console.is_dumb_terminal:
+            _show_each(looks, state, console, where)
+        else:
+            _draw(looks, state, console, where)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        feed.close()
+
+
+def _looks(feed: Feed, state: State, interval: float, *, once: bool) -> Iterator[None]:
+    """Takes what is told, and yields whenever it is time to look at it.
+
+    Raises:
+        NoServer: there is no server, or it does not let one look.
+    """
+    from router.commands.top_feed import Refused
+    from router.errors import NoServer
+
+    due = time.monotonic() + FIRST_S
+    while True:
+        event = feed.next(due - time.monotonic())
+        if isinstance(event, Refused):
+            raise event.error
+        if event is not None:
+            first = state.snapshot is None
+            state.take(event)
+            if not first or state.snapshot is None:
+                continue
+            # The newest requests come right behind the first snapshot.
+            due = time.monotonic() + min(interval, 0.2)
+            continue
+        if state.snapshot is None:
+            raise NoServer(f"The server tells nothing within {FIRST_S:g} seconds; look into its log.")
+        yield
+        if once:
+            return
+        due = time.monotonic() + interval
+
+
+def _as_json(state: State) -> dict[str, object]:
+    return {"snapshot": state.snapshot, "lost": state.lost, "requests": state.taken()}
+
+
+def _print_each(looks: Iterator[None], state: State, said: Callable[[], str]) -> None:
+    for _ in looks:
+        print(said(), flush=True)
+
+
+def _show_each(looks: Iterator[None], state: State, console: Console, where: str) -> None:
+    """A line for each look where nobody sits at a terminal; a single look at one is the table itself."""
+    from router.commands.top_view import View, line
+
+    for _ in looks:
+        if console.is_terminal and not console.is_dumb_terminal:
+            console.print(View(state, where))
+        else:
+            print(line(state, datetime.now().astimezone()), flush=True)
+
+
+def _draw(looks: Iterator[None], state: State, console: Console, where: str) -> None:
+    from rich.live import Live
+
+    from router.commands.top_view import View
+
+    view = View(state, where)
+    with Live(view, console=console, screen=True, auto_refresh=False) as live:
+        for _ in looks:
+            live.refresh()
+    sys.stdout.flush()
