@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -24,6 +24,7 @@ from router.ledger.prompts import Exchange
 from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
+from router.tracing import NO_TRACE, Trace
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ class Settlement:
         artifact: what decides, until ``decided_by`` says otherwise. A cached answer's is the same: its key holds it.
         baseline: the strong model, whose price is the baseline; None where there is none.
         prices: what models cost.
+        trace: what it tells of its way.
+        witnesses: told of the row, once there is one; must be quick, and must not fail.
     """
 
     def __init__(
@@ -59,8 +62,12 @@ class Settlement:
         artifact: str,
         baseline: ModelRef | None,
         prices: Prices,
+        trace: Trace = NO_TRACE,
+        witnesses: Sequence[Callable[[LedgerRow], None]] = (),
     ) -> None:
         self.request_id = request_id
+        self.trace = trace
+        self._witnesses = witnesses
         self._ledger = ledger
         self._principal = principal
         self._endpoint = endpoint
@@ -104,6 +111,10 @@ class Settlement:
         """The body was understood."""
         self._request = request
 
+    def stays_here(self) -> None:
+        """The request is to stay on this machine and its network."""
+        self.trace = self.trace.only_local()
+
     def admitted(self, grant: Grant) -> None:
         """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
         self._grant = grant
@@ -139,6 +150,8 @@ class Settlement:
 
     def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
         """A route was chosen; told again where a fallback changes it."""
+        if took_us is not None or decision is not self._decision:
+            self.trace.decided(decision, took_us=took_us)
         self._decision = decision
         if took_us is not None:
             self._decision_us = took_us
@@ -147,6 +160,7 @@ class Settlement:
         """An embeddings model is asked: there is no route, and no stronger model to compare its cost with."""
         self._embeds = model
         self._baseline = None
+        self.trace.asks_for(model)
 
     def ticketed(self, ticket: Ticket) -> None:
         """The cache has said what it may do with the request."""
@@ -167,9 +181,14 @@ class Settlement:
         self._finish_reason = "stop"
         self._keep = None
 
-    def looked_for_rewordings(self, *, took_us: float) -> None:
+    def looked_for_repeats(self, *, took_us: float, hit: bool) -> None:
+        """The cache was asked for this very request's answer, also where an equal one was just getting it."""
+        self.trace.looked_up("exact", took_us=took_us, hit=hit)
+
+    def looked_for_rewordings(self, *, took_us: float, hit: bool = False) -> None:
         """The cache has judged whether a kept answer stands for this question."""
         self._verify_us = took_us
+        self.trace.looked_up("semantic", took_us=took_us, hit=hit)
 
     def asks(self, model: ModelRef, *, embedded: bool = False) -> None:
         """An upstream is about to be asked: what it reads is billed, also where its answer never arrives.
@@ -324,8 +343,14 @@ class Settlement:
         row = self._row()
         written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
-        self._log(row)
+        self._attempt("telling of it", lambda: self._tell(row))
         return written
+
+    def _tell(self, row: LedgerRow) -> None:
+        self._log(row)
+        self.trace.settled(row)
+        for witness in self._witnesses:
+            witness(row)
 
     def _exchange(self) -> Exchange | None:
         """What was said; None where nothing was understood, or an embedding was asked for."""
@@ -345,6 +370,8 @@ class Settlement:
             logger.error("request %s is not in the ledger: %s", self.request_id, error)
 
     def _log(self, row: LedgerRow) -> None:
+        if not logger.isEnabledFor(logging.INFO):
+            return
         logger.info(
             "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
             self.request_id,
@@ -354,6 +381,7 @@ class Settlement:
             row.reason,
             row.cache,
             row.latency_ms,
+            extra={"fields": _logged(row, self.trace.id)},
         )
 
     def _keep_in_mind(self) -> None:
@@ -515,6 +543,18 @@ class Settlement:
         if self._cancelled:
             return CLIENT_CLOSED_REQUEST
         return self._error.status if self._error else 200
+
+
+LOGGED = (
+    "request_id endpoint outcome status error_code route reason rule cache model deployment attempts stream latency_ms "
+    "first_token_ms prompt_tokens completion_tokens cost_usd baseline_cost_usd tenant key_id team"
+).split()
+"""What of a row the log tells of each request; fields without a value are left out."""
+
+
+def _logged(row: LedgerRow, trace_id: str | None) -> dict[str, object]:
+    fields = {name: getattr(row, name) for name in LOGGED}
+    return {name: value for name, value in (fields | {"trace_id": trace_id}).items() if value is not None}
 
 
 def _decided(decision: Decision | None, pace: Pace | None) -> Decided:
