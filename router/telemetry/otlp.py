@@ -2,7 +2,8 @@
 
 Of the SDK we take the resource, the sampler and the batching exporter, all of which heed its variables
 (``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, ``OTEL_BSP_*``, ``OTEL_EXPORTER_OTLP_HEADERS`` ...), and not its
-tracer: spans are made of a settled request, all at once and with times that are past.
+tracer: spans are made of a settled request, all at once and with times that are past. Five spans take 37 us of CPU so, by
+the tracer 104; the exporter's thread takes 178 us more to encode them (`python -m tests.bench.operating`).
 """
 
 from __future__ import annotations
