@@ -347,7 +347,7 @@ class Settlement:
         return written
 
     def _tell(self, row: LedgerRow) -> None:
-        self._log(row)
+        log_line(row, self.trace.id)
         self.trace.settled(row)
         for witness in self._witnesses:
             witness(row)
@@ -368,21 +368,6 @@ class Settlement:
     def _check_written(self, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:
             logger.error("request %s is not in the ledger: %s", self.request_id, error)
-
-    def _log(self, row: LedgerRow) -> None:
-        if not logger.isEnabledFor(logging.INFO):
-            return
-        logger.info(
-            "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
-            self.request_id,
-            row.outcome,
-            row.status,
-            row.route,
-            row.reason,
-            row.cache,
-            row.latency_ms,
-            extra={"fields": _logged(row, self.trace.id)},
-        )
 
     def _keep_in_mind(self) -> None:
         if self._remember is not None and self._decision is not None and self._served is not None:
@@ -549,12 +534,25 @@ LOGGED = (
     "request_id endpoint outcome status error_code route reason rule cache model deployment attempts stream latency_ms "
     "first_token_ms prompt_tokens completion_tokens cost_usd baseline_cost_usd tenant key_id team"
 ).split()
-"""What of a row the log tells of each request; fields without a value are left out."""
+"""What of a row the log's line of each request has for fields; those without a value are left out."""
 
 
-def _logged(row: LedgerRow, trace_id: str | None) -> dict[str, object]:
-    fields = {name: getattr(row, name) for name in LOGGED}
-    return {name: value for name, value in (fields | {"trace_id": trace_id}).items() if value is not None}
+def log_line(row: LedgerRow, trace_id: str | None) -> None:
+    """The one line that the log has of each request, where it is to have one."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    fields = {name: getattr(row, name) for name in LOGGED} | {"trace_id": trace_id}
+    logger.info(
+        "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
+        row.request_id,
+        row.outcome,
+        row.status,
+        row.route,
+        row.reason,
+        row.cache,
+        row.latency_ms,
+        extra={"fields": {name: value for name, value in fields.items() if value is not None}},
+    )
 
 
 def _decided(decision: Decision | None, pace: Pace | None) -> Decided:

@@ -13,7 +13,7 @@ from router.logs.context import REQUEST_ID
 FIELDS = "fields"
 """The extra of a record that holds more fields for its line: ``logger.info(..., extra={"fields": {...}})``."""
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encode = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode
 
 
 class JsonLines(logging.Formatter):

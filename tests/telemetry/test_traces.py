@@ -167,14 +167,18 @@ async def test_of_two_requests_the_slower_one_is_seen_to_be_abandoned(tmp_path: 
             {"route": "weak", "url": slow.base_url, "model": "m", "name": "slow", "weight": 1000},
             {"route": "weak", "url": quick.base_url, "model": "m", "name": "quick", "weight": 0.001},
         ]
-        environ = {"UNDERDOG_DEPLOYMENTS": json.dumps(deployments), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **SOON}
+        environ = {
+            "UNDERDOG_DEPLOYMENTS": json.dumps(deployments),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            **SOON,
+        }
         hedging = live_server(tmp_path, "--hedge-after-s", "0.05", "--no-cache", environ=environ)
         async with hedging as server, server.http() as http:
             for _ in range(20):
                 answer = await http.post(PATH, json=asking(stream=True))
                 if slow.requests:
                     break
-            own, *children = await spans_of(collector, answer.headers["x-request-id"])
+            own, *_ = await spans_of(collector, answer.headers["x-request-id"])
             await asyncio.to_thread(
                 collector.wait, lambda: any("underdog.abandoned" in span.attributes for span in collector.spans)
             )
