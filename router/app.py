@@ -65,6 +65,7 @@ from router.reload.reload import Reload, following_file
 from router.replicas import Replicas, replicas_of
 from router.settings import Settings, Sources, load_settings
 from router.stamps import Stamp, stamp_of
+from router.telemetry import tracing_of
 from router.terms import Ways
 from router.upstream.base import Upstream
 from router.upstream.named import maker_of
@@ -100,6 +101,7 @@ def create_app(
     in_use = load_in_use(settings)
     replicas = replicas_of(settings)
     wiring = wiring_of(settings, environ, replicas.memory)
+    tracing = tracing_of(settings, environ)
     ledger = open_ledger(settings)
     gateway = Gateway(
         in_use=in_use,
@@ -117,6 +119,7 @@ def create_app(
         private=wiring.private,
         max_concurrent=settings.max_concurrent_requests,
         admission=_admission(replicas, ledger),
+        tracing=tracing,
     )
     replicas.join(gateway.cache, wiring.all)
     accounts, ring = _accounts(settings)
@@ -138,7 +141,7 @@ def create_app(
         reload = Reload(sources, services, ring, lambda wiring: _look_up_prices(wiring.all, wiring.ways))
         services.reload = reload
     return Litestar(
-        state=State({"gateway": gateway, "services": services}),
+        state=State({"gateway": gateway, "services": services, "reload": reload}),
         route_handlers=[
             chat_completions,
             completions,
@@ -253,6 +256,7 @@ async def _lifespan(gateway: Gateway, settings: Settings, replicas: Replicas) ->
         await replicas.aclose()
         await asyncio.to_thread(gateway.cache.close)
         await gateway.ledger.aclose()
+        await gateway.tracing.aclose()
 
 
 def _accounts(settings: Settings) -> tuple[Accounts, Ring]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -19,7 +19,7 @@ from router.errors import LocalOnly, NotCached, NoUpstream, OnlyIfCached, Unknow
 from router.feedback import Feedback
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
-from router.metrics import Metrics
+from router.metrics import Metrics, Traffic
 from router.parts import Parts, Wiring, local_parts
 from router.policy import AUTO, Models
 from router.principals import Principal
@@ -27,10 +27,13 @@ from router.recent import Recent, Sight
 from router.room import Room
 from router.settlement import Settlement
 from router.terms import Terms, Ways
+from router.tracing import NoTracing, Tracing
 from router.types import CachedAnswer, Decision, Route
 from router.upstream.base import Upstream
 from router.upstream.build import Upstreams
 from router.upstream.connection_pool import ONLY_LOCAL
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Gateway:
@@ -58,6 +61,7 @@ class Gateway:
         embeddings: Upstream | None = None,
         embeddings_model: str | None = None,
         private: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         self.room = Room(max_concurrent)
         self.recent = Recent()
@@ -67,6 +71,8 @@ class Gateway:
         self.ledger = ledger
         self.feedback = Feedback(ledger, cache, keep_pairs=keep_pairs)
         self.metrics = metrics
+        self.traffic = Traffic()
+        self.tracing = tracing or NoTracing()
         self.put_in_use(in_use)
         self.draining = False
         self.join(
@@ -132,8 +138,17 @@ class Gateway:
         """What decides requests now."""
         return self._parts.decider
 
-    def open(self, principal: Principal, endpoint: str, request_id: str) -> Settlement:
-        """Begin a request: from here on it will be in the ledger."""
+    def open(
+        self, principal: Principal, endpoint: str, request_id: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Settlement:
+        """Begin a request: from here on it will be in the ledger.
+
+        Args:
+            principal: who asks.
+            endpoint: the path that was called.
+            request_id: by which it is known.
+            headers: the caller's, found in lower case.
+        """
         return Settlement(
             ledger=self.ledger,
             request_id=request_id,
@@ -143,6 +158,8 @@ class Gateway:
             baseline=self.decider.baseline,
             prices=self.prices,
             recent=self.recent,
+            trace=self.tracing.begin(endpoint, headers),
+            witnesses=(self.traffic.settled,),
         )
 
     async def answer(self, call: Call, settlement: Settlement) -> Answer:
@@ -159,8 +176,11 @@ class Gateway:
         parts = self.parts_for(local_only=private)
         parts.users += 1
         within = ONLY_LOCAL.set(private)
+        if private:
+            settlement.stays_here()
         try:
-            return await self._answer(call, settlement, parts)
+            with settlement.trace:
+                return await self._answer(call, settlement, parts)
         except (UnknownModel, NoUpstream) as error:
             if call.is_local_only:
                 raise _not_local(error) from error
@@ -186,7 +206,9 @@ class Gateway:
         settlement.promised(terms.promise)
         ticket = self._ticket(call, decider.cache_policy(in_use, terms), in_use, terms)
         settlement.ticketed(ticket)
+        began = time.perf_counter()
         hit = await self._flights.exact(ticket, lead=settlement.leads)
+        settlement.looked_for_repeats(took_us=(time.perf_counter() - began) * 1e6, hit=hit is not None)
         if hit is not None and _still_due(hit.answer, terms):
             return _replayed(call, hit, settlement)
         decision, embed = self._timed_decision(decider, call, in_use, terms, settlement)
@@ -194,7 +216,7 @@ class Gateway:
         settlement.will_remember(decider.remember(call))
         began = time.perf_counter()
         hit = await self.cache.semantic(ticket, embed, accept=lambda cached: _as_good_as(cached.route, decision.route))
-        settlement.looked_for_rewordings(took_us=(time.perf_counter() - began) * 1e6)
+        settlement.looked_for_rewordings(took_us=(time.perf_counter() - began) * 1e6, hit=hit is not None)
         if hit is not None:
             self.feedback.served(ticket, settlement.request_id, hit, call.body["messages"])
             return _replayed(call, hit, settlement)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import logging
+import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -19,6 +19,8 @@ from router.errors import SettingsError
 from router.gateway import Gateway
 from router.http.front import FrontDoor
 from router.http.protocol import Protocol
+from router.logs import set_up
+from router.reload.reload import Reload
 from router.settings import Settings, Sources
 from router.upstream.build import Upstreams
 
@@ -47,21 +49,7 @@ def run(settings: Settings, sources: Sources | None = None, *, when_ready: Calla
     Raises:
         UnderdogError: the server cannot start; the message says why and what to do.
     """
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    # That another artifact decides from now on is worth a line, though nothing is wrong.
-    logging.getLogger("underdog.artifacts").setLevel(logging.INFO)
-    # So are settings that changed.
-    logging.getLogger("underdog.settings").setLevel(logging.INFO)
-    # So is that a deployment answers again: that it did not is a warning.
-    logging.getLogger("underdog.upstream").setLevel(logging.INFO)
-    # How much the cache is allowed, and by what evidence, is worth one too.
-    logging.getLogger("underdog.cache").setLevel(logging.INFO)
-    # And that memory is no longer tight.
-    logging.getLogger("underdog.memory").setLevel(logging.INFO)
-    # And that what was away is shared again.
-    logging.getLogger("underdog.shared").setLevel(logging.INFO)
+    set_up(settings.log_format, settings.log_level)
     listener = _bind(settings.host, settings.port)
     app = create_app(settings, sources=sources)
     config = uvicorn.Config(
@@ -82,7 +70,12 @@ def run(settings: Settings, sources: Sources | None = None, *, when_ready: Calla
     )
     banner = _banner(app, listener, settings)
     server = _Server(
-        config, banner=banner, gateway=app.state.gateway, delay_s=settings.shutdown_delay_s, when_ready=when_ready
+        config,
+        banner=banner,
+        gateway=app.state.gateway,
+        delay_s=settings.shutdown_delay_s,
+        when_ready=when_ready,
+        reload=app.state.reload,
     )
     # What start-up built stays for good: the collector need not look at it again.
     gc.collect()
@@ -100,6 +93,7 @@ class _Server(uvicorn.Server):
         gateway: told when the server is to stop, so that it says so.
         delay_s: seconds for which requests are still taken after that.
         when_ready: called after the banner.
+        reload: reads the settings again at SIGHUP; None where there is nothing to read.
     """
 
     def __init__(
@@ -110,8 +104,12 @@ class _Server(uvicorn.Server):
         gateway: Gateway,
         delay_s: float,
         when_ready: Callable[[], None],
+        reload: Reload | None = None,
     ) -> None:
         super().__init__(config)
+        self._reload = reload
+        self._reloading: asyncio.Task[None] | None = None
+        self._began_at_terminal = _at_terminal()
         self._when_ready = when_ready
         self._banner = banner
         self._gateway = gateway
@@ -120,6 +118,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         if not self._gateway.draining:
             print(self._banner, flush=True)
             self._when_ready()
@@ -136,11 +135,26 @@ class _Server(uvicorn.Server):
             self._stop_at = time.monotonic() + self._delay_s
             self.should_exit = not self._delay_s
 
+    def _hang_up(self) -> None:
+        """SIGHUP: read the settings again, or stop gently where the terminal is gone that the server was started at."""
+        if self._began_at_terminal and not _at_terminal():
+            self.handle_exit(signal.SIGTERM, None)
+        elif self._reload is not None:
+            self._reloading = asyncio.create_task(self._reload.take_up_now())
+
     async def on_tick(self, counter: int) -> bool:
         """Whether it is time to stop; asked ten times a second."""
         if self._stop_at is not None and time.monotonic() >= self._stop_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _at_terminal() -> bool:
+    """Whether somebody sits at standard input. Of a terminal that was closed it is false."""
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -27,6 +27,7 @@ from router.configured.prices import PriceEntry
 from router.configured.rules import Rule
 from router.configured.secret import Secret
 from router.errors import SettingsError
+from router.logs.setup import Form, Level
 from router.principals import Budget, Limits, Period, Privacy, WhenSpent
 from router.types import WhenUnfamiliar
 
@@ -329,6 +330,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=1)],
         Meta(description="Requests answered at once; one more is turned away with 429 before it is read."),
     ] = 1024
+
+    log_format: Annotated[
+        Form, Meta(description="How the log is written: `text`, or `json`, one object a line (docs/operations.md).")
+    ] = "text"
+    log_level: Annotated[
+        Level,
+        Meta(description="How much is logged: with `info` a line for every request, with `error` faults alone."),
+    ] = "warning"
+    otlp_endpoint: Annotated[
+        str | None,
+        Meta(
+            description="OpenTelemetry collector that traces are sent to (OTLP over HTTP), such as "
+            "`http://localhost:4318`; none asks `OTEL_EXPORTER_OTLP_ENDPOINT`, and without that sends nothing."
+        ),
+    ] = None
 
     @property
     def closed(self) -> bool:

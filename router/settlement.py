@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -25,6 +25,7 @@ from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
 from router.recent import Recent, Settled, Sight, Step
+from router.tracing import NO_TRACE, Trace
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class Settlement:
         baseline: the strong model, whose price is the baseline; None where there is none.
         prices: what models cost.
         recent: the newest requests, for who looks.
+        trace: what it tells of its way.
+        witnesses: told of the row, once there is one; must be quick, and must not fail.
     """
 
     def __init__(
@@ -62,8 +65,12 @@ class Settlement:
         baseline: ModelRef | None,
         prices: Prices,
         recent: Recent,
+        trace: Trace = NO_TRACE,
+        witnesses: Sequence[Callable[[LedgerRow], None]] = (),
     ) -> None:
         self.request_id = request_id
+        self.trace = trace
+        self._witnesses = witnesses
         self._ledger = ledger
         self._principal = principal
         self._endpoint = endpoint
@@ -110,6 +117,10 @@ class Settlement:
         """The body was understood."""
         self._request = request
 
+    def stays_here(self) -> None:
+        """The request is to stay on this machine and its network."""
+        self.trace = self.trace.only_local()
+
     def admitted(self, grant: Grant) -> None:
         """Limits and budgets have room for the request; what it holds of them it gives back with its end."""
         self._grant = grant
@@ -146,6 +157,8 @@ class Settlement:
 
     def decided(self, decision: Decision, *, took_us: float | None = None) -> None:
         """A route was chosen; told again where a fallback changes it."""
+        if took_us is not None or decision is not self._decision:
+            self.trace.decided(decision, took_us=took_us)
         self._decision = decision
         if took_us is not None:
             self._decision_us = took_us
@@ -159,6 +172,7 @@ class Settlement:
         """An embeddings model is asked: there is no route, and no stronger model to compare its cost with."""
         self._embeds = model
         self._baseline = None
+        self.trace.asks_for(model)
 
     def ticketed(self, ticket: Ticket) -> None:
         """The cache has said what it may do with the request."""
@@ -181,10 +195,15 @@ class Settlement:
         if self._verify_us is None:
             self._reached("cache")
 
-    def looked_for_rewordings(self, *, took_us: float) -> None:
+    def looked_for_repeats(self, *, took_us: float, hit: bool) -> None:
+        """The cache was asked for this very request's answer, also where an equal one was just getting it."""
+        self.trace.looked_up("exact", took_us=took_us, hit=hit)
+
+    def looked_for_rewordings(self, *, took_us: float, hit: bool = False) -> None:
         """The cache has judged whether a kept answer stands for this question."""
         self._verify_us = took_us
         self._reached("cache")
+        self.trace.looked_up("semantic", took_us=took_us, hit=hit)
 
     def asks(self, model: ModelRef, *, embedded: bool = False) -> None:
         """An upstream is about to be asked: what it reads is billed, also where its answer never arrives.
@@ -342,8 +361,14 @@ class Settlement:
         self._attempt("showing it", lambda: self._recent.add(Settled(row, self._sight, self._steps)))
         written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
-        self._log(row)
+        self._attempt("telling of it", lambda: self._tell(row))
         return written
+
+    def _tell(self, row: LedgerRow) -> None:
+        log_line(row, self.trace.id)
+        self.trace.settled(row)
+        for witness in self._witnesses:
+            witness(row)
 
     def _exchange(self) -> Exchange | None:
         """What was said; None where nothing was understood, or an embedding was asked for."""
@@ -361,18 +386,6 @@ class Settlement:
     def _check_written(self, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:
             logger.error("request %s is not in the ledger: %s", self.request_id, error)
-
-    def _log(self, row: LedgerRow) -> None:
-        logger.info(
-            "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
-            self.request_id,
-            row.outcome,
-            row.status,
-            row.route,
-            row.reason,
-            row.cache,
-            row.latency_ms,
-        )
 
     def _keep_in_mind(self) -> None:
         if self._remember is not None and self._decision is not None and self._served is not None:
@@ -536,6 +549,31 @@ class Settlement:
         if self._cancelled:
             return CLIENT_CLOSED_REQUEST
         return self._error.status if self._error else 200
+
+
+LOGGED = (
+    "request_id endpoint outcome status error_code route reason rule cache model deployment attempts stream latency_ms "
+    "first_token_ms prompt_tokens completion_tokens cost_usd baseline_cost_usd tenant key_id team"
+).split()
+"""What of a row the log's line of each request has for fields; those without a value are left out."""
+
+
+def log_line(row: LedgerRow, trace_id: str | None) -> None:
+    """The one line that the log has of each request, where it is to have one."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    fields = {name: getattr(row, name) for name in LOGGED} | {"trace_id": trace_id}
+    logger.info(
+        "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
+        row.request_id,
+        row.outcome,
+        row.status,
+        row.route,
+        row.reason,
+        row.cache,
+        row.latency_ms,
+        extra={"fields": {name: value for name, value in fields.items() if value is not None}},
+    )
 
 
 def _decided(decision: Decision | None, pace: Pace | None) -> Decided:

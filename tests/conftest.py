@@ -34,14 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
-    """Servers under test see neither the settings nor the provider keys of whoever runs the tests.
+    """Servers under test see neither settings, provider keys nor a collector of whoever runs the tests.
 
     ``UNDERDOG_HOME`` stays: it is where the fetched LLM lies.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             setting = name.startswith("UNDERDOG_") and name != "UNDERDOG_HOME"
-            if setting or name.endswith("_API_KEY"):
+            if setting or name.endswith("_API_KEY") or name.startswith("OTEL_"):
                 patch.delenv(name)
         yield
 

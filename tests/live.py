@@ -67,10 +67,11 @@ async def live_server(
     environ: Mapping[str, str] | None = None,
     stderr: Path | None = None,
     under: Sequence[str] = (),
+    stdin: int | None = None,
 ) -> AsyncIterator[LiveServer]:
     """Start ``python -m router serve`` on a free port, and stop it in the end; its log goes to the file ``stderr``.
 
-    ``under``: a command that runs it in its own process, such as a tracer's.
+    ``under``: a command that runs it in its own process, such as a tracer's. ``stdin``: what it reads from.
     """
     home.mkdir(parents=True, exist_ok=True)
     log = stderr.open("wb") if stderr else None
@@ -87,6 +88,7 @@ async def live_server(
         *arguments,
         env={"PATH": "/usr/bin:/bin", "HOME": str(home), **(environ or {})},
         cwd=Path(__file__).resolve().parents[1],
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,
     )

@@ -24,6 +24,7 @@ from router.http.errors import JSON, as_api_error
 from router.http.presence import CallerPresent
 from router.http.request_id import request_id
 from router.http.tuning import PRIVACY_HEADER, tuning_for, wants_local_only
+from router.logs import REQUEST_ID
 from router.principals import Principal
 from router.settings import Settings
 from router.settlement import Settlement
@@ -67,8 +68,10 @@ class Exchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, settle, and only then let go."""
-        settlement = self._gateway.open(self._principal, scope["path"], request_id(scope))
+        name, headers = request_id(scope), self._request.headers
+        settlement = self._gateway.open(self._principal, scope["path"], name, headers)
         wire = _Wire(send)
+        logged = REQUEST_ID.set(name)
         try:
             with self._gateway.room:
                 asked = await read_asked(self._request, self._dialect, self._settings)
@@ -85,6 +88,7 @@ class Exchange:
             await self._fail(as_api_error(error, settlement.request_id), settlement, wire)
         finally:
             await settlement.close()
+            REQUEST_ID.reset(logged)
 
     async def _answer(self, call: Call, asked: Asked, settlement: Settlement, wire: _Wire) -> None:
         answer = await self._gateway.answer(call, settlement)

@@ -20,7 +20,8 @@ from router.http.budget_metrics import budget_families
 from router.http.cache_metrics import cache_families
 from router.http.ledger_metrics import ledger_families
 from router.http.memory_metrics import memory_families
-from router.http.process_metrics import process_families
+from router.http.operating_metrics import settings_families, trace_families
+from router.http.process_metrics import build_families, process_families
 from router.http.query import read_query
 from router.http.services import Services, SettingsFile
 from router.http.shared_metrics import shared_families
@@ -163,6 +164,8 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
     require_operator(services.doorman.admit(request.headers))
     gateway = services.gateway
     families = itertools.chain(
+        build_families(gateway.in_use.artifact),
+        gateway.traffic.families(),
         gateway.metrics.families(),
         upstream_families(_all(gateway)),
         cache_families(gateway.cache.stats(), gateway.cache.judge),
@@ -171,5 +174,7 @@ async def metrics(request: Request[Any, Any, Any], services: NamedDependency[Ser
         ledger_families(gateway.ledger.waiting),
         process_families(gateway.room),
         memory_families(services.memory),
+        settings_families(services.file),
+        trace_families(gateway.tracing.counts()),
     )
     return Response(render(families).encode(), headers={"content-type": CONTENT_TYPE})

@@ -82,6 +82,7 @@ REQUESTS = frozenset(
         "cache_max_wrong",
         "cache_ttl_s",
         "compute_usd_per_hour",
+        "log_level",
         "max_body_mb",
         "max_concurrent_requests",
         "max_messages",

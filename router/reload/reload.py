@@ -16,12 +16,14 @@ from router.configured.given import Given, placed
 from router.errors import SettingsError
 from router.http.auth import Doorman
 from router.http.services import Services, SettingsFile
+from router.logs import set_level
 from router.parts import Wiring
 from router.reload.changes import CALLERS, DIAL, UPSTREAMS, WAYS, Change, change
 from router.reload.follow import follow
 from router.reload.rewiring import close_leaving, retire, rewired
 from router.settings import PREFIX, Settings, Sources, require_sound, settings_of
 from router.stamps import Stamp
+from router.telemetry import endpoint_of
 
 logger = logging.getLogger("underdog.settings")
 
@@ -59,6 +61,14 @@ class Reload:
         async with self._taking_up:
             await self._take_up()
 
+    async def take_up_now(self) -> None:
+        """The same at the operator's word, also where the file did not change, and with a line that says so."""
+        if not self.sources.file.is_file() and not self.sources.file_is_named:
+            logger.info("there is no file of settings to read again")
+            return
+        logger.info("%s: read again, as it was wished", self.sources.file)
+        await self.take_up()
+
     async def _take_up(self) -> None:
         given: dict[str, Given] = {}
         try:
@@ -68,6 +78,7 @@ class Reload:
             wanted = change(self._services.settings, settings_of(given))
             # A server that listens to the world stays closed, whatever address the file names by now.
             require_sound(wanted.settings, given)
+            endpoint_of(wanted.settings, self.sources.variables)
             wiring = await asyncio.to_thread(self._prepared, wanted, self.sources.variables)
             await self._put_in_use(wanted, wiring)
         except SettingsError as error:
@@ -98,6 +109,8 @@ class Reload:
         if wanted.live & CALLERS:
             await self._let_in(settings)
         waiting = (*wanted.waiting, *self._to_cache(wanted))
+        if "log_level" in wanted.live:
+            set_level(settings.log_level)
         gateway.room.most = settings.max_concurrent_requests
         services.settings = settings
         self._say(wanted, waiting)

@@ -13,6 +13,7 @@ import httpx
 
 from router.configured.secret import Secret
 from router.errors import SettingsError, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from router.tracing import CARRIED
 from router.types import Served
 from router.upstream.base import State
 from router.upstream.connection_pool import NEW_CONNECTION
@@ -116,7 +117,11 @@ class HttpUpstream:
     ) -> httpx.Response:
         # A stream and not content, for which httpx would look through the headers again: a tenth of the exchange.
         body = httpx.ByteStream(payload or b"")
-        request = httpx.Request(method, url, headers=headers or self._headers, stream=body, extensions=self._extensions)
+        headers = headers or self._headers
+        if (carried := CARRIED.get()) is not None:
+            headers = headers.copy()
+            headers.update(carried)
+        request = httpx.Request(method, url, headers=headers, stream=body, extensions=self._extensions)
         try:
             response = await self._send_past_stale_connections(request)
         except FOREIGN_ERRORS as error:

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from router.errors import UpstreamError, UpstreamRefused
+from router.tracing import NO_ATTEMPT, AttemptTrace
 from router.upstream.base import State, Upstream
 from router.upstream.faults import Fault, Kind, fault_of
 from router.upstream.pool import waiting
@@ -203,10 +204,11 @@ class Member:
 class Attempt:
     """One request at one member, from its first byte to its last; holds the member's slot meanwhile."""
 
-    __slots__ = ("_began", "_ended", "_probe", "_shape", "member")
+    __slots__ = ("_began", "_ended", "_probe", "_shape", "member", "trace")
 
-    def __init__(self, member: Member, shape: Shape, now: float) -> None:
+    def __init__(self, member: Member, shape: Shape, now: float, trace: AttemptTrace = NO_ATTEMPT) -> None:
         self.member = member
+        self.trace = trace
         self._shape = shape
         self._began = now
         self._probe = member.breaker.begin()
@@ -217,6 +219,7 @@ class Attempt:
 
     def heard(self, now: float) -> None:
         """The whole answer is there, or the first piece of a stream. A probe has told what it was sent to find out."""
+        self.trace.heard()
         self.member.latency[self._shape].observe(now - self._began, now)
         if self._probe:
             self.member.breaker.succeeded(now, probe=True)
@@ -226,17 +229,20 @@ class Attempt:
     def succeeded(self, now: float) -> None:
         """The answer is complete."""
         if self._end():
+            self.trace.ended()
             self.member.breaker.succeeded(now, probe=self._probe)
             self.member.succeeded()
 
     def failed(self, error: UpstreamError, now: float) -> None:
         """There is no answer, or only a part of one."""
         if self._end():
+            self.trace.ended(_kind_of(error))
             self.member.failed(error, now, began=self._began, probe=self._probe)
 
     def abandoned(self, now: float) -> None:
         """Nobody waits for the first piece any more. That it took longer than others is known all the same."""
         if self._end():
+            self.trace.abandoned()
             self.member.breaker.abandoned(probe=self._probe)
             latency, waited = self.member.latency[self._shape], now - self._began
             if latency.value is not None and waited > latency.value:
@@ -249,3 +255,10 @@ class Attempt:
         self.member.in_flight -= 1
         self.member.slots.held -= 1
         return True
+
+
+def _kind_of(error: UpstreamError) -> str:
+    """An error's type, as traces tell it: the status that an upstream refused with, or a code of ours."""
+    if isinstance(error, UpstreamRefused):
+        return str(error.upstream_status)
+    return error.code or error.type

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from router.errors import KEY_REJECTED, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from router.tracing import TRACE, AttemptTrace
 from router.types import Endpoint, Native
 from router.upstream.base import State, Upstream, WholeReply
 from router.upstream.faults import fault_of
@@ -195,7 +196,7 @@ class Pool:
             member = self._choose(shape, tried)
             if member is None:
                 raise self._first_failure(first or self._nobody(), len(tried))
-            attempt = Attempt(member, shape, self._clock())
+            attempt = Attempt(member, shape, self._clock(), self._traced(member, shape))
             tried.append(member)
             try:
                 if hedge is not None and self._hedge_after_s(member) is not None:
@@ -214,7 +215,8 @@ class Pool:
 
     async def _ask(self, attempt: Attempt, ask: Ask[T]) -> T:
         try:
-            return await ask(attempt)
+            with attempt.trace:
+                return await ask(attempt)
         except UpstreamError as error:
             attempt.failed(error, self._clock())
             raise
@@ -231,7 +233,7 @@ class Pool:
             if not others or not self._budget.spend(now):
                 return None
             tried.append(choose(others, "stream", self._chance))
-            return self._ask(Attempt(tried[-1], "stream", now), ask)
+            return self._ask(Attempt(tried[-1], "stream", now, self._traced(tried[-1], "stream", hedge=True)), ask)
 
         after_s = self._hedge_after_s(attempt.member)
         return await hedged(
@@ -239,6 +241,11 @@ class Pool:
             after_s=after_s or 0.0,
             second=second,
             won=lambda won: self.hedges.update(["won" if won else "lost"]),
+        )
+
+    def _traced(self, member: Member, shape: Shape, *, hedge: bool = False) -> AttemptTrace:
+        return TRACE.get().attempt(
+            member.upstream, route=self.name, deployment=member.label, streams=shape == "stream", hedge=hedge
         )
 
     def _hedge_after_s(self, member: Member) -> float | None:

@@ -1,37 +1,17 @@
-"""What ``GET /metrics`` tells, in Prometheus's text format, from counters in memory: a scrape reads no database.
-
-Label values come from fixed sets (routes, reasons, the artifact's name), never from what a caller sends. Written here
-rather than with prometheus-client: that takes 32 ms to import, for the two kinds of metrics that are needed.
-"""
+"""Counts decisions and fallbacks, and measures drift against the artifact's own prompts."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator
 
-from msgspec import Struct
-
+from router.metrics.family import Family, Labels
 from router.scoring.familiarity import UNFAMILIAR_ABOVE
 from router.scoring.reference import FEWEST, Distribution, Reference, stability_index
 from router.types import Decision, Reason, Route
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
 WINDOW = 5_000
 """Drift is measured over this many newest decisions."""
-
-Labels = Mapping[str, str]
-
-
-class Family(Struct, frozen=True):
-    """One metric: its name, what it tells, its kind, and a value for each set of labels."""
-
-    name: str
-    about: str
-    kind: Literal["counter", "gauge"]
-    samples: list[tuple[Labels, float]]
 
 
 class Metrics:
@@ -124,11 +104,6 @@ class _Watched:
         return round(stability_index(self._reference.counts(list(self.values)), self._reference.shares), 6)
 
 
-def render(families: Iterable[Family]) -> str:
-    """Metrics as Prometheus reads them."""
-    return "".join(_lines(families))
-
-
 def _watched(reference: Reference | None) -> dict[str, _Watched]:
     if reference is None:
         return {}
@@ -144,19 +119,3 @@ def _by_route(counts: Counter[tuple[str, Route, Reason]]) -> list[tuple[Labels, 
         ({"artifact": artifact, "route": route, "reason": reason}, count)
         for (artifact, route, reason), count in sorted(counts.items())
     ]
-
-
-def _lines(families: Iterable[Family]) -> Iterator[str]:
-    for family in families:
-        yield f"# HELP {family.name} {family.about}\n# TYPE {family.name} {family.kind}\n"
-        for labels, value in family.samples:
-            shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"{family.name}{f'{{{shown}}}' if shown else ''} {_number(value)}\n"
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}" if math.isfinite(value) else f"{'+' if value > 0 else '-'}Inf"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,48 @@
+"""W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context/): the headers by which a trace goes on elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+PARENT = "traceparent"
+STATE = "tracestate"
+MAX_STATE_CHARS = 512
+"""A longer ``tracestate`` is not passed on."""
+
+SAMPLED = 0x01
+
+_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+
+
+class Parent(Struct, frozen=True):
+    """The span of the caller's that a request is part of. ``state``: what others keep in the trace, as it came."""
+
+    trace_id: int
+    span_id: int
+    sampled: bool
+    state: str
+
+
+def parent_in(headers: Mapping[str, str]) -> Parent | None:
+    """The caller's span; None where no header names one, or a wrong one."""
+    text = headers.get(PARENT)
+    match = _PARENT.fullmatch(text.strip()) if text else None
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, more = match.groups()
+    if version == "ff" or (version == "00" and more):
+        return None
+    if not int(trace_id, 16) or not int(span_id, 16):
+        return None
+    state = headers.get(STATE, "").strip()
+    state = state if len(state) <= MAX_STATE_CHARS and state.isascii() and state.isprintable() else ""
+    return Parent(int(trace_id, 16), int(span_id, 16), bool(int(flags, 16) & SAMPLED), state)
+
+
+def headers_of(trace_id: int, span_id: int, *, sampled: bool, state: str) -> dict[str, str]:
+    """The headers by which a trace goes on from one of our spans."""
+    headers = {PARENT: f"00-{trace_id:032x}-{span_id:016x}-{SAMPLED if sampled else 0:02x}"}
+    return headers | {STATE: state} if state else headers
