@@ -97,7 +97,7 @@ def _words(path: Path) -> Entry:
     lines = text_of(path).splitlines()
     for number, line in enumerate(lines, start=1):
         if (found := _SERVER.search(line)) is not None:
-            rest = line[found.end() :].lstrip("\"', ")  # what closes the name in a list of a Dockerfile
+            rest = line[found.end() :].removeprefix('"')  # closes the name in a list of a Dockerfile
             return Entry("", number, _flags(rest, lines[number:], number))
     raise SettingsError(f"{path}: holds no command with routellm.openai_server.")
 
