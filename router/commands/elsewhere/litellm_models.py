@@ -189,7 +189,7 @@ class Models:
             if entry is not None:
                 weight = self._move.number(entry)
                 if name != "weight":
-                    self._move.remark(entry, "its share of the load here; limits are for keys, teams and the server")
+                    self._move.remark(entry, "no limit here, but the share of the load where several deployments have the name")
                 return weight
         return None
 
