@@ -182,9 +182,10 @@ lock: install-dev ## write requirements/*.txt again (LOCK_ARGS=--upgrade to move
 	$(COMPILE) pyproject.toml --extra distill -c requirements/dev.txt --no-emit-package torch -o requirements/distill.txt
 
 .PHONY: docs
-docs: install ## write the tables of docs/ again from the code
+docs: install ## write docs/settings.md, docs/api.md and the tables of docs/ again from the code
 	@$(PY) docs/settings_page.py
 	@$(PY) docs/upstreams_page.py
+	@$(PY) docs/api_page.py
 
 .PHONY: clean
 clean: ## remove .venv, caches and build output (keeps the ledger and the fetched LLM)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from router.commands.options import config_option
+from router.commands.init_from import ORIGINS, refuse_overwriting, write_from
+from router.commands.options import config_option, json_option, print_json
 from router.configured.given import placed
 from router.errors import SettingsError
 from router.settings import PREFIX, Sources, settings_of
@@ -35,21 +36,44 @@ NO_STRONG = "none for now"
 @click.option("--weak", metavar="PROVIDER/MODEL", help="Weak model, such as ollama/llama3.2; `embedded` for our own.")
 @click.option("--strong", metavar="PROVIDER/MODEL", help="Strong model, such as openai/gpt-4.1; `none` for none.")
 @click.option("--prefer", type=click.Choice(list(PREFERENCES)), help="What to lean to.")
+@click.option(
+    "--from",
+    "origin",
+    type=(click.Choice(list(ORIGINS)), click.Path(path_type=Path)),
+    metavar="KIND FILE",
+    help=f"Take over another gateway's file ({', '.join(ORIGINS)}); --weak and --strong are names in it.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is found.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--dry-run", is_flag=True, help="Show the file, and write nothing.")
 @config_option
+@json_option
 def command(
-    weak: str | None, strong: str | None, prefer: str | None, yes: bool, force: bool, config: Path | None
+    *,
+    weak: str | None,
+    strong: str | None,
+    prefer: str | None,
+    origin: tuple[str, Path] | None,
+    yes: bool,
+    force: bool,
+    dry_run: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Set the router up: find what is here, ask what it cannot know, and write the settings' file.
 
-    Keys in the environment stay there: the file names their variables.
+    Keys in the environment stay there: the file names their variables. With --from nothing is asked: what has no
+    equivalent is listed with the line on which it stood.
     """
     sources = Sources(config=config)
-    if sources.file.exists() and not force:
-        raise SettingsError(
-            f"{sources.file} is there already. Change it with `underdog config set`, or overwrite it with --force."
-        )
+    if not dry_run:
+        refuse_overwriting(sources, force=force)
+    if origin is not None:
+        if prefer is not None:
+            raise click.UsageError("--prefer is not for --from: set the threshold in the file that it writes.")
+        kind, source = origin
+        write_from(kind, source, weak=weak, strong=strong, sources=sources, dry_run=dry_run, as_json=as_json)
+        return
     asks = not yes and None in (weak, strong, prefer)
     if asks and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask questions on; add --yes to take what is found.")
@@ -58,14 +82,32 @@ def command(
 
     chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(), asks)
     chosen_strong = _offer(strong, "none") if strong else _strong(cloud_offers(os.environ), asks)
-    preference = prefer or (_preference() if asks else "balanced")
-    document = _document(chosen_weak, chosen_strong, preference)
-    _require_sound(document, sources)
-    write(document, sources.file)
-    click.echo(f"Wrote {sources.file}.")
-    click.echo(f"weak: {chosen_weak.label if chosen_weak else EMBEDDED}")
-    click.echo(f"strong: {chosen_strong.label if chosen_strong else NO_STRONG}")
-    click.echo("Start the server with: underdog serve" + (f" --config {config}" if config else ""))
+    document = _document(chosen_weak, chosen_strong, prefer or (_preference() if asks else "balanced"))
+    require_sound(document, sources)
+    labels = (chosen_weak.label if chosen_weak else EMBEDDED, chosen_strong.label if chosen_strong else NO_STRONG)
+    _finish(document, sources, labels, dry_run=dry_run, as_json=as_json)
+
+
+def _finish(document: TOMLDocument, sources: Sources, labels: tuple[str, str], *, dry_run: bool, as_json: bool) -> None:
+    """Write the file, or show it, and say what is in it."""
+    import tomlkit
+
+    from router.commands.config_file import write
+
+    if not dry_run:
+        write(document, sources.file)
+    if as_json:
+        told = {"file": str(sources.file), "written": not dry_run, "weak": labels[0], "strong": labels[1]}
+        print_json({**told, "settings": document.unwrap()})
+        return
+    if dry_run:
+        click.echo(tomlkit.dumps(document))
+    click.echo(f"Nothing was written to {sources.file}." if dry_run else f"Wrote {sources.file}.")
+    click.echo(f"weak: {labels[0]}")
+    click.echo(f"strong: {labels[1]}")
+    if not dry_run:
+        start = "Start the server with: underdog serve"
+        click.echo(start + (f" --config {sources.config}" if sources.config else ""))
 
 
 def _weak(found: Sequence[Offer], asks: bool) -> Offer | None:
@@ -143,8 +185,12 @@ def _threshold(preference: str) -> float:
     return round(points[preference].threshold, 6)
 
 
-def _require_sound(document: TOMLDocument, sources: Sources) -> None:
-    """Refuse what a server would refuse."""
+def require_sound(document: TOMLDocument, sources: Sources) -> None:
+    """Refuse what a server would refuse.
+
+    Raises:
+        SettingsError: what, and where.
+    """
     import tomlkit
 
     from router.parts import wiring_of

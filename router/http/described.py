@@ -17,6 +17,7 @@ from litestar.openapi.spec import (
 
 from router.http.tuning import DIALS, PRIVACY_HEADER
 from router.principals import Privacy
+from router.types import Rating
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _WHOLE = Schema(type=OpenAPIType.INTEGER)
@@ -130,6 +131,27 @@ class ResponsesOperation(Described):
         {**_SHARED, "input": _TEXT_OR_PARTS, "instructions": _TEXT, "max_output_tokens": _WHOLE},
         required=("input",),
         about="OpenAI's Responses.",
+    )
+
+
+class InputTokensOperation(Described):
+    """Takes a request of OpenAI's Responses API to be counted."""
+
+    dials = False
+    body = ResponsesOperation.body
+
+
+class FeedbackOperation(Described):
+    """Takes a rating."""
+
+    dials = False
+    body = Schema(
+        type=OpenAPIType.OBJECT,
+        properties={
+            "request_id": Schema(type=OpenAPIType.STRING, description="What the answer carried in `x-request-id`."),
+            "rating": Schema(type=OpenAPIType.STRING, enum=list(get_args(Rating))),
+        },
+        required=["request_id", "rating"],
     )
 
 

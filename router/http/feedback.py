@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.errors import InvalidRequest, UnknownRequest
 from router.http.body import read_body
+from router.http.described import FeedbackOperation
 from router.http.services import Services
 from router.types import Rating
 
@@ -24,7 +25,13 @@ class Feedback(Struct, frozen=True, kw_only=True):
     rating: Rating
 
 
-@post("/v1/feedback", status_code=200, summary="Rate an answer as good or bad", tags=["chat"])
+@post(
+    "/v1/feedback",
+    status_code=200,
+    summary="Rate an answer as good or bad",
+    tags=["chat"],
+    operation_class=FeedbackOperation,
+)
 async def feedback(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Feedback:
     """Keeps the rating beside the request's ledger row; given again, the last one stays.
 

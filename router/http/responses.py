@@ -12,7 +12,7 @@ from msgspec import Struct
 from router.dialects import RESPONSES
 from router.errors import NotFound
 from router.http.body import read_request_body
-from router.http.described import ResponsesOperation
+from router.http.described import InputTokensOperation, ResponsesOperation
 from router.http.exchange import Exchange
 from router.http.services import Services
 from router.ledger.tokens import estimate_usage
@@ -44,6 +44,7 @@ async def responses(request: Request[Any, Any, Any], services: NamedDependency[S
     status_code=200,
     summary="Estimate the tokens of a response's input",
     tags=["responses"],
+    operation_class=InputTokensOperation,
 )
 async def count_input_tokens(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
