@@ -31,6 +31,11 @@ class Network:
     own: int
     """The place of this worker among them."""
 
+    @property
+    def port(self) -> int:
+        """On which this worker listens."""
+        return int(self.machines[self.own].rpartition(":")[2])
+
     def settings(self) -> dict[str, object]:
         """Parameters of LightGBM; none where a worker is alone."""
         if len(self.machines) == 1:
@@ -43,16 +48,11 @@ class Network:
             "time_out": SOCKET_MINUTES,
         }
 
-    @property
-    def port(self) -> int:
-        """On which this worker listens."""
-        return int(self.machines[self.own].rpartition(":")[2])
-
 
 def keep_port() -> int:
     """A free port of this machine, kept from others until a forest is grown on it."""
-    for port in list(_kept):
-        _kept.pop(port).close()  # of a forest that came to nothing
+    for unused in list(_kept):
+        _kept.pop(unused).close()  # of a forest that came to nothing
     kept = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     kept.bind(("", 0))
