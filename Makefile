@@ -73,7 +73,7 @@ test: install-dev ## run the tests (ARGS: arguments of pytest)
 
 .PHONY: soak
 soak: install-dev ## run the long proofs in full: load, fuzz, kill
-	@exec $(PY) -m pytest -m soak --full $(ARGS)
+	@exec $(PY) -m pytest -m soak --full --timeout 0 -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: test-distill
 test-distill: distill-install ## run the tests of the distilling extra

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from router.upstream.embedded.fetch import fetch_weights
+from tests.telling import ShowsTasks, TellsAtOnce
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -17,8 +18,12 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 pytest_plugins = ["tests.services.fixtures"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """No generated example is judged by how long it took: the machine may be busy."""
+    """Failures are told at once, and no generated example is judged by how long it took: the machine may be busy."""
+    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+        config.pluginmanager.register(TellsAtOnce(terminal))
+    config.pluginmanager.register(ShowsTasks())
     if importlib.util.find_spec("hypothesis") is None:
         return  # the environment of an extra, whose tests generate nothing
     from hypothesis import HealthCheck, settings

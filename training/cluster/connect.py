@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import LocalCluster, Worker, WorkerPlugin
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 from distributed.versions import VersionMismatchWarning
 
 from router.errors import ClusterError
@@ -19,7 +19,7 @@ from router.scoring.encoder import StaticEncoder
 from training.cluster.address import LocalWorkers, Scheduler, parse_address
 from training.cluster.encoding import EncodedThere
 from training.cluster.faults import LOST, failures_told
-from training.cluster.trees import OrderedClient, Say, grow
+from training.cluster.trees import Say, grow
 from training.cluster.versions import check_versions
 from training.encoding import Encoding
 from training.fit.design import FloatArray, Matrix
@@ -43,7 +43,7 @@ CERTIFICATES = {
 class Cluster:
     """A workplace: prompts are encoded and trees grown by the workers that ``client`` is connected to."""
 
-    def __init__(self, client: OrderedClient, say: Say) -> None:
+    def __init__(self, client: Client, say: Say) -> None:
         self.client = client
         self._say = say
 
@@ -121,12 +121,12 @@ def _reachable(address: Scheduler) -> str:
 
 
 @contextmanager
-def _connected(url: str, given: str) -> Iterator[OrderedClient]:
+def _connected(url: str, given: str) -> Iterator[Client]:
     with ExitStack() as stack:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # check_versions says it, and stops
-                client = stack.enter_context(OrderedClient(url, timeout=CONNECT_S, set_as_default=False))
+                client = stack.enter_context(_client(url))
         except Exception as error:  # what somebody else sends who listens there may raise anything
             raise ClusterError(
                 f"--dask {given}: no Dask scheduler answers there ({_first_line(error)}); start one with "
@@ -135,7 +135,14 @@ def _connected(url: str, given: str) -> Iterator[OrderedClient]:
         yield client
 
 
-def _wait_for_workers(client: OrderedClient, url: str, given: str) -> None:
+def _client(url: str) -> Client:
+    try:
+        return Client(url, timeout=CONNECT_S, set_as_default=False)
+    except AssertionError:  # Dask's own: its thread did not start within ten seconds, as on a machine that stood still
+        return Client(url, timeout=CONNECT_S, set_as_default=False)
+
+
+def _wait_for_workers(client: Client, url: str, given: str) -> None:
     try:
         client.wait_for_workers(1, timeout=WORKERS_S)
     except LOST as error:

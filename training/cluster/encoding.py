@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 
 from distributed import Client, Future, get_worker
 from distributed.scheduler import KilledWorker
@@ -21,7 +22,7 @@ from router.scoring.encoder import ENCODER_FILES, StaticEncoder, encoder_sha256
 from router.scoring.inputs import Inputs
 from router.scoring.manifest import file_sha256
 from router.scoring.prompt import bound
-from training.cluster.faults import LOST, REMEDY, TRIES, failures_told, killed, wait_for_a_worker
+from training.cluster.faults import LOST, REMEDY, STILL_S, TRIES, failures_told, killed, wait_for_a_worker
 from training.encoding import Matrix, blocks_of, gathered, vectors_of
 from training.golden_prompts import GOLDEN_PROMPTS
 
@@ -29,7 +30,7 @@ AHEAD = 2
 """Blocks given out for each thread of the workers: one that is worked on, one that waits."""
 
 LOOK_S = 30.0
-"""A block that takes longer is waited for only as long as there are workers."""
+"""A block that takes longer is waited for only as long as there are workers, and no longer than ``STILL_S``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,13 @@ class EncodedThere:
         raise ClusterError(f"a block of prompts was lost on Dask {TRIES} times ({last}); {REMEDY}") from last
 
     def _awaited(self, future: Future) -> Matrix:
+        deadline = monotonic() + STILL_S
         while True:
             try:
                 rows: Matrix = future.result(timeout=LOOK_S)
             except TimeoutError:
+                if monotonic() > deadline:
+                    raise
                 wait_for_a_worker(self._client)
             else:
                 return rows

@@ -20,6 +20,9 @@ TRIES = 3
 RETURN_S = 60.0
 """How long a run waits for a first worker where all are gone; a nanny starts a new one within seconds."""
 
+STILL_S = 600.0
+"""How long nothing may be heard of a forest, or of a block of prompts that a worker has; then it is taken as lost."""
+
 REMEDY = "see what became of the workers (their log says; often it is memory), and run the same command again"
 
 

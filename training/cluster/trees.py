@@ -1,117 +1,160 @@
-"""Growing trees on the workers of a cluster, by LightGBM's own Dask learner: the forest that it grows on all rows.
+"""Growing trees on the workers of a cluster, by LightGBM's network of machines: the forest that it grows on all rows.
 
 Each worker holds its share of the rows, and the workers add up their histograms for every split. Boundaries of bins are
 set by one worker for all, from the rows that it holds, so the rows are dealt out at random. How rows are sampled for a
 tree depends on who holds which, so a forest of two workers is another draw than that of one; the forest of one worker
 is to the byte the one that this process grows. The same rows, seed and number of workers, of one thread
 each, give the same bytes.
+
+It always ends: a forest that a worker was lost from, or of which nothing was heard for ``STILL_S``, is grown again, and
+given up after ``TRIES``.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import urlsplit
 
-import dask
-import dask.array
 import numpy as np
-from distributed import Client
+from distributed import Client, Future, wait
 from distributed.scheduler import KilledWorker
-from lightgbm import DaskLGBMRegressor, register_logger
 from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
 from router.errors import ClusterError
+from training.cluster import faults
 from training.cluster.faults import LOST, REMEDY, RETURN_S, TRIES, killed, wait_for_a_worker
+from training.cluster.share import Network, grow_share, keep_port
 from training.fit.design import FloatArray, Matrix
-from training.fit.trees import ROUNDS, SETTINGS
 
 LEAST_ROWS = 100
 """Of a worker; with fewer its bins would say nothing."""
 
-SOCKET_MINUTES = 10
-"""How long a worker waits for a word of another; LightGBM would wait two hours."""
+LOOK_S = 1.0
+"""How often it is looked whether all workers are still there."""
 
 NOTICE_S = 30.0
 """How long the scheduler may take to notice that a worker is gone; the other workers may tell before."""
 
+REACH = "the workers must reach each other on any port, by the address that they tell the scheduler"
+
 Say = Callable[[str], None]
 
 
-class OrderedClient(Client):  # type: ignore[misc]
-    """A client that tells where data lie in the order in which it was asked.
-
-    LightGBM ranks its machines in the order of that answer, which is by chance otherwise, and sums of floats depend on
-    the ranks: without this, no two runs would give the same bytes.
-    """
-
-    def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
-        """Key to the addresses of the workers that have it."""
-        found = super().who_has(futures, **kwargs)
-        if futures is None:
-            return found
-        keys = [future.key for future in self.futures_of(futures)]
-        if not all(found.get(key) for key in keys):
-            raise CancelledError("a worker was lost with its rows")  # LightGBM would stumble over it
-        return {key: found[key] for key in keys}
+class BrokeOff(Exception):
+    """A forest will not be finished: a worker is gone, or nothing happens any more."""
 
 
-def grow(
-    client: OrderedClient, say: Say, rows: Matrix, target: FloatArray, weight: FloatArray, seed: int
-) -> dict[str, Any]:
-    """Grow a forest on all workers, as ``training.fit.trees.Boost`` says; once more where a worker is lost meanwhile.
+def grow(client: Client, say: Say, rows: Matrix, target: FloatArray, weight: FloatArray, seed: int) -> dict[str, Any]:
+    """Grow a forest on all workers, as ``training.fit.trees.Boost`` says; again where it breaks off.
 
     Raises:
-        ClusterError: it failed for another reason, or too often.
+        ClusterError: it breaks off again and again, or the workers cannot be restarted.
     """
     for _ in range(TRIES):
         wait_for_a_worker(client)
-        workers = sorted(client.nthreads())[: max(1, len(rows) // LEAST_ROWS)]
+        threads = dict(sorted(client.nthreads().items())[: max(1, len(rows) // LEAST_ROWS)])
         try:
-            return _grown(client, workers, rows, target, weight, seed)
+            return _grown(client, threads, rows, target, weight, seed)
         except KilledWorker as error:
             raise killed(error) from error
-        except (*LOST, LightGBMError) as error:
+        except (*LOST, LightGBMError, BrokeOff) as error:
             last = error
-        lost = _lost(client, workers)
-        if not lost:
-            raise ClusterError(
-                f"LightGBM failed on the Dask workers: {last}. They must reach each other on any port, by the address "
-                "that they tell the scheduler"
-            ) from last
-        say(f"lost {', '.join(lost)} while trees were grown; growing them again")
-        _restart(client, [worker for worker in workers if worker not in lost])
-    raise ClusterError(f"a worker was lost {TRIES} times while trees were grown ({last}); {REMEDY}") from last
+        lost = _lost(client, list(threads))
+        why = f"lost {', '.join(lost)} while trees were grown" if lost else f"growing trees broke off ({last})"
+        say(f"{why}; growing them again")
+        _restart(client, [worker for worker in threads if worker not in lost])
+    raise ClusterError(f"growing trees on Dask broke off {TRIES} times ({last}); {REACH}; {REMEDY}") from last
 
 
 def _grown(
-    client: OrderedClient, workers: Sequence[str], rows: Matrix, target: FloatArray, weight: FloatArray, seed: int
+    client: Client, threads: Mapping[str, int], rows: Matrix, target: FloatArray, weight: FloatArray, seed: int
 ) -> dict[str, Any]:
-    quieten_lightgbm()
-    shares = dealt(len(rows), len(workers), seed)
-    # LightGBM takes as many threads as each worker has.
-    settings: dict[str, Any] = {name: value for name, value in SETTINGS.items() if name != "num_threads"}
-    model = DaskLGBMRegressor(
-        client=client, n_estimators=ROUNDS, random_state=seed, time_out=SOCKET_MINUTES, **settings
-    )
-    with client.as_current():
-        model.fit(
-            _scattered(client, workers, shares, rows),
-            _scattered(client, workers, shares, target),
-            sample_weight=_scattered(client, workers, shares, weight),
+    machines = _machines(client, list(threads))
+    news = _News(client)
+    forest = {
+        worker: client.submit(
+            grow_share,
+            _placed(client, worker, (rows[share], target[share], weight[share])),
+            *(seed, Network(machines, own), threads[worker], news.topic),
+            workers=[worker],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
         )
-    dump: dict[str, Any] = model.booster_.dump_model()
+        for own, (worker, share) in enumerate(zip(threads, dealt(len(rows), len(threads), seed), strict=True))
+    }
+    with news, client.as_current():
+        _watched(client, forest, news)
+    dump: dict[str, Any] = next(iter(forest.values())).result(timeout=faults.STILL_S)
     return dump
 
 
-def quieten_lightgbm() -> None:
-    """Let LightGBM tell of errors alone, in a log: it would print to standard output, where JSON goes."""
-    logger = logging.getLogger("training.lightgbm")
-    logger.setLevel(logging.ERROR)
-    register_logger(logger)
+def _machines(client: Client, workers: Sequence[str]) -> tuple[str, ...]:
+    """``HOST:PORT`` of every worker, a port that it keeps free for LightGBM."""
+    ports = [
+        client.submit(keep_port, workers=[worker], allow_other_workers=False, pure=False, retries=0)
+        for worker in workers
+    ]
+    return tuple(
+        f"{urlsplit(worker).hostname}:{port.result(timeout=faults.STILL_S)}"
+        for worker, port in zip(workers, ports, strict=True)
+    )
+
+
+def _placed(client: Client, worker: str, share: tuple[NDArray[Any], ...]) -> tuple[Future, ...]:
+    """Lay a share of the rows there; ``scatter`` by itself would wait for a frozen worker for ever."""
+    lay = partial(client.scatter, share, workers=[worker], hash=False, asynchronous=True)
+    there: tuple[Future, ...] = client.sync(lay, callback_timeout=faults.STILL_S)
+    return there
+
+
+class _News:
+    """What is heard of a forest: each tree of each worker is an event."""
+
+    def __init__(self, client: Client) -> None:
+        self.topic = f"underdog-trees-{client.id}"
+        self._client = client
+        self._last = monotonic()
+
+    def __enter__(self) -> None:
+        self._last = monotonic()
+        self._client.subscribe_topic(self.topic, self._heard)
+
+    def __exit__(self, *_: object) -> None:
+        self._client.unsubscribe_topic(self.topic)
+
+    def silence(self) -> float:
+        """Seconds since the last tree."""
+        return monotonic() - self._last
+
+    def _heard(self, _event: object) -> None:
+        self._last = monotonic()
+
+
+def _watched(client: Client, forest: Mapping[str, Future], news: _News) -> None:
+    """Return when all shares are grown; raise as soon as one will not be."""
+    growing = list(forest.values())
+    while growing:
+        try:
+            wait(growing, timeout=LOOK_S, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            _look(client, forest, news)
+        for share in growing:
+            if share.done() and share.status != "finished":
+                share.result()  # raises what went wrong there
+        growing = [share for share in growing if not share.done()]
+
+
+def _look(client: Client, workers: Mapping[str, object], news: _News) -> None:
+    there = client.nthreads()
+    if gone := [worker for worker in workers if worker not in there]:
+        raise BrokeOff(f"{', '.join(gone)} went away")
+    if news.silence() > faults.STILL_S:
+        raise BrokeOff(f"no tree for {faults.STILL_S:g} s")
 
 
 def dealt(n: int, hands: int, seed: int) -> list[NDArray[np.intp]]:
@@ -119,18 +162,6 @@ def dealt(n: int, hands: int, seed: int) -> list[NDArray[np.intp]]:
     if hands == 1:
         return [np.arange(n)]
     return np.array_split(np.random.default_rng(seed).permutation(n), hands)
-
-
-def _scattered(
-    client: Client, workers: Sequence[str], shares: Sequence[NDArray[np.intp]], values: NDArray[Any]
-) -> dask.array.Array:
-    """``values`` [N, ...] as a Dask array with one chunk for each worker, which lies there already."""
-    chunks = []
-    for worker, share in zip(workers, shares, strict=True):
-        there = client.scatter(values[share], workers=[worker], hash=False)
-        shape = (len(share), *values.shape[1:])
-        chunks.append(dask.array.from_delayed(dask.delayed(there), shape=shape, dtype=values.dtype))
-    return dask.array.concatenate(chunks)
 
 
 def _lost(client: Client, workers: Sequence[str]) -> list[str]:
@@ -160,6 +191,6 @@ def _restart(client: Client, workers: Sequence[str]) -> None:
         client.restart_workers(list(workers), timeout=RETURN_S)
     except (*LOST, ValueError) as error:
         raise ClusterError(
-            f"a Dask worker was lost while trees were grown, and the others cannot be restarted from here ({error}); "
+            f"growing trees broke off, and the other Dask workers cannot be restarted from here ({error}); "
             f"restart {', '.join(workers)}, and run the same command again"
         ) from error

@@ -135,7 +135,7 @@ def test_trees_are_grown_again_where_a_worker_dies_meanwhile(there: Cluster, sai
     process = there.client.run(os.getpid, workers=[victim])[victim]
 
     def kill() -> None:
-        while not any("_train_part" in str(key) for key in there.client.processing([victim])[victim]):
+        while not any("grow_share" in str(key) for key in there.client.processing([victim])[victim]):
             time.sleep(0.02)
         os.kill(process, signal.SIGKILL)
 
@@ -145,6 +145,25 @@ def test_trees_are_grown_again_where_a_worker_dies_meanwhile(there: Cluster, sai
     killer.join(PATIENCE_S)
     assert f"lost {victim} while trees were grown; growing them again" in said
     assert TreesHead(nodes, WIDTH).predict(data[0][:100]).std() > 0.1
+    there.client.wait_for_workers(2, timeout=PATIENCE_S)
+
+
+def test_trees_are_grown_again_where_a_worker_says_nothing_any_more(
+    there: Cluster, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "STILL_S", 2.0)
+    monkeypatch.setattr(trees, "NOTICE_S", 0.5)
+
+    def say(line: str) -> None:
+        said.append(line)
+        monkeypatch.setattr(faults, "STILL_S", PATIENCE_S)  # workers that were restarted take a while
+
+    victim = max(there.client.nthreads())
+    os.kill(there.client.run(os.getpid, workers=[victim])[victim], signal.SIGSTOP)
+    nodes = trees_from_dump(Cluster(there.client, say).boost(*_rows(4_000), 3))
+    assert len(nodes) > 0
+    assert said[1:] == [told for told in said if told.endswith("; growing them again")]
+    assert len(said) == 2
     there.client.wait_for_workers(2, timeout=PATIENCE_S)
 
 
@@ -265,6 +284,7 @@ def test_a_scheduler_that_goes_away_ends_the_run_in_a_sentence(
     encoder: StaticEncoder, folder: Path, prompts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "RETURN_S", 1.0)
+    monkeypatch.setattr(connect, "CONNECT_S", 5.0)  # as long is it looked for when it is gone
     with (
         scheduler(tmp_path) as (url, process),
         dask_process("worker", url, "--no-nanny", folder=tmp_path, log="worker.log"),
