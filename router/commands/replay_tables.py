@@ -33,9 +33,9 @@ def _heading(told: Replayed) -> str:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("threshold", no_wrap=True)
+    table.add_column("threshold", overflow="fold")
     for name in ("strong share", "cost", "saved", "quality"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         table.add_row(
             _name(row), _share(row.strong_share), _dollars(row.cost_usd), _dollars(row.saved_usd), _share(row.quality)
@@ -61,7 +61,7 @@ def _dollars(told: Told | None) -> str:
 
 def _amount(text: str | float) -> str:
     amount = float(text)
-    digits = 2 if abs(amount) >= 1 or not amount else 4 if abs(amount) >= 0.01 else 6
+    digits = 2 if abs(amount) >= 1 or not amount else 4 if abs(amount) >= 0.001 else 6
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 POINTS = ("cheap", "balanced", "best")
 WEAK, BASELINE = "Mixtral-8x7B-Instruct-v0.1", "gpt4_1106_preview"
 RESAMPLES = 2_000
+SHARES = 10_000
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,22 @@ def compared(labels: str, data: Path, scorer: Scorer) -> list[Compared]:
     return found
 
 
+def on_its_votes(scorer: Scorer) -> dict[str, tuple[float, float]]:
+    """Expected and measured quality, by point, on the held-out votes that the artifact's curve was measured on.
+
+    Their win rates are not kept: they are read off the curve's strong shares, spread evenly between its points.
+    """
+    curve = scorer.curve
+    shares = (np.arange(SHARES) + 0.5) / SHARES
+    read = np.interp(shares, curve.strong_share[::-1], curve.threshold[::-1])
+    rates = np.clip(read, curve.threshold[1], curve.threshold[-2])
+    found = {}
+    for point in POINTS:
+        stored = scorer.manifest.operating_points[point]
+        found[point] = (float(rates[rates >= stored.threshold].sum() / rates.sum()), stored.quality)
+    return found
+
+
 def _resampled(gain: FloatArray, strong: NDArray[np.bool_]) -> FloatArray:
     """Quality of resamples of the prompts; NaN where the strong model gains nothing. The same resamples each time."""
     random = np.random.default_rng(0)
@@ -147,6 +165,7 @@ def main() -> None:
         print("no ../shared/data beside the checkout: nothing is measured")
         return
     scorer = Scorer.load()
+    print("on its own held-out votes (expected, measured):", on_its_votes(scorer), file=sys.stderr)
     rows = [row for labels in LABELS for row in compared(labels, DATA, scorer)]
     if as_json:
         print(msgspec.json.encode(rows).decode())

@@ -48,7 +48,8 @@ def origin_of(services: Services, headers: Mapping[str, str]) -> Origin:
     if given.source != "file":
         above = f"{given.place} is set where the server starts, and comes before the file: leave it out there first."
         return Origin(source=given.source, place=given.place, why_not=refused or above)
-    place = f"{Path(given.place).absolute()}, line {given.line()}"
+    line = "" if (number := given.line()) is None else f", line {number}"
+    place = f"{Path(given.place).absolute()}{line}"
     return Origin(source="file", place=place, why_not=refused or _unwritable(sources.file))
 
 

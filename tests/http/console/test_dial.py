@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -306,15 +308,53 @@ async def test_a_file_with_a_mistake_is_to_be_mended_first(tmp_path: Path) -> No
             assert services.settings.threshold == 0.25
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_file_in_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    folder = tmp_path / "mounted"
-    folder.mkdir()
-    file = folder / "settings.toml"
+async def test_a_file_that_cannot_be_written_stays_and_so_does_what_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
     file.write_text(COMMENTED)
-    folder.chmod(0o555)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    async with server(tmp_path / "home", sources=followed(file), threshold=0.25) as (client, services):
+        answer = await client.put(DIAL, json={"threshold": 0.5})
+        assert answer.status_code == 409
+        assert "cannot be written (Permission denied)" in answer.json()["error"]["message"]
+        assert services.gateway.in_use.dial.default == 0.25
+    assert file.read_text() == COMMENTED
+
+
+async def test_a_folder_that_cannot_be_written_is_named_before_anybody_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(COMMENTED)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     async with server(tmp_path / "home", sources=followed(file)) as (client, _):
         told = (await client.get(DIAL)).json()
-        assert (told["may_apply"], str(folder) in told["why_not"]) == (False, True)
+        assert (told["may_apply"], str(tmp_path) in told["why_not"]) == (False, True)
         assert (await client.put(DIAL, json={"threshold": 0.5})).status_code == 409
-    folder.chmod(0o755)
+    assert file.read_text() == COMMENTED
+
+
+async def test_of_many_who_set_it_at_once_the_last_one_stands_in_the_file_and_in_use(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(COMMENTED)
+    sources = Sources(config=file, environ={}, flags=MODELS)
+    async with server(tmp_path / "home", sources=sources) as (client, services):
+        wishes = [number / 10 for number in range(1, 10)]
+        answers = await asyncio.gather(*(client.put(DIAL, json={"threshold": wish}) for wish in wishes))
+        assert [answer.status_code for answer in answers] == [200] * len(wishes)
+        assert services.settings.threshold in wishes
+        assert file.read_text() == COMMENTED.replace("0.25", str(services.settings.threshold))
+
+
+async def test_one_of_several_servers_says_that_the_others_have_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(tmp_path) as (client, services):
+        assert (await client.get(DIAL)).json()["note"] is None
+        monkeypatch.setattr(services.replicas, "status", lambda: "shared")
+        assert "Each server follows a settings' file of its own" in (await client.get(DIAL)).json()["note"]
