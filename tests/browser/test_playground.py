@@ -52,7 +52,7 @@ def answer(here: Visit, route: str) -> Locator:
     return here.page.get_by_role("region", name=route.capitalize(), exact=True)
 
 
-async def test_both_models_answer_side_by_side_with_times_tokens_and_costs(changing: Seeded, visiting: Visiting) -> None:
+async def test_both_answer_side_by_side_with_times_tokens_and_costs(changing: Seeded, visiting: Visiting) -> None:
     here = await opened(visiting, changing)
     await asked(here, a_new_question())
     await expect(here.page.get_by_role("region", name="Which was better?")).to_be_visible()

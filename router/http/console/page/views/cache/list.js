@@ -41,7 +41,7 @@ export function entries(context, signal, changed) {
   const trouble = element("div");
   const root = card("Entries", { wide: true, note: TENANT },
     element("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); load(); } },
-      field("Search what was asked", search).root, field("Model", model).root, field("Age", age).root, field("Order", order).root),
+      field("Search questions", search).root, field("Model", model).root, field("Age", age).root, field("Order", order).root),
     element("div", { class: "cache-act" }, element("label", {}, all, " Choose all shown"), evict, sweep, says),
     trouble, rows.root, element("div", { class: "pager" }, more));
 
