@@ -141,12 +141,12 @@ async def visit(
     """A new visit, in a context of its own, with a key where one is given; end it by ``visit.page.context.close()``."""
     touch = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if screen == "phone" else {}
     context = await browser.new_context(
-        viewport=SCREENS[screen],  # type: ignore[arg-type]
+        viewport=SCREENS[screen],
         color_scheme=scheme,
         reduced_motion="reduce",
         locale="en-GB",
         timezone_id="Europe/Berlin",
-        **touch,  # type: ignore[arg-type]
+        **touch,
         **options,
     )
     if key is not None:

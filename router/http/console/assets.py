@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 from msgspec import Struct
 
 from router.errors import NotFound
@@ -53,7 +54,7 @@ async def console_page(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/console/assets/{name:path}", include_in_schema=False)
-async def console_asset(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+async def console_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """A script, a style or a picture of the page."""
     file = files().get(name.lstrip("/"))
     if file is None:

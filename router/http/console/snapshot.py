@@ -19,6 +19,7 @@ from router.recent import Figures, Steps
 class Totals(Struct, frozen=True, kw_only=True):
     """The ledger's, since it began; see ``Stats``, whose amounts are told here as text."""
 
+    since: datetime | None
     requests: int
     cost_usd: str | None
     baseline_cost_usd: str | None

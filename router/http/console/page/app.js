@@ -4,7 +4,7 @@ import { Api, Refused } from "./api.js";
 import { button, problem } from "./components.js";
 import { element, replace } from "./dom.js";
 import { keyForm } from "./key.js";
-import { VIEWS } from "./views.js";
+import { load, VIEWS } from "./views.js";
 
 const api = new Api();
 const main = document.getElementById("main");
@@ -45,9 +45,9 @@ async function show({ focus = true } = {}) {
   const { view, rest, query } = place();
   mark(view);
   document.title = `${view.title} – Underdog`;
-  let session;
+  let session, mount;
   try {
-    session = await api.get("session");
+    [session, { mount }] = await Promise.all([api.get("session"), load(view)]);
   } catch (error) {
     if (turn === shown) refuse(error);
     return;
@@ -61,7 +61,7 @@ async function show({ focus = true } = {}) {
   if (focus) root.querySelector("h1").focus({ preventScroll: true });
   if (focus) scrollTo(0, 0);
   const again = () => show({ focus: false });
-  leave = view.mount(root, { api, session, announce, head, place: rest, query, again, refuse }) ?? (() => {});
+  leave = mount(root, { api, session, announce, head, place: rest, query, again, refuse }) ?? (() => {});
 }
 
 // Where the server would not say: asks for a key where one is missing, else says what is wrong and offers another try.

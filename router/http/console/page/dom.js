@@ -7,10 +7,15 @@ export function element(name, attributes = {}, ...children) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...given(children));
   return made;
 }
 
+// Lists in lists are laid out, and what is not there is left out.
+function given(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}
+
 export function replace(parent, ...children) {
-  parent.replaceChildren(...children.flat());
+  parent.replaceChildren(...given(children));
 }

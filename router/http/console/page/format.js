@@ -43,6 +43,7 @@ export function signed(value, digits = 2) {
 
 export function ms(value) {
   if (missing(value)) return UNKNOWN;
+  if (value === 0) return "0 ms";
   if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`;
   return value >= 10 ? `${whole.format(Math.round(value))} ms` : `${value.toFixed(1)} ms`;
 }

@@ -52,7 +52,8 @@ export const PARTS = {
 };
 
 export const STEPS = {
-  arrived: "Arrived", decided: "Decided", "looked in the cache": "Looked in the cache", "first token": "First token", end: "End",
+  arrived: "Arrived", "let in": "Let in", decided: "Decided", "looked in the cache": "Looked in the cache",
+  "asked the model": "Asked the model", "first token": "First token", end: "End",
 };
 
 export function partName(part) {

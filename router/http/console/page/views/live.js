@@ -11,7 +11,7 @@ import { health } from "./live/health.js";
 import { ticker } from "./live/ticker.js";
 import { totals } from "./live/totals.js";
 
-export const view = { id: "live", title: "Live", mount };
+export const view = { mount };
 
 function mount(root, { api, session, announce, head, refuse }) {
   const state = element("p", { class: "state" }, badge("quiet", "Connecting"));
@@ -28,12 +28,18 @@ function mount(root, { api, session, announce, head, refuse }) {
   root.append(first, figures);
 
   const tell = connection(state, announce);
+  // Of totals there are none until the ledger could be read; until then it is not known whether anybody has asked.
+  let asked = false;
+  function begin(some) {
+    asked ||= some;
+    first.hidden = asked;
+    const appeared = asked && figures.hidden;
+    figures.hidden = !asked;
+    return appeared;
+  }
+
   function snapshot(seen) {
-    // Totals are not there until the ledger could be read; until then it is not known whether anybody has asked.
-    const some = seen.totals === null || seen.totals.requests > 0 || seen.in_flight > 0;
-    first.hidden = some;
-    const appeared = some && figures.hidden;
-    figures.hidden = !some;
+    const appeared = begin(seen.totals === null || seen.totals.requests > 0 || seen.in_flight > 0);
     state.title = `As of ${time(seen.at)}`;
     parts.figures.update(seen);
     if (seen.totals !== null) parts.totals.update(seen.totals);
@@ -41,10 +47,15 @@ function mount(root, { api, session, announce, head, refuse }) {
     parts.charts.update(seen, { appeared });
   }
 
+  function lines(some) {
+    if (begin(some.length > 0)) parts.charts.draw();
+    parts.ticker.add(some);
+  }
+
   const stop = follow(api, "live", {
     event(name, value) {
       if (name === "snapshot") snapshot(value);
-      if (name === "requests") parts.ticker.add(value);
+      if (name === "requests") lines(value);
     },
     state: tell,
     refused: refuse,

@@ -4,7 +4,5 @@ import { one } from "./requests/one.js";
 import { list } from "./requests/list.js";
 
 export const view = {
-  id: "requests",
-  title: "Requests",
   mount: (root, context) => (context.place.length ? one(root, context, context.place[0]) : list(root, context)),
 };

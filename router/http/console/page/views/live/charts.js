@@ -57,6 +57,7 @@ export function liveCharts() {
       const told = put(series, step);
       if (all || told || appeared) draw();
     },
+    draw,
     end() { clearInterval(passing); requests.end(); latency.end(); },
   };
 }
@@ -107,7 +108,7 @@ function barOptions() {
   const colours = ["wrong", "named", "cached", "strong", "weak"].map(colour);
   return {
     scales: { x: { range: edges }, y: { range: (u, low, high) => [0, Math.max(4, high ?? 0)] } },
-    axes: [axis({ values: hour, space: 60 }), axis({ size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] })],
+    axes: [axis({ values: hour, space: 60, size: 30 }), axis({ size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] })],
     series: [{}, ...colours.map((fill) => ({ paths: bars, fill, stroke: fill, width: 0, points: { show: false } }))],
   };
 }
@@ -116,7 +117,7 @@ function lineOptions() {
   const line = (name, dash) => ({ stroke: colour(name), width: 2, dash, spanGaps: false, points: { show: true, size: 5, fill: colour(name), stroke: colour(name) } });
   return {
     scales: { x: { range: edges }, y: { range: (u, low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] } },
-    axes: [axis({ values: hour, space: 60 }), axis({ size: 58, values: (u, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)) })],
+    axes: [axis({ values: hour, space: 60, size: 30 }), axis({ size: 58, values: (u, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)) })],
     series: [{}, line("accent"), line("warn", [5, 4])],
   };
 }

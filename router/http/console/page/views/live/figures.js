@@ -12,8 +12,8 @@ export function liveFigures() {
     weak: figure("To the weak", { kind: "weak" }),
     cache: figure("From the cache", { kind: "cached" }),
     spent: figure("Spent"),
-    latency: figure("Latency, median"),
-    first: figure("First token, median"),
+    latency: figure("Latency, p50"),
+    first: figure("First token, p50"),
     errors: figure("Errors"),
   };
   return {

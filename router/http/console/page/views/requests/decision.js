@@ -39,9 +39,9 @@ export function outcomeSentence(request) {
   return null;
 }
 
-// Says nothing of a threshold where the cache answered: it was not asked.
+// Nothing is said of a threshold where the cache answered, or the caller named the model: it was not asked.
 export function wasCompared(request) {
-  return !isCached(request) && request.win_rate !== null && request.threshold !== null;
+  return !isCached(request) && request.reason !== "pinned" && request.win_rate !== null && request.threshold !== null;
 }
 
 function compared({ win_rate: rate, threshold }) {

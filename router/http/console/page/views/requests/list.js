@@ -1,6 +1,6 @@
 // The list of requests, newest first. What is searched for stands in the address, so that it can be kept and sent.
 
-import { button, field, pager, problem, select, table } from "../../components.js";
+import { button, details, field, pager, problem, select, table } from "../../components.js";
 import { element, replace } from "../../dom.js";
 import * as format from "../../format.js";
 import { CACHE, OUTCOMES, REASONS } from "../../words.js";
@@ -13,7 +13,6 @@ const COLUMNS = [
   { label: "Answered by", cell: answeredBy },
   { label: "Why", cell: why },
   { label: "Win rate", number: true, cell: winRate },
-  { label: "Tokens", number: true, cell: (line) => `${format.count(line.prompt_tokens)} → ${format.count(line.completion_tokens)}` },
   { label: "Cost", number: true, cell: (line) => format.usd(line.cost_usd) },
   { label: "Saved", number: true, cell: (line) => format.usd(line.saved_usd) },
   { label: "Latency", number: true, cell: (line) => format.ms(line.latency_ms) },
@@ -32,6 +31,9 @@ const FILTERS = {
   tenant: ["Caller", () => element("input", { type: "text", spellcheck: "false", autocomplete: "off", placeholder: "team:… or key:…" })],
   id: ["Request id", () => element("input", { type: "text", spellcheck: "false", autocomplete: "off" })],
 };
+
+// A page may be short, or empty, where few requests are like that: the next goes on from where it looked.
+const says = (found) => (found.requests.length === 0 && found.next !== null ? "None so far; older ones may be." : `${found.requests.length} on this page`);
 
 export function list(root, { api, announce, query }) {
   const asked = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, query[name] ?? ""]));
@@ -52,9 +54,12 @@ export function list(root, { api, announce, query }) {
     if (control.tagName === "SELECT") control.addEventListener("change", search);
     return field(label, control);
   });
-  const form = element("form", { class: "card", role: "search", "aria-label": "Search requests", onsubmit: (event) => { event.preventDefault(); search(); } },
-    element("div", { class: "filters" }, fields.map((one) => one.root),
-      element("div", { class: "buttons" }, element("button", { class: "main" }, "Search"), button("Clear", clear))));
+  const controls = element("div", { class: "filters" }, fields.map((one) => one.root),
+    element("div", { class: "buttons" }, element("button", { class: "main" }, "Search"), button("Clear", clear)));
+  // On a phone it would push the requests off the screen.
+  const open = matchMedia("(min-width: 44rem)").matches || Object.values(asked).some((value) => value !== "");
+  const form = element("form", { class: "card search", role: "search", "aria-label": "Search requests", onsubmit: (event) => { event.preventDefault(); search(); } },
+    details("Search", controls, { open }));
   root.append(form, wrong, body);
 
   function search() {
@@ -84,7 +89,7 @@ export function list(root, { api, announce, query }) {
       replace(wrong);
       lines.update(found.requests);
       // Who came by an address with a page in it goes back to the first.
-      paging.update({ newer: pages.at(-1) !== null, older: next !== null }, `${found.requests.length} on this page`);
+      paging.update({ newer: pages.at(-1) !== null, older: next !== null }, says(found));
       announce(`${found.requests.length} requests`);
     } catch (error) {
       if (mine === turn) replace(wrong, problem(error));

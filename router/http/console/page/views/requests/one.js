@@ -13,7 +13,7 @@ import { texts } from "./texts.js";
 import { timeline } from "./timeline.js";
 
 export function one(root, context, id) {
-  const { api, head, session } = context;
+  const { api, head } = context;
   const body = element("div", { class: "view", "aria-busy": "true" }, element("p", { class: "note" }, "Looking it up…"));
   head.append(element("a", { href: "#/requests" }, "← All requests"));
   root.append(body);
@@ -25,7 +25,7 @@ export function one(root, context, id) {
       if (left) return;
       head.querySelector("h1").textContent = `Request of ${format.moment(found.request.at)}`;
       document.title = `${head.querySelector("h1").textContent} – Underdog`;
-      replace(body, draw(found, session, context));
+      replace(body, draw(found, context));
     } catch (error) {
       if (left) return;
       replace(body, error.status === 404
@@ -38,15 +38,15 @@ export function one(root, context, id) {
   return () => { left = true; };
 }
 
-function draw(found, session, context) {
+function draw(found, context) {
   const { request } = found;
   return [
     decision(request, context),
     element("div", { class: "grid" },
-      card("What pushed it", {}, reasons(found.reasons, found.why_no_reasons)),
+      card("What pushed it", {}, reasons(found)),
       element("div", { class: "column" }, cost(request), card("Timeline", {}, timeline(found.timeline)))),
     card("The nearest past requests", { note: "Of the same caller, by the meaning of the prompt." }, neighbours(found.neighbours)),
-    card("What was said", {}, texts(found, session.keeps_prompts)),
+    card("What was said", {}, texts(found)),
     card("Everything else", {}, rest(request)),
   ];
 }
@@ -73,7 +73,7 @@ function cost(request) {
     element("p", { class: "cost" }, format.usd(request.cost_usd), request.saved_usd === null ? null : element("span", { class: "note" }, ` ${compare(request)}`)),
     facts([
       ["The strong model", format.usd(request.baseline_cost_usd)],
-      request.uncertain_usd === null ? null : ["of which hangs on its length", format.usd(request.uncertain_usd)],
+      Number(request.uncertain_usd ?? 0) === 0 ? null : ["of which hangs on its length", format.usd(request.uncertain_usd)],
       ["Prompt", `${format.count(request.prompt_tokens)} tokens`],
       request.cached_tokens ? ["of these in its prompt cache", format.count(request.cached_tokens)] : null,
       ["Answer", `${format.count(request.completion_tokens)} tokens`],

@@ -8,8 +8,12 @@ import { PARTS, partName } from "../../words.js";
 // Below this share of the largest, a part is told of in the table alone.
 const SMALL = 0.02;
 
-export function reasons(found, whyNone) {
-  if (found === null) return [element("p", { class: "note" }, whyNone ?? "No reasons are kept for this request.")];
+export function reasons({ reasons: found, why_no_reasons: whyNone, answered_first: first }) {
+  return [...bars(found, whyNone), first ? element("p", {}, element("a", { href: `#/requests/${encodeURIComponent(first)}` }, "The request that was answered first")) : null];
+}
+
+function bars(found, whyNone) {
+  if (found === null) return [element("p", { class: "note" }, whyNone)];
   const parts = Object.entries(found.contributions).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const largest = Math.abs(parts[0]?.[1] ?? 0) || 1;
   return [
@@ -25,7 +29,7 @@ export function reasons(found, whyNone) {
         { label: "Moves the score by", number: true, cell: ([, value]) => format.signed(value, 3) },
       ],
     }).root),
-    found.score === null || found.score === undefined ? null : element("p", { class: "note" }, `Score ${format.signed(found.score, 3)}, before it was calibrated to a win rate.`),
+    element("p", { class: "note" }, `Score ${format.signed(found.score, 3)}, before it was calibrated to a win rate.`),
   ];
 }
 

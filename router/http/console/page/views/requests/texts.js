@@ -2,12 +2,8 @@
 
 import { element } from "../../dom.js";
 
-export function texts({ messages, answer }, keepsPrompts) {
-  if (messages === null && answer === null) {
-    return [element("p", { class: "note" }, keepsPrompts
-      ? "What was asked and answered is not kept of this request."
-      : "The ledger keeps no prompts; with ledger_prompts set it would (docs/ledger.md).")];
-  }
+export function texts({ messages, answer, why_no_messages: whyNone }) {
+  if (messages === null && answer === null) return [element("p", { class: "note" }, whyNone)];
   return [
     ...(messages ?? []).map((message) => said(message.role ?? "user", read(message))),
     answer === null ? null : said("answer", answer),

@@ -6,12 +6,11 @@ import * as format from "../../format.js";
 import { STEPS } from "../../words.js";
 
 export function timeline(steps) {
-  if (!steps.length) return [element("p", { class: "note" }, "Nothing is known of its steps.")];
-  const end = Math.max(...steps.map((step) => step.at_ms), 0.001);
+  const timed = steps.filter((step) => step.at_ms !== null);
   return [
-    element("div", { class: "timeline", "aria-hidden": "true" },
-      element("div", { class: "bar" }, pieces(steps, end)),
-      element("ol", {}, steps.map((step) => element("li", {}, element("span", { class: `swatch s${steps.indexOf(step) % 5}` }), `${name(step)} `, element("b", {}, format.ms(step.at_ms)))))),
+    timed.length > 1 ? element("div", { class: "timeline", "aria-hidden": "true" },
+      element("div", { class: "bar" }, timed.slice(1).map((step, at) => piece(step, timed[at], shade(at, timed.length)))),
+      element("ol", {}, timed.slice(1).map((step, at) => element("li", {}, swatch(shade(at, timed.length)), `${name(step)} `, element("b", {}, format.ms(step.at_ms)))))) : null,
     details("As a table", table({
       caption: "Steps since the request arrived",
       rows: steps,
@@ -26,12 +25,18 @@ export function timeline(steps) {
 
 const name = (step) => STEPS[step.step] ?? step.step;
 
-// From each step to the next; what is too short to see still has a line.
-function pieces(steps, end) {
-  const sorted = [...steps].sort((a, b) => a.at_ms - b.at_ms);
-  return sorted.slice(1).map((step, at) => {
-    const piece = element("span", { class: `s${steps.indexOf(step) % 5}` });
-    piece.style.flexGrow = String((step.at_ms - sorted[at].at_ms) / end);
-    return piece;
-  });
+// Later steps are darker: they follow one another, and are no kinds.
+const shade = (at, all) => `${Math.round(25 + (75 * at) / Math.max(1, all - 2))}%`;
+
+function swatch(part) {
+  const made = element("span", { class: "swatch" });
+  made.style.setProperty("--part", part);
+  return made;
+}
+
+// From the step before to this one; what is too short to see still has a line.
+function piece(step, before, part) {
+  const made = swatch(part);
+  made.style.flexGrow = String(Math.max(step.at_ms - before.at_ms, 0.0001));
+  return made;
 }
