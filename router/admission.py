@@ -13,7 +13,7 @@ from router.ledger.tokens import estimate_usage
 from router.limits import Limiter, Taken, Unlimited
 from router.principals import Scope
 from router.scoring.curve import Curve
-from router.types import Route, Usage
+from router.types import ChatRequest, Route, Usage
 
 EXPECTED_COMPLETION_TOKENS = 264
 """Answer length that is reserved where the request sets no limit: the mean that RouteLLM's paper (arXiv 2406.18665)
@@ -165,11 +165,15 @@ def expected_tokens(call: Call) -> int:
 
 def expected_usage(call: Call) -> Usage:
     """What a request is expected to take, all the answers that it wants together."""
+    usage = expected_of(call.request)
+    return replace(usage, completion_tokens=0) if call.endpoint == "embeddings" else usage
+
+
+def expected_of(request: ChatRequest, answer_tokens: int = EXPECTED_COMPLETION_TOKENS) -> Usage:
+    """What a chat request is expected to take; ``answer_tokens``: of an answer, unless the request wants a shorter."""
     # Some servers read a negative limit as none.
-    limits = (call.request.max_completion_tokens, call.request.max_tokens, EXPECTED_COMPLETION_TOKENS)
-    prompt_tokens = estimate_usage(call.request, "").prompt_tokens
+    limits = (request.max_completion_tokens, request.max_tokens, answer_tokens)
     completion_tokens = min(limit for limit in limits if limit is not None and limit >= 0)
-    completion_tokens *= min(call.request.n or 1, MOST_CHOICES)
-    if call.endpoint == "embeddings":
-        completion_tokens = 0
+    completion_tokens *= min(request.n or 1, MOST_CHOICES)
+    prompt_tokens = estimate_usage(request, "").prompt_tokens
     return Usage(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, estimated=True)

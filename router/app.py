@@ -37,6 +37,7 @@ from router.http.cache_entries import evict_entries, evict_entry, list_entries, 
 from router.http.chat import chat_completions, route
 from router.http.completions import completions
 from router.http.console.assets import console_asset, console_page
+from router.http.console.dial import console_dial, set_console_dial
 from router.http.console.feed import Feed
 from router.http.console.live import console_live
 from router.http.console.requests import console_rating, console_request, console_requests
@@ -135,6 +136,7 @@ def create_app(
     if sources is not None:
         services.file = SettingsFile(state="in use")
         reload = Reload(sources, services, ring, lambda wiring: _look_up_prices(wiring.all, wiring.ways))
+        services.reload = reload
     return Litestar(
         state=State({"gateway": gateway, "services": services}),
         route_handlers=[
@@ -170,6 +172,8 @@ def create_app(
             console_requests,
             console_request,
             console_rating,
+            console_dial,
+            set_console_dial,
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "report": "router.commands.report",
     "prices": "router.commands.prices",
     "drift": "router.commands.drift",
+    "replay": "router.commands.replay",
 }
 """Command to the module that has it, as ``command``."""
 

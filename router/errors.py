@@ -31,6 +31,7 @@
         ├── UnknownEntry          404: the id names no cached answer of the caller's
         ├── UnknownAccount        404: the id names no key, or no team
         ├── MethodNotAllowed      405: the path exists, the method does not
+        ├── CannotApply           409: the server's settings do not let it be changed here
         ├── NotCached             404: the model was `cache`, and there is no cached answer
         ├── OnlyIfCached          504: the same, asked for by `cache-control: only-if-cached`
         ├── BodyTimeout           408: the body stopped coming
@@ -294,6 +295,14 @@ class MethodNotAllowed(ApiError):
     def headers(self) -> dict[str, str]:
         """The methods that the path has, which a 405 owes."""
         return {"allow": self.allow} if self.allow else {}
+
+
+class CannotApply(ApiError):
+    """What was asked for cannot be changed here: the settings are as they are; the message says what to do instead."""
+
+    status = 409
+    type = "invalid_request_error"
+    default_code = "cannot_apply"
 
 
 class BodyTimeout(ApiError):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from router.cache.disk.file import NoFile
-from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
+from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, asks, detail, found_by_id, listed
 from router.cache.peers import NoPeers
 from router.cache.shelf import Shelf
 from router.cache.store import Entry
 from router.errors import CacheLoading, UnknownEntry
+
+T = TypeVar("T")
 
 PATIENCE_S = 30.0
 """Seconds to wait for the file to be read: what is not yet here cannot be let go of."""
@@ -49,9 +52,13 @@ class Administration:
             )
         )
 
-    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are."""
+    def entries(
+        self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
+    ) -> EntryList:
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         held = [each for each in self._held() if selection.means(each)]
+        if asking is not None:
+            held = [each for some in _pieces(held) for each in some if asks(each, asking)]
         loading = self._shelf.file.status().state in ("opening", "loading")
         return listed(held, order=order, limit=limit, with_questions=with_questions, loading=loading)
 
@@ -136,7 +143,7 @@ class Administration:
         return Held(entry, hits, max(0.0, now - entry.stored_at), entry.expires_at - now, rank)
 
 
-def _pieces(entries: list[Entry]) -> Iterator[list[Entry]]:
+def _pieces(entries: Sequence[T]) -> Iterator[Sequence[T]]:
     """A few at a time, so that no request waits long for the lock."""
     for first in range(0, len(entries), PIECE):
         if first:

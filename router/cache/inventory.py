@@ -18,6 +18,12 @@ from router.types import CachedAnswer, Route
 SHORTEST_ID = 6
 """Characters of an id that at least are needed to mean an entry by it."""
 
+MAX_SOUGHT_CHARS = 200
+"""Characters of a text that may be searched for."""
+
+SEARCHED_CHARS = 20_000
+"""Characters of a question that a search looks through: a few that are huge must not hold up everybody."""
+
 Order = Literal["newest", "value"]
 """``value``: what the store would part with last comes first."""
 
@@ -90,6 +96,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             and self.model in (None, entry.answer.model)
             and (self.older_than_s is None or held.age_s > self.older_than_s)
         )
+
+
+def asks(held: Held, sought: str) -> bool:
+    """Whether a text is in what was asked, capitals or not. What is not kept has no text."""
+    turns = held.entry.turns
+    return turns is not None and sought.casefold() in turns[-1][:SEARCHED_CHARS].casefold()
 
 
 def listed(

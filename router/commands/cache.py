@@ -69,6 +69,7 @@ def stats(*, as_json: bool, **flags: Any) -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Entries shown.")
 @click.option("--model", help="Answers of this model only.")
 @click.option("--older-than", type=Span(), metavar="SPAN", help="Answers older than this only, such as 12h.")
+@click.option("--search", metavar="TEXT", help="Answers to questions with this text in them only.")
 @click.option("--show-questions", is_flag=True, help="Show what was asked: it may be private.")
 @click.option(
     "--width", type=click.IntRange(8, 10_000), default=60, show_default=True, help="Characters of a question."
@@ -80,6 +81,7 @@ def list_(
     limit: int,
     model: str | None,
     older_than: float | None,
+    search: str | None,
     show_questions: bool,
     width: int,
     as_json: bool,
@@ -91,7 +93,7 @@ def list_(
 
     source = _source(flags)
     selection = Selection(model=model, older_than_s=older_than)
-    found = source.entries(selection, order=order, limit=limit, with_questions=show_questions)
+    found = source.entries(selection, order=order, limit=limit, with_questions=show_questions, asking=search)
     if as_json:
         print_json(found)
     else:

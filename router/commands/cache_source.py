@@ -33,8 +33,10 @@ class Source(Protocol):
         """What it holds and did, by name."""
         ...
 
-    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are."""
+    def entries(
+        self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
+    ) -> EntryList:
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         ...
 
     def entry(self, wanted: str) -> EntryDetail:
@@ -91,9 +93,11 @@ class FileSource:
         found = self._file.entries(Selection(), order="newest", limit=0, with_questions=False)
         return {"entries": found.total, "file": str(self._file.path), "file_bytes": self._file.path.stat().st_size}
 
-    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are."""
-        return self._file.entries(selection, order=order, limit=limit, with_questions=with_questions)
+    def entries(
+        self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
+    ) -> EntryList:
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
+        return self._file.entries(selection, order=order, limit=limit, with_questions=with_questions, asking=asking)
 
     def entry(self, wanted: str) -> EntryDetail:
         """One entry, by its id or the beginning of it."""
@@ -133,9 +137,13 @@ class ServerSource:
         """``GET /cache/stats``."""
         return self._ask("GET", "/cache/stats", dict[str, Any])
 
-    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
+    def entries(
+        self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
+    ) -> EntryList:
         """``GET /cache/entries``."""
         query = {**_conditions(selection), "order": order, "limit": limit, "questions": str(with_questions).lower()}
+        if asking is not None:
+            query["q"] = asking
         return self._ask("GET", "/cache/entries", EntryList, query)
 
     def entry(self, wanted: str) -> EntryDetail:

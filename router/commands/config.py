@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from router.commands.options import config_option, json_option, print_json, setting_options
-from router.configured.given import placed
 from router.errors import SettingsError
 from router.settings import FIELDS, PREFIX, Sources, is_secret, settings_of, unknown
 
@@ -74,7 +73,7 @@ def set_(name: str, value: str | None, config: Path | None) -> None:
     Lists and tables are JSON. Without VALUE it is read from standard input, unseen on a terminal: keys have no other
     way, since a command line is visible to other users of the machine.
     """
-    from router.commands.config_file import put, written
+    from router.settings_file.document import put, written
 
     name = _known(name)
     if value is not None and is_secret(name):
@@ -92,7 +91,7 @@ def set_(name: str, value: str | None, config: Path | None) -> None:
 @config_option
 def unset(name: str, config: Path | None) -> None:
     """Take a setting out of the file."""
-    from router.commands.config_file import take_out
+    from router.settings_file.document import take_out
 
     name, file = _known(name), Sources(config=config).file
 
@@ -106,33 +105,15 @@ def unset(name: str, config: Path | None) -> None:
 
 def _change(config: Path | None, change: Any) -> None:
     """Change the file, unless a server would refuse what comes of it."""
-    import tomlkit
-
-    from router.commands.config_file import document_of, write
+    from router.parts import wiring_of
+    from router.settings_file.change import changed
+    from router.settings_file.document import write
 
     sources = Sources(config=config)
-    document = document_of(sources.file)
-    before = _complaint(tomlkit.dumps(document), sources)
-    change(document)
-    after = _complaint(tomlkit.dumps(document), sources)
-    if after is not None and after != before:
-        raise SettingsError(f"{after} Nothing was written.")
+    document, still_wrong = changed(sources, change, lambda settings: wiring_of(settings, sources.variables))
     write(document, sources.file)
-    if after is not None:
-        click.echo(f"The file was wrong before, and still is: {after}", err=True)
-
-
-def _complaint(text: str, sources: Sources) -> str | None:
-    """What a server would say against a file; None where it would start with it."""
-    from router.parts import wiring_of
-
-    given = {}
-    try:
-        given = sources.gather(text=text)
-        wiring_of(settings_of(given), sources.variables)
-    except SettingsError as error:
-        return placed(str(error), given, PREFIX)
-    return None
+    if still_wrong is not None:
+        click.echo(f"The file was wrong before, and still is: {still_wrong}", err=True)
 
 
 def _say_what_counts(name: str, config: Path | None) -> None:

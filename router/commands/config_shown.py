@@ -62,15 +62,6 @@ def plain(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-def holds_secrets(value: Any) -> bool:
-    """Whether a setting's value is a secret, or has one in it."""
-    if isinstance(value, Struct):
-        return any(holds_secrets(getattr(value, field)) for field in value.__struct_fields__)
-    if isinstance(value, Mapping):
-        return any(map(holds_secrets, value.values()))
-    return isinstance(value, Secret) or (isinstance(value, list | tuple) and any(map(holds_secrets, value)))
-
-
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()

@@ -53,8 +53,8 @@ def command(
     asks = not yes and None in (weak, strong, prefer)
     if asks and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask questions on; add --yes to take what is found.")
-    from router.commands.config_file import write
     from router.commands.init_found import cloud_offers, local_offers
+    from router.settings_file.document import write
 
     chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(), asks)
     chosen_strong = _offer(strong, "none") if strong else _strong(cloud_offers(os.environ), asks)
@@ -113,7 +113,7 @@ def _document(weak: Offer | None, strong: Offer | None, preference: str) -> TOML
     """The file. What the server would do anyhow is left out."""
     import tomlkit
 
-    from router.commands.config_file import put
+    from router.settings_file.document import put
 
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `underdog init`; `underdog config show` tells all settings."))

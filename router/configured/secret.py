@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
 
 class Secret(str):
     """A string that does not show itself: ``repr`` and formatting give stars. ``reveal()`` gives the value."""
@@ -20,3 +25,12 @@ class Secret(str):
     def reveal(self) -> str:
         """The value itself: for the header that carries it, and nothing else."""
         return str.__str__(self)
+
+
+def holds_secrets(value: Any) -> bool:
+    """Whether a setting's value is a secret, or has one in it."""
+    if isinstance(value, Struct):
+        return any(holds_secrets(getattr(value, field)) for field in value.__struct_fields__)
+    if isinstance(value, Mapping):
+        return any(map(holds_secrets, value.values()))
+    return isinstance(value, Secret) or (isinstance(value, list | tuple) and any(map(holds_secrets, value)))

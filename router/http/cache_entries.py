@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from router.cache import EntryDetail, EntryList, Order, Selection
+from router.cache.inventory import MAX_SOUGHT_CHARS
 from router.http.auth import require_own_name
 from router.http.query import read_query
 from router.http.services import Services
@@ -36,11 +37,15 @@ class Which(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Listing(Which, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of ``GET /cache/entries``. ``questions``: whether to tell what was asked."""
+    """Query of ``GET /cache/entries``.
+
+    ``questions``: whether to tell what was asked. ``q``: a text that the question has, capitals or not.
+    """
 
     order: Order = "newest"
     limit: Annotated[int, Meta(ge=1, le=100_000)] = 50
     questions: bool = False
+    q: Annotated[str, Meta(min_length=1, max_length=MAX_SOUGHT_CHARS)] | None = None
 
 
 class Evicted(Struct, frozen=True, kw_only=True):
@@ -62,6 +67,7 @@ async def list_entries(request: Request[Any, Any, Any], services: NamedDependenc
         order=query.order,
         limit=query.limit,
         with_questions=query.questions,
+        asking=query.q,
     )
     return Response(found, headers=HEADERS)
 

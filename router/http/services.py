@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ from router.gateway import Gateway
 from router.hardware.pressure import MemoryWatch
 from router.http.auth import Doorman
 from router.replicas import Replicas
-from router.settings import Settings
+from router.settings import Settings, Sources
 
 
 class SettingsFile(Struct, frozen=True, kw_only=True):
@@ -26,12 +27,22 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     waits_for_restart: list[str] = []
 
 
+class Reloads(Protocol):
+    """Reads the settings again, from ``sources``, and puts them in use."""
+
+    sources: Sources
+
+    async def take_up(self) -> None:
+        """Put in use what may change; what cannot be used changes nothing, and the log says why."""
+        ...
+
+
 @dataclass(slots=True)
 class Services:
     """The parts behind the handlers, which live as long as the server.
 
-    Not so settings and doorman: each request takes those that are there when it comes. ``file``: None where no file is
-    followed.
+    Not so settings and doorman: each request takes those that are there when it comes. ``file`` and
+    ``reload``: None where no file is followed. ``changing``: held by who changes that file.
     """
 
     gateway: Gateway
@@ -41,3 +52,5 @@ class Services:
     replicas: Replicas
     memory: MemoryWatch = field(default_factory=MemoryWatch)
     file: SettingsFile | None = None
+    reload: Reloads | None = None
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -15,6 +15,7 @@ from router.errors import LedgerError
 from router.ledger import reports, rollup, rows
 from router.ledger.baseline import LENGTHS, Lengths
 from router.ledger.browse import Conditions, Kept, Page, read_page, read_requests
+from router.ledger.decided import PastRequest, read_decided
 from router.ledger.feedback import Rated, Reworded, rate, read_reworded
 from router.ledger.group_commit import GroupCommit
 from router.ledger.lately import Answered, read_lately
@@ -164,6 +165,15 @@ class Ledger:
         """
         async with self._reports:
             return await self._read(lambda connection: read_page(connection, conditions, limit=limit, before=before))
+
+    async def decided(self, limit: int) -> list[PastRequest]:
+        """The last ``limit`` requests of everybody, newest first, with what it takes to decide them once more.
+
+        Raises:
+            LedgerError: the database cannot be read.
+        """
+        async with self._reports:
+            return await self._read(lambda connection: list(read_decided(connection, limit=limit)))
 
     async def find(self, request_ids: Sequence[str]) -> dict[str, Kept]:
         """Those of a few requests that are there, by their ids.

@@ -49,12 +49,17 @@ class Reload:
         self._ring = ring
         self._preload = preload
         self._retiring: dict[asyncio.Task[None], Wiring] = {}
+        self._taking_up = asyncio.Lock()
 
     async def take_up(self) -> None:
         """Read the settings and put in use what may change; what cannot be used changes nothing, and the log says why.
 
-        Requests under way finish with what they began with.
+        Requests under way finish with what they began with. Asked again meanwhile, it looks again afterwards.
         """
+        async with self._taking_up:
+            await self._take_up()
+
+    async def _take_up(self) -> None:
         given: dict[str, Given] = {}
         try:
             if not self.sources.file.is_file():

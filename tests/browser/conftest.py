@@ -15,8 +15,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.seeded import Seeded, a_server, seed
+from router.upstream.scripted import ScriptedServer, Turn
+from tests.browser.seeded import SETTINGS, WEAK, Seeded, a_server, seed
 from tests.browser.visit import Visit, visit
+from tests.live import routed
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -72,3 +74,20 @@ async def visiting(browser: Browser, shots: Path) -> AsyncIterator[Visiting]:
     for here in begun:
         await here.page.context.close()
     assert [wrong for here in begun for wrong in here.wrong] == []
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def changing(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
+    """A closed server for tests that change it: its keys, its cache, its threshold. It has a budget that lasts."""
+    async with a_server(tmp_path_factory.mktemp("changing"), settings=f"budget_usd = 5000\n{SETTINGS}") as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lonely(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
+    """An open server with a weak model alone, and no prices."""
+    async with (
+        ScriptedServer(model=WEAK, turns=[Turn(reply="The weak model is all there is.")]) as weak,
+        routed(tmp_path_factory.mktemp("lonely"), weak, None) as server,
+    ):
+        yield Seeded(server, weak, weak, None)

@@ -88,9 +88,20 @@ class Visit:
         return str(
             await self.page.evaluate(
                 "(e => `${e.getAttribute('role') ?? e.tagName.toLowerCase()} "
-                "${(e.labels?.[0]?.textContent ?? e.textContent).trim().slice(0, 60)}`)(document.activeElement)"
+                "${(e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent)"
+                ".trim().slice(0, 60)}`)(document.activeElement)"
             )
         )
+
+    async def tab_to(self, wanted: str, presses: int = 120) -> None:
+        """Press Tab until what has the focus is called so, as somebody without a mouse would."""
+        met = []
+        for _ in range(presses):
+            await self.page.keyboard.press("Tab")
+            met.append(await self.focused())
+            if wanted in met[-1]:
+                return
+        raise AssertionError(f"Tab does not lead to {wanted!r}, but to {met}")
 
     async def walk(self, presses: int) -> list[str]:
         """Press Tab so many times, and say what had the focus after each."""

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from router.cache import Administration, NoFile, NullCache, Selection, SemanticCache, administration
+from router.cache import Administration, NoFile, NullCache, Selection, SemanticCache, administration, inventory
 from router.cache.disk.offline import OfflineCache
 from router.errors import CacheError, CacheLoading, UnknownEntry
 from tests.cache.disk.support import cache_on, keep, sql, told
@@ -57,6 +57,27 @@ def test_the_expired_are_no_longer_listed(cache: SemanticCache, clock: Clock) ->
     clock.now += 75
     assert len(ids(cache.administration)) == 2
     assert cache.stats().departed == {"expired": 1}
+
+
+def test_a_text_is_found_in_questions_of_the_tenants_own_whatever_its_capitals(cache: SemanticCache) -> None:
+    keep(cache, "Straße nach ROM?", "the word question is in the answer alone", tenant="acme")
+
+    def found(sought: str, tenant: str = "acme") -> list[str | None]:
+        listed = cache.administration.entries(
+            Selection(tenant=tenant), order="newest", limit=100, with_questions=True, asking=sought
+        )
+        return [entry.question for entry in listed.entries]
+
+    assert found("STRASSE nach rom") == ["Straße nach ROM?"]
+    assert found("QUESTION") == ["question 2", "question 0"]
+    assert found("question", tenant="zeta") == ["question 1"]
+    assert found("%") == []
+
+
+def test_a_search_looks_at_the_beginning_of_huge_questions_only(cache: SemanticCache) -> None:
+    keep(cache, "x" * inventory.SEARCHED_CHARS + "needle", tenant="acme")
+    found = cache.administration.entries(ALL, order="newest", limit=9, with_questions=False, asking="needle")
+    assert found.total == 0
 
 
 def test_an_id_that_could_mean_several_is_refused() -> None:

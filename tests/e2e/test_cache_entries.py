@@ -81,6 +81,17 @@ async def test_the_most_valuable_come_first_where_that_is_asked_for(server: Live
     assert (found["entries"][0]["question"], found["entries"][0]["hits"]) == (QUESTIONS[1], 3)
 
 
+async def test_questions_are_searched_over_http_by_command_and_in_the_file(server: LiveServer) -> None:
+    found = (await call(server, "GET", "/cache/entries?q=ANTHEM&questions=true")).json()
+    assert [entry["question"] for entry in found["entries"]] == [QUESTIONS[1]]
+    assert found["total"] == 1
+    assert (await call(server, "GET", "/cache/entries?q=anthem")).json()["entries"][0]["question"] is None
+    listed = await underdog(server, "list", "--search", "currency of", "--json")
+    assert json.loads(listed.output)["total"] == 1
+    offline = await underdog(server, "list", "--search", "THE", "--offline", "--json")
+    assert json.loads(offline.output)["total"] == len(QUESTIONS)
+
+
 async def test_one_entry_is_shown_with_question_and_answer_and_let_go_of(server: LiveServer) -> None:
     entry = (await call(server, "GET", "/cache/entries?limit=1")).json()["entries"][0]["id"]
     shown = (await call(server, "GET", f"/cache/entries/{entry[:8]}")).json()

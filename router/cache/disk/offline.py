@@ -12,7 +12,7 @@ import msgspec
 from router.cache.clock import anchored_now, carried_on
 from router.cache.disk import rows
 from router.cache.disk.database import FileTrouble, forget_everything, open_database, read_anchor, trouble_with
-from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, detail, found_by_id, listed
+from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, asks, detail, found_by_id, listed
 from router.cache.store import Entry
 from router.cache.worth import worth_usd
 from router.errors import CacheError
@@ -36,10 +36,14 @@ class OfflineCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def entries(self, selection: Selection, *, order: Order, limit: int, with_questions: bool) -> EntryList:
-        """The first ``limit`` of the entries meant, and how many there are."""
+    def entries(
+        self, selection: Selection, *, order: Order, limit: int, with_questions: bool, asking: str | None = None
+    ) -> EntryList:
+        """The first ``limit`` of the entries meant, and how many there are. ``asking``: a text in their questions."""
         with self._open() as connection:
-            return listed(_meant(connection, selection), order=order, limit=limit, with_questions=with_questions)
+            held = _meant(connection, selection)
+        found = held if asking is None else [each for each in held if asks(each, asking)]
+        return listed(found, order=order, limit=limit, with_questions=with_questions)
 
     def entry(self, wanted: str) -> EntryDetail:
         """One entry, by its id or the beginning of it."""

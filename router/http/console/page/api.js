@@ -58,22 +58,26 @@ export class Api {
   // Server-sent events, read by fetch since EventSource sends no key: yields { event, data } until `signal` aborts. `heard`
   // is called whenever anything comes, comments as well.
   async *events(path, { method = "GET", query = {}, body, signal, relative = "console/api/", heard = () => {} } = {}) {
-    const answer = await this.fetch(method, `${relative}${path}`, { query, body, signal });
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    let waiting = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      heard();
-      waiting += value;
-      const parts = waiting.split(/\r?\n\r?\n/);
-      waiting = parts.pop();
-      for (const part of parts) {
-        const lines = part.split(/\r?\n/);
-        const field = (name) => lines.filter((line) => line.startsWith(`${name}:`))
-          .map((line) => line.slice(name.length + 1).replace(/^ /, "")).join("\n");
-        if (field("data")) yield { event: field("event") || "message", data: field("data") };
-      }
+    yield* eventsOf(await this.fetch(method, `${relative}${path}`, { query, body, signal }), heard);
+  }
+}
+
+// The server-sent events of an answer that has begun.
+export async function* eventsOf(answer, heard = () => {}) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    heard();
+    waiting += value;
+    const parts = waiting.split(/\r?\n\r?\n/);
+    waiting = parts.pop();
+    for (const part of parts) {
+      const lines = part.split(/\r?\n/);
+      const field = (name) => lines.filter((line) => line.startsWith(`${name}:`))
+        .map((line) => line.slice(name.length + 1).replace(/^ /, "")).join("\n");
+      if (field("data")) yield { event: field("event") || "message", data: field("data") };
     }
   }
 }

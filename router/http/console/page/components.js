@@ -113,7 +113,8 @@ export function confirm({ title, text, action, dangerous = false }) {
   return new Promise((resolve) => {
     const box = dialog(title, element("p", {}, text), element("div", { class: "buttons" },
       button(action, () => { box.returnValue = "yes"; box.close(); }, { kind: dangerous ? "dangerous" : "main" }),
-      button("Cancel", () => box.close()),
+      // Enter, pressed in haste, must not be what cannot be taken back.
+      button("Cancel", () => box.close(), { autofocus: dangerous }),
     ));
     box.addEventListener("close", () => resolve(box.returnValue === "yes"));
   });

@@ -59,3 +59,13 @@ export const STEPS = {
 export function partName(part) {
   return PARTS[part]?.[0] ?? part;
 }
+
+// Why a past request is left out of what thresholds would have given.
+export const LEFT_OUT = {
+  embeddings: "embeddings", error: "no answer came", cancelled: "the caller left", cache: "from the cache", pinned: "the model was named",
+  rule: "a rule decided", hook: "the hook decided", key: "bounds of the key", paced: "a budget's pace decided", capability: "one model does not take them",
+  context: "too long for one model", sticky: "the conversation stayed where it was", "no-strong-model": "there was no strong model",
+  "no-weak-model": "there was no weak model", "strong-failed": "the strong model failed", "weak-failed": "the weak model failed",
+  "context-fallback": "too long for the model that was due", "content-filter-fallback": "filtered at the model that was due", unscored: "no win rate is known",
+  "other-artifact": "scored by another classifier", "no-price": "a price is not known",
+};

@@ -20,10 +20,9 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 from tomlkit.toml_document import TOMLDocument
 
-from router.commands.config_shown import holds_secrets
 from router.configured.converting import converted
 from router.configured.given import Given
-from router.configured.secret import Secret
+from router.configured.secret import Secret, holds_secrets
 from router.errors import SettingsError
 from router.settings import FIELDS, given_in, is_secret, is_table
 

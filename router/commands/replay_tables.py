@@ -1,0 +1,88 @@
+"""What ``underdog replay`` prints for people."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from router.commands.replay_told import Replayed, Row, Told
+from router.replay.left_out import WHY
+
+PIPED_WIDTH = 160
+"""Characters of a line where no terminal says how many it has."""
+
+
+def show(told: Replayed) -> None:
+    """Print the table, and what must be known to read it."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, PIPED_WIDTH))
+    console.print(_heading(told), highlight=False)
+    console.print(_table(told.rows))
+    for line in _notes(told):
+        console.print(line, highlight=False)
+
+
+def _heading(told: Replayed) -> str:
+    span = ""
+    if told.since is not None and told.until is not None:
+        span = f", from {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC"
+    return f"{told.n:,} requests{span}, decided again by {told.artifact}"
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("threshold", no_wrap=True)
+    for name in ("strong share", "cost", "saved", "quality"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            _name(row), _share(row.strong_share), _dollars(row.cost_usd), _dollars(row.saved_usd), _share(row.quality)
+        )
+    return table
+
+
+def _name(row: Row) -> str:
+    lines = [row.called or ""] if row.threshold is None else [f"{row.threshold:.4f}", row.called or ""]
+    return "\n".join(line for line in lines if line)
+
+
+def _share(told: Told) -> str:
+    value, low, high = (100 * float(end) for end in (told.value, told.low, told.high))
+    return f"{value:.1f}%\n({low:.0f} to {high:.0f})"
+
+
+def _dollars(told: Told | None) -> str:
+    if told is None:
+        return "unknown"
+    return f"{_amount(told.value)}\n({_amount(told.low)} to {_amount(told.high)})"
+
+
+def _amount(text: str | float) -> str:
+    amount = float(text)
+    digits = 2 if abs(amount) >= 1 or not amount else 4 if abs(amount) >= 0.01 else 6
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+
+
+def _notes(told: Replayed) -> list[str]:
+    low, high = told.answer_lengths
+    meant = (
+        "In brackets: 95 % for other requests like these. Amounts hold besides that the strong model's answers have "
+        f"{low:g} to {high:g} times the tokens of the weak model's; saved is against all strong."
+    )
+    expected = (
+        "Quality: 0 % = always weak, 100 % = always strong; expected of the win rates, not measured (docs/replay.md)."
+    )
+    notes = [meant, expected]
+    if told.left_out:
+        others = "; ".join(f"{count:,}: {WHY.get(why, why)}" for why, count in sorted(told.left_out.items()))
+        total = sum(told.left_out.values())
+        notes.append(f"Left out, since no threshold moves them: {total:,} ({others}). They cost ${told.left_out_usd}.")
+    if told.unanswered:
+        notes.append(f"{told.unanswered:,} were never answered: {told.answer_tokens} tokens are taken for an answer.")
+    if told.rescored:
+        notes.append(f"{told.rescored:,} were scored by another artifact, and again by this one.")
+    if any(row.cost_usd is None for row in told.rows):
+        notes.append("Cost is unknown: name both models, and set [[prices]] where no list has theirs (docs/costs.md).")
+    return notes
