@@ -67,7 +67,9 @@ def test_no_file_of_the_page_has_a_script_or_a_style_within_markup_or_another_ho
         if name in assets.CHARTS:
             continue
         text = file.content.decode()
-        assert re.findall(r"<style|\sstyle=|\son[a-z]+=\"|innerHTML|insertAdjacentHTML|document\.write", text) == [], name
+        assert re.findall(r"<style|\sstyle=|\son[a-z]+=\"|innerHTML|insertAdjacentHTML|document\.write", text) == [], (
+            name
+        )
         assert [url for url in re.findall(r"https?://[^\s\"'`]+", text) if "www.w3.org" not in url] == [], name
 
 

@@ -24,7 +24,7 @@ export function keys(shared) {
       { label: "Team and user", cell: (key) => whose(key, shared.teams) },
       { label: "Limits", cell: (key) => limits(key) },
       { label: "Budget", cell: (key) => budgetPlace(key) },
-      { label: "", said: "What to do", cell: (key) => actions(key) },
+      { label: "", said: "What to do", wide: true, cell: (key) => actions(key) },
     ],
   });
   const root = card("Keys", { wide: true, actions: [which, button("Make a key", () => make(), { kind: "main" })] }, trouble, rows.root, element("div", { class: "pager" }, more));

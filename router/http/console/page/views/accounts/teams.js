@@ -19,7 +19,7 @@ export function teams(shared) {
       { label: "Team", head: true, cell: (team) => element("span", { class: "accounts-name", dir: "auto" }, team.name) },
       { label: "Limits", cell: limits },
       { label: "Budget", cell: budgetPlace },
-      { label: "", said: "What to do", cell: (team) => actions(team) },
+      { label: "", said: "What to do", wide: true, cell: (team) => actions(team) },
     ],
   });
   const root = card("Teams", { wide: true, actions: [button("Make a team", () => make())] }, trouble, rows.root);
