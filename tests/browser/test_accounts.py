@@ -65,6 +65,7 @@ async def test_a_key_is_made_by_the_keyboard_alone_works_and_is_shown_once(
     await here.tab_to("button I have kept it")
     await here.page.keyboard.press("Enter")
     await expect(row(here, "made by hand")).to_contain_text("60 requests/min")
+    await expect(here.page.get_by_role("button", name="Make a key")).to_be_focused()
     assert key not in await here.page.content()
     assert (await asks(changing, key)).status_code == 200
 

@@ -80,6 +80,7 @@ async def test_the_slider_is_moved_and_the_choice_applied_by_the_keyboard_alone(
     await expect(here.page.locator("#announcements")).to_contain_text("is the default now")
     assert (await dial_of(changing))["threshold"] == pytest.approx(chosen)
     await expect(here.page.locator(".dial-apply")).to_contain_text("the settings' file")
+    await expect(here.page.get_by_label(SLIDER)).to_be_focused()
     async with changing.http() as http:
         answer = await changing.ask(EASY, http=http)
     assert float(answer.headers["x-router-threshold"]) == pytest.approx(chosen, abs=1e-4)

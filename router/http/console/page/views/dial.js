@@ -177,6 +177,8 @@ function applying(state, context) {
       const after = await context.api.call("PUT", "console/api/dial", { body: { threshold: wanted }, query: { last: context.last() } });
       context.announce(`${rate(after.threshold, 4)} is the default now.`);
       await context.again();
+      // All was drawn anew: who works with keys goes on where it is chosen.
+      document.querySelector(".dial-controls input")?.focus();
     } catch (error) {
       outcome.textContent = error.message;
       outcome.classList.add("wrong");
