@@ -65,6 +65,7 @@ async def test_a_key_is_made_by_the_keyboard_alone_works_and_is_shown_once(
     await here.tab_to("button I have kept it")
     await here.page.keyboard.press("Enter")
     await expect(row(here, "made by hand")).to_contain_text("60 requests/min")
+    await expect(here.page.get_by_role("button", name="Make a key")).to_be_focused()
     assert key not in await here.page.content()
     assert (await asks(changing, key)).status_code == 200
 
@@ -184,14 +185,12 @@ async def test_the_servers_own_budget_is_told(changing: Seeded, visiting: Visiti
         await expect(budget.get_by_role("listitem").filter(has_text=part)).to_contain_text("$")
 
 
-@pytest.mark.parametrize(("scheme", "screen"), [("light", "desktop"), ("dark", "phone")])
-async def test_nobody_is_kept_out_and_it_fits(changing: Seeded, visiting: Visiting, scheme: str, screen: str) -> None:
-    await made(changing, name=f"with a budget, {scheme}", budget_usd="5", requests_per_minute=30, models=["auto"])
-    here = await opened(visiting, changing, scheme=scheme, screen=screen)
-    await expect(row(here, f"with a budget, {scheme}")).to_contain_text("of $5.00")
-    await here.shoot(f"accounts-{scheme}-{screen}")
+async def test_budgets_and_the_form_of_a_key_keep_nobody_out(changing: Seeded, visiting: Visiting) -> None:
+    await made(changing, name="with a budget", budget_usd="5", requests_per_minute=30, models=["auto"])
+    here = await opened(visiting, changing, scheme="dark", screen="phone")
+    await expect(row(here, "with a budget")).to_contain_text("of $5.00")
+    await here.shoot("accounts-keys-dark-phone")
+    await here.page.get_by_role("button", name="Make a key").click()
+    await here.shoot("accounts-form-dark-phone")
     assert await here.axe() == []
     assert await here.sideways() == 0
-    await here.page.get_by_role("button", name="Make a key").click()
-    await here.shoot(f"accounts-new-key-{scheme}-{screen}")
-    assert await here.axe() == []

@@ -10,6 +10,8 @@ import pytest
 from router.database import Database
 from router.ledger import Ledger, browse
 from router.ledger.browse import Conditions
+from router.ledger.prompts import Exchange, PlainPrompts, opened
+from router.types import ChatRequest, Message
 from tests.ledger.support import a_row
 
 
@@ -113,3 +115,14 @@ async def test_ratings_come_with_their_requests(ledger: Ledger) -> None:
     assert [each.rating for each in page.requests] == [None, "bad"]
     found = await ledger.find(["r1", "r2", "nobody"])
     assert {name: kept.rating for name, kept in found.items()} == {"r1": "bad", "r2": None}
+
+
+async def test_what_was_said_in_a_few_requests_is_read_at_once(database: Database) -> None:
+    ledger = Ledger.on(database, prompts=PlainPrompts())
+    said = Exchange(ChatRequest(messages=[Message(role="user", content="Hello?")]), "Yes.")
+    await ledger.submit(a_row("r1"), said)
+    await ledger.submit(a_row("r2"))
+    found = await ledger.said(["r1", "r2", "nobody"])
+    assert {name: opened(name, sealed, [])["answer"] for name, sealed in found.items()} == {"r1": "Yes."}
+    assert await ledger.said([]) == {}
+    await ledger.aclose()

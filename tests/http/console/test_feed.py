@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from litestar.types import Message
 
 from router.app import create_app
 from router.errors import LedgerError, ShuttingDown, TooManyRequests
 from router.http.console import feed as feeding
 from router.http.console.feed import MOST_BEHIND, MOST_LINES, MOST_WATCHERS, Feed, Watcher, event
+from router.http.console.live import LiveStream
 from router.http.console.snapshot import snapshot
+from router.http.exchange import ABORT
+from router.http.presence import LEAVING
 from router.http.services import Services
 from router.ledger import Ledger
 from router.recent import Settled, Tally
@@ -129,6 +134,35 @@ async def test_who_takes_nothing_is_let_go_of() -> None:
     watcher.tell(b"one too many")
     assert dropped == [True]
     assert [each async for each in watcher.events()] == []
+
+
+async def test_a_connection_that_takes_nothing_more_is_dropped_and_leaves_its_place(services: Services) -> None:
+    feed, full = Feed(services), asyncio.Event()
+    leaving: set[Callable[[], None]] = set()
+
+    def abort() -> None:
+        for leave in tuple(leaving):
+            leave()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            full.set()
+            await asyncio.Event().wait()
+
+    async def receive() -> Any:
+        raise AssertionError("the server tells by itself who leaves")
+
+    scope: Any = {"state": {ABORT: abort, LEAVING: leaving}}
+    watching = asyncio.create_task(LiveStream(feed)(scope, receive, send))
+    async with asyncio.timeout(10):
+        await full.wait()
+        assert len(feed._watchers) == 1
+        while not watching.done():
+            settle(services, "r")
+            await asyncio.sleep(0.001)
+    assert watching.exception() is None
+    assert not feed._watchers
+    assert not leaving
 
 
 async def test_too_many_watchers_and_a_server_that_stops_take_no_more(services: Services) -> None:

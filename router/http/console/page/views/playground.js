@@ -12,8 +12,6 @@ const MOST_TOKENS = "500";
 const typed = { prompt: "", system: "", temperature: "", tokens: MOST_TOKENS };
 
 export const view = {
-  id: "playground",
-  title: "Playground",
   mount(root, context) {
     const routes = ROUTES.filter((route) => context.session.models[route] !== null);
     if (!routes.length) {

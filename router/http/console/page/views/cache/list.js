@@ -58,6 +58,7 @@ export function entries(context, signal, changed) {
 
   async function load() {
     const own = ++state.turn;
+    root.setAttribute("aria-busy", "true");
     const query = { ...conditions(), order: order.value, q: search.value.trim(), limit: state.limit, questions: true };
     try {
       const found = await context.api.call("GET", "cache/entries", { query, signal });
@@ -71,6 +72,7 @@ export function entries(context, signal, changed) {
       replace(trouble, problem(error));
     }
     const known = new Set(state.shown.map((entry) => entry.id));
+    root.setAttribute("aria-busy", "false");
     for (const id of chosen) if (!known.has(id)) chosen.delete(id);
     const wanted = model.value;
     replace(model, modelsOf(context.session, state.shown, wanted).map(([value, text]) => element("option", { value }, text)));
