@@ -16,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from router.upstream.scripted import ScriptedServer, Turn
-from tests.browser.seeded import WEAK, Seeded, a_server, seed
+from tests.browser.seeded import SETTINGS, WEAK, Seeded, a_server, seed
 from tests.browser.visit import Visit, visit
 from tests.live import routed
 
@@ -78,8 +78,8 @@ async def visiting(browser: Browser, shots: Path) -> AsyncIterator[Visiting]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def changing(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seeded]:
-    """A closed server for tests that change it: its keys, its cache, its threshold. Each leaves the others' alone."""
-    async with a_server(tmp_path_factory.mktemp("changing")) as server:
+    """A closed server for tests that change it: its keys, its cache, its threshold. It has a budget that lasts."""
+    async with a_server(tmp_path_factory.mktemp("changing"), settings=f"budget_usd = 5000\n{SETTINGS}") as server:
         yield server
 
 

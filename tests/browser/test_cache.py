@@ -53,11 +53,11 @@ async def test_it_tells_what_is_kept_what_it_saved_and_how_often_it_may_be_wrong
 
 async def test_what_was_asked_is_searched_by_the_server(changing: Seeded, visiting: Visiting) -> None:
     here = await opened(visiting, changing)
-    await here.page.get_by_label("Search what was asked").fill("TALLEST mountain")
+    await here.page.get_by_label("Search questions").fill("TALLEST mountain")
     await expect(here.page.locator(ROWS)).to_have_count(1)
     await expect(here.page.locator(ROWS)).to_contain_text(PLAIN)
     assert any("q=TALLEST" in url for url in here.asked)
-    await here.page.get_by_label("Search what was asked").fill("nobody asked this")
+    await here.page.get_by_label("Search questions").fill("nobody asked this")
     await expect(here.page.get_by_text("No cached answer is like that.")).to_be_visible()
 
 
@@ -133,16 +133,13 @@ async def test_what_is_kept_for_a_key_is_not_shown_to_the_master_key(changing: S
         body = {"model": "auto", "messages": [{"role": "user", "content": "What is their secret?"}]}
         (await http.post("/v1/chat/completions", json=body, headers=headers)).raise_for_status()
     here = await opened(visiting, changing)
-    await here.page.get_by_label("Search what was asked").fill("secret")
+    await here.page.get_by_label("Search questions").fill("secret")
     await expect(here.page.get_by_text("No cached answer is like that.")).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "screen"), [("light", "desktop"), ("dark", "phone")])
-async def test_nobody_is_kept_out_and_it_fits(changing: Seeded, visiting: Visiting, scheme: str, screen: str) -> None:
-    here = await opened(visiting, changing, scheme=scheme, screen=screen)
-    await here.shoot(f"cache-{scheme}-{screen}")
-    assert await here.axe() == []
-    assert await here.sideways() == 0
+async def test_an_answer_that_is_looked_at_keeps_nobody_out(changing: Seeded, visiting: Visiting) -> None:
+    here = await opened(visiting, changing, scheme="dark", screen="phone")
     await here.page.get_by_role("button", name=MARKUP[:20]).click()
     await expect(here.page.locator("dialog .told").first).to_be_visible()
+    await here.shoot("cache-entry-dark-phone")
     assert await here.axe() == []

@@ -88,7 +88,8 @@ class Visit:
         return str(
             await self.page.evaluate(
                 "(e => `${e.getAttribute('role') ?? e.tagName.toLowerCase()} "
-                "${(e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent).trim().slice(0, 60)}`)(document.activeElement)"
+                "${(e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent)"
+                ".trim().slice(0, 60)}`)(document.activeElement)"
             )
         )
 

@@ -129,6 +129,13 @@ def test_the_wheel_holds_every_source_file_and_nothing_but_the_two_packages(name
     assert not [name for name in names if "__pycache__" in name or name.endswith((".sqlite3", ".gguf"))]
 
 
+def test_the_wheel_holds_every_file_of_the_console_s_page(names: set[str], repository: Path) -> None:
+    page = repository / "router" / "http" / "console" / "page"
+    expected = {path.relative_to(repository).as_posix() for path in page.rglob("*") if path.is_file()}
+    assert "router/http/console/page/index.html" in expected
+    assert expected <= names
+
+
 @pytest.mark.parametrize("artifact", ["default", "verifier"])
 def test_the_wheel_holds_the_newest_artifact_whole(artifact: str, names: set[str], repository: Path) -> None:
     versions = [folder for folder in (repository / "models" / artifact).iterdir() if folder.name.isdecimal()]
@@ -198,3 +205,13 @@ def test_the_installed_server_routes_with_the_artifact_inside_the_wheel(server: 
         decision = json.load(response)
     assert 0 <= decision["win_rate"] <= 1
     assert decision["artifact"]
+
+
+def test_the_installed_server_has_its_console(server: str) -> None:
+    with urllib.request.urlopen(f"{server}/console", timeout=30) as response:
+        page = response.read().decode()
+    files = re.findall(r'(?:href|src)="(console/assets/[^"]+)"', page)
+    assert "console/assets/app.js" in files
+    for file in files:
+        with urllib.request.urlopen(f"{server}/{file}", timeout=30) as response:
+            assert response.status == 200

@@ -1,4 +1,4 @@
-"""The console's files: which there are, how they are sent, and what the page does where the chart library is missing."""
+"""The console's files: which there are, how they are sent, and what the page does without the chart library."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from router.settings import Settings
 
 PRELOADED = re.compile(r'rel="modulepreload" href="console/assets/([^"]+)"')
 LINKED = re.compile(r'(?:href|src)="console/assets/([^"]+)"')
+MARKUP = re.compile(r"<style|\sstyle=|\son[a-z]+=\"|innerHTML|insertAdjacentHTML|document\.write")
 IMPORTED = re.compile(r'from "(\.[^"]+)"')
 
 

@@ -7,6 +7,9 @@ const LONGEST_WAIT_S = 30;
 // The server says something every 15 seconds, if only that it is there.
 const SILENCE_S = 40;
 
+// Lets the browser draw, and whoever types or scrolls, before what comes next.
+const breath = () => new Promise((resolve) => setTimeout(resolve));
+
 // Follows `path` until the function that it returns is called. `on.event(name, value)`; `on.state("connecting" | "connected" |
 // "waiting", seconds)`; `on.refused(error)`, after which it does not try again.
 export function follow(api, path, on) {
@@ -30,6 +33,7 @@ export function follow(api, path, on) {
         wait = FIRST_WAIT_S;
         on.state("connected");
         on.event(event, JSON.parse(data));
+        await breath();
       }
     } finally {
       clearTimeout(silence);

@@ -8,13 +8,11 @@ import { teams } from "./accounts/teams.js";
 import { usage } from "./accounts/usage.js";
 
 export const view = {
-  id: "accounts",
-  title: "Keys and budgets",
   mount(root, context) {
     const life = new AbortController();
     const shared = { context, signal: life.signal, teams: [], keys: [], changed: () => {} };
     const used = usage(shared);
-    const budget = element("div", { class: "accounts-budget" });
+    const budget = element("div", { class: "accounts-budget", "aria-busy": "true" });
     if (!context.session.may.administer) {
       root.append(notYours(context.session), used.root);
       used.load();
@@ -36,6 +34,7 @@ export const view = {
         if (error.status === 401 || error.status === 403) context.refuse(error);
         else replace(budget, problem(error));
       }
+      budget.setAttribute("aria-busy", "false");
     }
     load();
     return () => { life.abort(); used.end(); };

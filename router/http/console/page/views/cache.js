@@ -7,11 +7,9 @@ import { bytes } from "./cache/entry.js";
 import { entries } from "./cache/list.js";
 
 export const view = {
-  id: "cache",
-  title: "Cache",
   mount(root, context) {
     const life = new AbortController();
-    const summary = element("div", { class: "cache-summary" });
+    const summary = element("div", { class: "cache-summary", "aria-busy": "true" });
     const list = entries(context, life.signal, () => summarise());
     const refresh = button("Refresh", () => { summarise(); list.load(); });
     context.head.append(refresh);
@@ -26,6 +24,7 @@ export const view = {
         if (error.status === 401) context.refuse(error);
         else replace(summary, problem(error));
       }
+      summary.setAttribute("aria-busy", "false");
     }
     summarise();
     list.load();

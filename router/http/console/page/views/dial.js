@@ -13,10 +13,8 @@ const STEP = 0.001;
 const ROWS = 25;
 
 export const view = {
-  id: "dial",
-  title: "Dial",
   mount(root, context) {
-    const body = element("div", { class: "dial-body" }, element("p", { class: "note" }, "Reading the last requests …"));
+    const body = element("div", { class: "dial-body", "aria-busy": "true" }, element("p", { class: "note" }, "Reading the last requests …"));
     const last = select(LAST.map((n) => [String(n), `Last ${count(n)} requests`]), { value: "1000", "aria-label": "How many requests" });
     context.head.append(element("div", { class: "dial-last" }, last));
     root.append(body);
@@ -24,6 +22,7 @@ export const view = {
     let turn = 0;
     const load = async () => {
       const own = ++turn;
+      body.setAttribute("aria-busy", "true");
       try {
         const dial = await context.api.get("dial", { last: last.value });
         if (own !== turn) return;
@@ -35,6 +34,7 @@ export const view = {
         if (error.status === 401) context.refuse(error);
         else replace(body, problem(error));
       }
+      body.setAttribute("aria-busy", "false");
     };
     last.addEventListener("change", load);
     load();
@@ -177,6 +177,8 @@ function applying(state, context) {
       const after = await context.api.call("PUT", "console/api/dial", { body: { threshold: wanted }, query: { last: context.last() } });
       context.announce(`${rate(after.threshold, 4)} is the default now.`);
       await context.again();
+      // All was drawn anew: who works with keys goes on where it is chosen.
+      document.querySelector(".dial-controls input")?.focus();
     } catch (error) {
       outcome.textContent = error.message;
       outcome.classList.add("wrong");

@@ -16,7 +16,7 @@ export function answeredBy(line) {
   if (line.route === null && line.model === null) return element("span", { class: "note" }, "nobody");
   const kind = isCached(line) ? "cached" : line.route ?? "quiet";
   const word = isCached(line) ? (line.cache === "exact" ? "cache" : "cache, reworded") : line.route ?? "?";
-  return element("span", { class: "answered" }, badge(kind, word), " ", element("span", { class: "model" }, line.model ?? ""));
+  return element("span", { class: "answered" }, badge(kind, word), " ", element("span", { class: "model", title: line.model }, line.model ?? ""));
 }
 
 export function why(line) {

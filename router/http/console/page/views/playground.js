@@ -12,8 +12,6 @@ const MOST_TOKENS = "500";
 const typed = { prompt: "", system: "", temperature: "", tokens: MOST_TOKENS };
 
 export const view = {
-  id: "playground",
-  title: "Playground",
   mount(root, context) {
     const routes = ROUTES.filter((route) => context.session.models[route] !== null);
     if (!routes.length) {
@@ -59,7 +57,7 @@ function asking(routes, send, stop) {
   const number = (name, more) => element("input", { type: "number", value: typed[name], oninput: (event) => { typed[name] = event.target.value; }, ...more });
   const prompt = field("Prompt", area("prompt", 4, { "aria-keyshortcuts": "Control+Enter" }));
   const system = field("System prompt", area("system", 2));
-  const temperature = field("Temperature", number("temperature", { min: 0, max: 2, step: 0.1, placeholder: "the model's own" }));
+  const temperature = field("Temperature", number("temperature", { min: 0, max: 2, step: 0.1, placeholder: "its own" }));
   const tokens = field("At most so many tokens", number("tokens", { min: 1, step: 1 }));
   prompt.control.value = typed.prompt;
   system.control.value = typed.system;

@@ -14,6 +14,7 @@ export function keys(shared) {
   const { context, signal } = shared;
   const which = select([["no", "In use"], ["yes", "Revoked"], ["any", "All"]], { "aria-label": "Which keys" });
   const more = button("Show more", () => load(true));
+  const begin = button("Make a key", () => make(), { kind: "main" });
   const trouble = element("div");
   const rows = table({
     caption: "Keys",
@@ -24,10 +25,10 @@ export function keys(shared) {
       { label: "Team and user", cell: (key) => whose(key, shared.teams) },
       { label: "Limits", cell: (key) => limits(key) },
       { label: "Budget", cell: (key) => budgetPlace(key) },
-      { label: "", said: "What to do", cell: (key) => actions(key) },
+      { label: "", said: "What to do", wide: true, cell: (key) => actions(key) },
     ],
   });
-  const root = card("Keys", { wide: true, actions: [which, button("Make a key", () => make(), { kind: "main" })] }, trouble, rows.root, element("div", { class: "pager" }, more));
+  const root = card("Keys", { wide: true, actions: [which, begin] }, trouble, rows.root, element("div", { class: "pager" }, more));
   which.addEventListener("change", () => load());
 
   async function load(further = false) {
@@ -106,6 +107,8 @@ export function keys(shared) {
   async function done(said) {
     context.announce(said);
     await shared.changed();
+    // The rows were drawn anew, and with them went the button that was pressed.
+    begin.focus();
   }
 
   return { root, load };

@@ -11,6 +11,7 @@ const MOST = 1000;
 // Gives { root, load() }; what it loads is in `shared.teams`.
 export function teams(shared) {
   const { context, signal } = shared;
+  const begin = button("Make a team", () => make());
   const trouble = element("div");
   const rows = table({
     caption: "Teams",
@@ -19,10 +20,10 @@ export function teams(shared) {
       { label: "Team", head: true, cell: (team) => element("span", { class: "accounts-name", dir: "auto" }, team.name) },
       { label: "Limits", cell: limits },
       { label: "Budget", cell: budgetPlace },
-      { label: "", said: "What to do", cell: (team) => actions(team) },
+      { label: "", said: "What to do", wide: true, cell: (team) => actions(team) },
     ],
   });
-  const root = card("Teams", { wide: true, actions: [button("Make a team", () => make())] }, trouble, rows.root);
+  const root = card("Teams", { wide: true, actions: [begin] }, trouble, rows.root);
 
   async function load() {
     const found = await context.api.call("GET", "admin/teams", { query: { limit: MOST }, signal });
@@ -64,6 +65,7 @@ export function teams(shared) {
   async function done(said) {
     context.announce(said);
     await shared.changed();
+    begin.focus();
   }
 
   return { root, load };

@@ -26,6 +26,7 @@ export function usage({ context, signal, keys }) {
   days.addEventListener("change", () => load());
 
   async function load() {
+    root.setAttribute("aria-busy", "true");
     const since = new Date(Date.now() - (Number(days.value) - 1) * DAY_S * 1000);
     since.setHours(0, 0, 0, 0);
     const ask = (by) => context.api.call("GET", "v1/usage", { query: { by, since: since.toISOString(), tz: zone() }, signal });
@@ -42,6 +43,7 @@ export function usage({ context, signal, keys }) {
     } catch (error) {
       if (!signal.aborted) replace(trouble, problem(error));
     }
+    root.setAttribute("aria-busy", "false");
   }
   return { root, load, budgets: () => budgets, end: () => chart.end() };
 }

@@ -41,7 +41,7 @@ export function entries(context, signal, changed) {
   const trouble = element("div");
   const root = card("Entries", { wide: true, note: TENANT },
     element("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); load(); } },
-      field("Search what was asked", search).root, field("Model", model).root, field("Age", age).root, field("Order", order).root),
+      field("Search questions", search).root, field("Model", model).root, field("Age", age).root, field("Order", order).root),
     element("div", { class: "cache-act" }, element("label", {}, all, " Choose all shown"), evict, sweep, says),
     trouble, rows.root, element("div", { class: "pager" }, more));
 
@@ -58,6 +58,7 @@ export function entries(context, signal, changed) {
 
   async function load() {
     const own = ++state.turn;
+    root.setAttribute("aria-busy", "true");
     const query = { ...conditions(), order: order.value, q: search.value.trim(), limit: state.limit, questions: true };
     try {
       const found = await context.api.call("GET", "cache/entries", { query, signal });
@@ -71,6 +72,7 @@ export function entries(context, signal, changed) {
       replace(trouble, problem(error));
     }
     const known = new Set(state.shown.map((entry) => entry.id));
+    root.setAttribute("aria-busy", "false");
     for (const id of chosen) if (!known.has(id)) chosen.delete(id);
     const wanted = model.value;
     replace(model, modelsOf(context.session, state.shown, wanted).map(([value, text]) => element("option", { value }, text)));

@@ -38,9 +38,16 @@ export function liveCharts() {
   let series = empty();
   let behind = 0;
 
+  // One chart a frame, and none while nobody can see them.
+  let waiting = 0;
   function draw() {
-    requests.update([series.at, ...COUNTED.map((name) => series[name])]);
-    latency.update([series.at, ...MEASURED.map((name) => series[name])]);
+    waiting ||= requestAnimationFrame(() => {
+      requests.update([series.at, ...COUNTED.map((name) => series[name])]);
+      waiting = requestAnimationFrame(() => {
+        waiting = 0;
+        latency.update([series.at, ...MEASURED.map((name) => series[name])]);
+      });
+    });
   }
   function now() {
     return Math.floor((Date.now() / 1000 - behind) / STEP_S) * STEP_S;
@@ -58,7 +65,7 @@ export function liveCharts() {
       if (all || told || appeared) draw();
     },
     draw,
-    end() { clearInterval(passing); requests.end(); latency.end(); },
+    end() { clearInterval(passing); cancelAnimationFrame(waiting); requests.end(); latency.end(); },
   };
 }
 

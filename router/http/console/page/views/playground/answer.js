@@ -5,6 +5,8 @@ import { badge, button, card, details, facts, problem } from "../../components.j
 import { element, replace } from "../../dom.js";
 import { count, ms, usd } from "../../format.js";
 
+const LOOKS = 5;
+const PAUSE_MS = 300;
 const TITLES = { weak: "Weak", strong: "Strong" };
 
 // Gives { root, ask(request), stop(), whole(), requestId() } for one route.
@@ -94,14 +96,18 @@ export function answerOf(route, context) {
     ]));
   }
 
-  // The ledger's own figure: a stream cannot carry what it cost.
+  // The ledger's own figure: a stream cannot carry what it cost. One that was stopped is written down a moment later.
   async function costOf(id) {
-    if (id === null) return null;
-    try {
-      return (await context.api.get(`requests/${encodeURIComponent(id)}`)).request.cost_usd;
-    } catch {
-      return null;
+    for (let left = id === null ? 0 : LOOKS; left > 0; left -= 1) {
+      try {
+        const [line] = (await context.api.get("requests", { id, limit: 1 })).requests;
+        if (line) return line.cost_usd;
+      } catch {
+        return null;
+      }
+      await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
     }
+    return null;
   }
 
   return { root, ask, stop: () => state.life?.abort(), whole: () => state.whole, requestId: () => state.id };
