@@ -156,6 +156,21 @@ async def test_who_may_only_look_is_told_why_it_cannot_be_applied(changing: Seed
     await expect(here.page.locator(".dial-apply")).to_contain_text("master key")
 
 
+async def test_where_a_price_is_not_known_the_quality_is_told_all_the_same(
+    changing: Seeded, visiting: Visiting
+) -> None:
+    told = await dial_of(changing)
+    unknown = [name for name in told["own"] if "_usd" in name and name != "left_out_usd"]
+    told["own"] |= dict.fromkeys(unknown)
+    told["own"]["actual"]["cost_usd"] = None
+    here = await visiting(changing)
+    await here.page.route("**/console/api/dial?*", lambda route: route.fulfill(json=told))
+    await here.open("dial", READY)
+    await expect(here.page.locator(READY)).to_contain_text("a price is missing")
+    await expect(here.page.locator(READY)).to_contain_text("% (")
+    await expect(here.page.get_by_role("button", name="By cost")).to_be_disabled()
+
+
 async def test_before_the_first_request_the_artifacts_curve_stands_alone(lonely: Seeded, visiting: Visiting) -> None:
     here = await opened(visiting, lonely)
     await expect(here.page.locator(READY)).to_contain_text("the prompts that the artifact was measured with")

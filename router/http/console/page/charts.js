@@ -41,7 +41,7 @@ export function axis(more = {}) {
 export function charted({ label, columns, options, height = 200, drawn = (data) => data, summary = "Figures" }) {
   const drawing = element("div", { class: "drawing", role: "img", "aria-label": `${label}. The figures are in the table below.`, hidden: !available() });
   drawing.style.setProperty("--height", `${height}px`);
-  const legend = element("ul", { class: "legend" }, columns.slice(1).map((column) => element("li", {}, badge(column.kind, column.label, column.mark))));
+  const legend = element("ul", { class: "legend" }, columns.slice(1).filter((column) => column.kind).map((column) => element("li", {}, badge(column.kind, column.label, column.mark))));
   const readout = element("p", { class: "note readout", "aria-hidden": "true", hidden: !available() }, "\u00a0");
   const figures = table({
     caption: label, empty: "No figures yet.",

@@ -57,7 +57,7 @@ function byDay() {
       { label: "Day", format: (x) => new Date(x * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" }) },
       { label: "Weak", kind: "weak", format: usd },
       { label: "Strong", kind: "strong", format: usd },
-      { label: "Requests", kind: "quiet", format: count },
+      { label: "Requests", format: count },
     ],
     drawn: ([x, weak, strong]) => { const [, low, high] = stacked([x, weak, strong]); return [x, high, low]; },
     options: () => ({
