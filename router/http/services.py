@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ class Services:
     """The parts behind the handlers, which live as long as the server.
 
     Not so settings and doorman: each request takes those that are there when it comes. ``file``: None where no file is
-    followed.
+    followed. ``started``: when they began.
     """
 
     gateway: Gateway
@@ -41,3 +42,4 @@ class Services:
     replicas: Replicas
     memory: MemoryWatch = field(default_factory=MemoryWatch)
     file: SettingsFile | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
