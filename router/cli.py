@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "init": "router.commands.init",
     "config": "router.commands.config",
     "fetch": "router.commands.fetch",
+    "ask": "router.commands.ask",
+    "chat": "router.commands.chat",
     "top": "router.commands.top",
     "route": "router.commands.route",
     "tune-threshold": "router.commands.tune_threshold",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import msgspec
 
+from router.commands.event_stream import events_in
 from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, NoServer
 
@@ -141,20 +142,6 @@ class _Away(Exception):
 
 _ANOTHER = "it is another version of Underdog, or another program."
 _REMEDY = "Start it (`underdog serve`), or name another with --url."
-
-
-def events_in(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Server-sent events, by name and data, from the lines of a stream; an event that is not whole is none."""
-    kind, data = "message", list[str]()
-    for line in lines:
-        if line.startswith("event:"):
-            kind = line.removeprefix("event:").strip()
-        elif line.startswith("data:"):
-            data.append(line.removeprefix("data:").removeprefix(" "))
-        elif not line:
-            if data:
-                yield kind, "\n".join(data)
-            kind, data = "message", []
 
 
 def _why(error: httpx.HTTPError) -> str:

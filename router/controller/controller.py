@@ -141,7 +141,7 @@ class Controller:
         asked = self._understood(router, threshold, arguments)
         answered = self._inside.run(completed(self._inside, asked))
         self._count(asked, answered.headers)
-        return answered if isinstance(answered, Completion) else Stream(self._inside, answered)
+        return answered if isinstance(answered, Completion) else Stream(self._inside, answered, self)
 
     async def acompletion(
         self, *, router: str | None = None, threshold: float | None = None, **arguments: Any
@@ -150,7 +150,7 @@ class Controller:
         asked = self._understood(router, threshold, arguments)
         answered = await self._awaited(completed(self._inside, asked))
         self._count(asked, answered.headers)
-        return answered if isinstance(answered, Completion) else AsyncStream(self._inside, answered)
+        return answered if isinstance(answered, Completion) else AsyncStream(self._inside, answered, self)
 
     def route(self, prompt: str, router: str, threshold: float) -> str:
         """The model that a prompt would be sent to, by its name; asks nobody.

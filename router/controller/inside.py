@@ -7,6 +7,7 @@ and prices a request, and writes it down, exists once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from router.settings import Settings
 
 T = TypeVar("T")
+
+logger = logging.getLogger("underdog.controller")
 
 PIECES_AHEAD = 16
 """Pieces of an answer that wait for who reads it; then the upstream waits, too."""
@@ -44,7 +47,6 @@ class Reply:
         self.headers: dict[str, str] = {}
         self._begun = asyncio.Event()
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(PIECES_AHEAD)
-        self._asked = asyncio.Event()
         self._left = False
         self._leaving: set[Callable[[], None]] = set()
         self._exchange: asyncio.Task[None] | None = None
@@ -214,9 +216,12 @@ class Inside:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._live(ready))
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the start is told
+        except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)
+            elif threading.main_thread().is_alive():
+                # A program that ends without closing lends no threads any more; what was answered is written down.
+                logger.warning("The server behind a Controller did not end in good order.", exc_info=True)
 
     async def _live(self, ready: Future[None]) -> None:
         async with self._app.lifespan():

@@ -27,7 +27,7 @@ class _Events:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self._rest = b""
-        self._ended = False
+        self.ended = False
 
     async def next(self) -> Record | None:
         """The next chunk; None at the end.
@@ -36,44 +36,61 @@ class _Events:
             RequestFailed: the answer broke off.
             RoutingError: the Controller was closed meanwhile.
         """
-        while not self._ended:
+        while not self.ended:
             event, end, rest = self._rest.partition(_EVENT_END)
             if end:
                 self._rest = rest
                 return self._chunk(event.removeprefix(_DATA))
             piece = await self._reply.next()
             if piece is None:
-                self._ended = True
+                self.ended = True
                 raise RoutingError("The Controller was closed, or the stream, before the answer was whole.")
             self._rest += piece
         return None
 
     async def aclose(self) -> None:
         """Leave the answer."""
-        self._ended = True
+        self.ended = True
         await self._reply.aclose()
 
     def _chunk(self, data: bytes) -> Record | None:
         if data == DONE:
-            self._ended = True
+            self.ended = True
             return None
         fields = msgspec.json.decode(data)
         if isinstance(fields.get("error"), dict):
-            self._ended = True
+            self.ended = True
             raise failure(fields, status=502, request_id=self._reply.headers.get("x-request-id"))
         return Record(fields)
 
 
-class Stream:
+class _Reading:
+    """A stream that is read through another thread. It is left where nobody holds it any more.
+
+    Args:
+        inside: the server.
+        reply: the answer, which has begun.
+        owner: what the server would be closed without.
+    """
+
+    def __init__(self, inside: Inside, reply: Reply, owner: object) -> None:
+        self._inside = inside
+        self._events = _Events(reply)
+        self._owner = owner
+        self.headers = dict(reply.headers)
+
+    def __del__(self) -> None:
+        if not self._events.ended:
+            # An interpreter that ends may have nothing left to do it with.
+            with contextlib.suppress(Exception):
+                self._inside.submit(self._events.aclose())
+
+
+class Stream(_Reading):
     """Chunks of one answer, ``chat.completion.chunk``, as they come. Read it to its end, or close it.
 
     ``headers``: what the server would have said in its headers.
     """
-
-    def __init__(self, inside: Inside, reply: Reply) -> None:
-        self._inside = inside
-        self._events = _Events(reply)
-        self.headers = dict(reply.headers)
 
     def __iter__(self) -> Iterator[Record]:
         return self
@@ -98,13 +115,8 @@ class Stream:
         self.close()
 
 
-class AsyncStream:
+class AsyncStream(_Reading):
     """The same for ``async for``; it may be read on any event loop."""
-
-    def __init__(self, inside: Inside, reply: Reply) -> None:
-        self._inside = inside
-        self._events = _Events(reply)
-        self.headers = dict(reply.headers)
 
     def __aiter__(self) -> AsyncIterator[Record]:
         return self

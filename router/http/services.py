@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -42,7 +43,8 @@ class Services:
     """The parts behind the handlers, which live as long as the server.
 
     Not so settings and doorman: each request takes those that are there when it comes. ``file`` and
-    ``reload``: None where no file is followed. ``changing``: held by who changes that file.
+    ``reload``: None where no file is followed. ``changing``: held by who changes that file. ``started``: when
+    they began.
     """
 
     gateway: Gateway
@@ -54,3 +56,4 @@ class Services:
     file: SettingsFile | None = None
     reload: Reloads | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from router import __version__
 from router.accounts.forms import Text
-from router.cache import CacheStats
 from router.gateway import Gateway
 from router.http.auth import require_admin, require_operator
 from router.http.budget_metrics import budget_families
@@ -23,11 +22,12 @@ from router.http.memory_metrics import memory_families
 from router.http.operating_metrics import settings_families, trace_families
 from router.http.process_metrics import build_families, process_families
 from router.http.query import read_query
+from router.http.rigrun import CacheStatsAnswer, StatsAnswer, cache_answer, stats_answer
 from router.http.services import Services, SettingsFile
 from router.http.shared_metrics import shared_families
 from router.http.upstream_metrics import upstream_families
 from router.ledger.baseline import lengths_of
-from router.ledger.reports import Stats
+from router.ledger.usage import Terms
 from router.metrics import CONTENT_TYPE, render
 from router.upstream.base import State, Upstream
 from router.upstream.pool import Condition, Pool
@@ -137,22 +137,24 @@ class WhichTenant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 @get("/stats", summary="Sum up what was routed, spent and saved", tags=["status"])
-async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Stats:
+async def stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> StatsAnswer:
     """The caller's own tenant only; the master key sees all, or with ``?tenant=team:ID`` (or ``key:ID``) that one."""
     principal = services.doorman.admit(request.headers)
     tenant = read_query(request, WhichTenant).tenant or (None if principal.admin else principal.tenant)
     if tenant != principal.tenant:
         require_admin(principal)
-    return await services.gateway.ledger.stats(tenant, lengths_of(services.settings.baseline_lengths))
+    ledger, lengths = services.gateway.ledger, lengths_of(services.settings.baseline_lengths)
+    return await stats_answer(await ledger.stats(tenant, lengths), ledger, Terms(lengths), started=services.started)
 
 
 @get("/cache/stats", summary="Sum up what the cache holds and did", tags=["status"])
-async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStats:
+async def cache_stats(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> CacheStatsAnswer:
     """Counters since the server started, of all tenants together: for who runs it. The error budget is their own."""
     principal = services.doorman.admit(request.headers)
     require_operator(principal)
     cache = services.gateway.cache
-    return msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
+    stats = msgspec.structs.replace(cache.stats(), budget=cache.judge.standing(principal.tenant))
+    return cache_answer(stats, ttl_s=services.settings.cache_ttl_s)
 
 
 @get("/metrics", summary="Count what was decided, and measure drift, for Prometheus", tags=["status"])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from router.commands.top_feed import Lost, Told, events_in
+from router.commands.event_stream import events_in
+from router.commands.top_feed import Lost, Told
 from router.commands.top_state import State
 from router.commands.top_view import View, line
 from router.commands.top_words import milliseconds, money, span

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -201,6 +202,13 @@ class TestStreams:
         models.weak.turns = [Turn(reply="one two three four five", piece_delay_ms=500)]
         with client.completion(model="weak", messages=HELLO, stream=True) as stream:
             assert next(stream).choices[0].delta.role == "assistant"
+        gone = asyncio.run_coroutine_threadsafe(models.weak.wait_until_a_client_left(), models.loop)
+        gone.result(timeout=30)
+
+    def test_a_stream_that_nobody_holds_any_more_is_left(self, client: Controller, models: Models) -> None:
+        models.weak.turns = [Turn(reply="one two three four five", piece_delay_ms=500)]
+        next(client.completion(model="weak", messages=HELLO, stream=True))
+        gc.collect()
         gone = asyncio.run_coroutine_threadsafe(models.weak.wait_until_a_client_left(), models.loop)
         gone.result(timeout=30)
 
