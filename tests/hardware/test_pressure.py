@@ -78,7 +78,7 @@ def test_metrics_show_each_place_by_number_and_nothing_where_nobody_looks() -> N
     assert list(memory_families(watch)) == []
     watch.note(Seen(PLENTY, (card(100 * MIB),)))
     shown = render(memory_families(watch))
-    assert 'underdog_memory_bytes{place="gpu-0",kind="total"} 2.57698' in shown
+    assert 'underdog_memory_bytes{place="gpu-0",kind="total"} 25769803776' in shown
     assert 'underdog_memory_tight{place="memory"} 0' in shown
     assert 'underdog_memory_tight{place="gpu-0"} 1' in shown
     assert "RTX" not in shown

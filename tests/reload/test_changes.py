@@ -37,6 +37,8 @@ NEEDS_RESTART = {
     "ledger_prompts",
     "ledger_prompts_key",
     "ledger_prompts_old_keys",
+    "log_format",
+    "otlp_endpoint",
     "port",
     "prices_update",
     "prices_url",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ from router.settings import load_settings
 from router.telemetry import endpoint_of, tracing_of
 from router.telemetry.w3c import Parent, headers_of, parent_in
 from router.tracing import NO_ATTEMPT, NO_TRACE, NoTracing
+from router.upstream.scripted import ScriptedServer
+from tests.live import live_server
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -66,6 +70,21 @@ def test_a_private_server_sends_traces_to_its_own_network(here: str) -> None:
 def test_a_private_server_sends_no_traces_elsewhere() -> None:
     with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: is not on this machine or its network"):
         endpoint("local-only", OTEL_EXPORTER_OTLP_ENDPOINT="https://traces.example.com")
+
+
+async def test_a_server_that_sends_traces_elsewhere_does_not_become_private_as_it_runs(tmp_path: Path) -> None:
+    log, file = tmp_path / "log", tmp_path / "underdog.toml"
+    async with ScriptedServer() as weak:
+        plain = f'weak_url = "{weak.base_url}"\n'
+        file.write_text(plain)
+        arguments = ["--config", str(file), "--otlp-endpoint", "https://traces.example.com"]
+        async with live_server(tmp_path, *arguments, stderr=log) as server:
+            file.write_text(plain + 'privacy = "local-only"\n')
+            server.process.send_signal(signal.SIGHUP)
+            async with asyncio.timeout(30):
+                while "the settings in use stay" not in log.read_text():
+                    await asyncio.sleep(0.02)
+    assert "otlp_endpoint (UNDERDOG_OTLP_ENDPOINT): is not on this machine or its network" in log.read_text()
 
 
 def test_a_server_without_an_endpoint_imports_nothing_of_opentelemetry(tmp_path: Path, repository: Path) -> None:
