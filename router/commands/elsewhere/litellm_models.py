@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from router.commands.elsewhere.litellm_prices import own_price
 from router.commands.elsewhere.litellm_providers import Served, served
@@ -87,11 +86,14 @@ class Models:
             return self._move.remark(entry, f"'{group_name}' is for {mode}, which Underdog does not serve; left out")
         if "*" in group_name:
             return self._move.remark(entry, _wildcard(group_name))
+        weight = self._weight(params)
+        if weight == 0:
+            return self._move.remark(entry, f"'{group_name}': a deployment without weight is never asked; left out")
         deployment = self._deployment(group_name, asked, params, entry)
         if deployment is not None:
             group = self.groups.setdefault(group_name, Group(group_name, entry, mode))
             group.deployments.append(deployment)
-            group.weights.append(self._weight(params))
+            group.weights.append(weight)
             self._tell_price(deployment, entry)
         return None
 
@@ -119,17 +121,10 @@ class Models:
         return table | self._patience(params, entry)
 
     def _url(self, base: Entry, provider: Provider | None) -> str | None:
-        text = self._move.text(base)
-        if text is None:
+        parts = self._move.address(base)
+        if parts is None:
             return None
-        parts = urlsplit(text.strip())
-        if parts.username or parts.password or (parts.query and provider is None):
-            self._move.remark(base, "holds credentials or a query; give the address alone, and the key in api_key_env")
-            return None
-        path = parts.path.rstrip("/")
-        if provider is not None:
-            path = _path_at(provider, path)
-        return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        return parts.geturl() if provider is None else parts._replace(path=_path_at(provider, parts.path)).geturl()
 
     def _key(self, group: str, by: Served, provider: Provider | None, params: Entry) -> dict[str, Any]:
         """The variable that holds the key; a key that stands in the file itself is not copied."""
@@ -189,7 +184,10 @@ class Models:
             if entry is not None:
                 weight = self._move.number(entry)
                 if name != "weight":
-                    self._move.remark(entry, "no limit here, but the share of the load where several deployments have the name")
+                    weight = weight or None
+                    self._move.remark(
+                        entry, "no limit here, but the share of the load where several deployments have the name"
+                    )
                 return weight
         return None
 
@@ -230,7 +228,7 @@ def _wildcard(name: str) -> str:
 def _path_at(provider: Provider, path: str) -> str:
     """The path that we ask below: LiteLLM's addresses of these end before it."""
     if provider.id == "azure":
-        return "/openai/v1"
+        return path.partition("/openai")[0] + "/openai/v1"
     return path or "/v1"
 
 

@@ -214,6 +214,8 @@ def test_words_of_ours_cannot_be_names() -> None:
     [
         ("{model: openai/m, api_base: os.environ/NOT_HERE}", "NOT_HERE, which is not set here"),
         ("{model: openai/m, api_base: 'https://u:hidden@host/v1'}", "credentials"),
+        ("{model: openai/m, api_base: elsewhere}", "names a host"),
+        ("{model: openai/m, weight: 0}", "without weight"),
         ("{model: nobody-knows/m}", "does not speak to it"),
         ("{api_base: https://host/v1}", "names no model"),
     ],
