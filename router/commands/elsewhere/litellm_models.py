@@ -28,10 +28,15 @@ _NOT_A_NAME = re.compile(r"[^A-Z0-9]+")
 
 @dataclass
 class Group:
-    """What callers know by one name. ``weights``: what LiteLLM shares the load by, one for each deployment."""
+    """What callers know by one name.
+
+    ``entry`` and ``called`` are its first deployment in the file, and the name there. ``weights``: what LiteLLM shares
+    the load by, one for each deployment.
+    """
 
     name: str
     entry: Entry
+    called: Entry
     mode: str = "chat"
     deployments: list[dict[str, Any]] = field(default_factory=list)
     weights: list[Decimal | None] = field(default_factory=list)
@@ -91,7 +96,7 @@ class Models:
             return self._move.remark(entry, f"'{group_name}': a deployment without weight is never asked; left out")
         deployment = self._deployment(group_name, asked, params, entry)
         if deployment is not None:
-            group = self.groups.setdefault(group_name, Group(group_name, entry, mode))
+            group = self.groups.setdefault(group_name, Group(group_name, entry, name, mode))
             group.deployments.append(deployment)
             group.weights.append(weight)
             self._tell_price(deployment, entry)
@@ -117,7 +122,7 @@ class Models:
         elif provider is not None:
             for variable in provider.variables:
                 self._move.needs(variable, f"part of the address of {provider.id}")
-        table |= self._key(group, by, provider, params)
+        table |= self._key(group, by, provider, params, at_home=base is None)
         return table | self._patience(params, entry)
 
     def _url(self, base: Entry, provider: Provider | None) -> str | None:
@@ -126,17 +131,21 @@ class Models:
             return None
         return parts.geturl() if provider is None else parts._replace(path=_path_at(provider, parts.path)).geturl()
 
-    def _key(self, group: str, by: Served, provider: Provider | None, params: Entry) -> dict[str, Any]:
-        """The variable that holds the key; a key that stands in the file itself is not copied."""
+    def _key(
+        self, group: str, by: Served, provider: Provider | None, params: Entry, *, at_home: bool
+    ) -> dict[str, Any]:
+        """The variable that holds the key; a key that stands in the file itself is not copied.
+
+        ``at_home``: it is asked at the provider's own address, which takes nobody without one.
+        """
         entry = params.get("api_key")
-        if entry is None:
-            return self._usual_key(by, provider)
+        if entry is not None and is_no_key(entry):
+            entry.take()
+        if entry is None or entry.taken:
+            return self._usual_key(by, provider) if at_home or entry is None else {}
         variable = variable_named(entry)
         if variable is not None:
             entry.take()
-        elif is_no_key(entry):
-            entry.take()
-            return {}
         else:
             variable = self._variable_for(str(entry.value), group, provider)
             self._move.remark(entry, f"is a key, which is not copied: put it into the environment as {variable}")
@@ -144,15 +153,13 @@ class Models:
         return {"api_key_env": [variable]}
 
     def _usual_key(self, by: Served, provider: Provider | None) -> dict[str, Any]:
-        if provider is None or provider.local or provider.key(self._move.environ) is not None:
-            if provider is not None and not provider.local:
-                self._move.needs(_first_set(provider, self._move.environ), f"key of {provider.id}")
+        """The variable that LiteLLM takes where none is named; ours take their own by themselves."""
+        if provider is None or provider.local:
             return {}
-        if by.variable is not None:
-            self._move.needs(by.variable, f"key of {provider.id}")
-            return {"api_key_env": [by.variable]}
-        self._move.needs(provider.key_variables[0], f"key of {provider.id}")
-        return {}
+        found = provider.key(self._move.environ)
+        theirs = by.variable if found is None else None
+        self._move.needs(theirs or (found[0] if found else provider.key_variables[0]), f"key of {provider.id}")
+        return {"api_key_env": [theirs]} if theirs else {}
 
     def _variable_for(self, key: str, group: str, provider: Provider | None) -> str:
         """A variable for a key that stands in the file: one for each key, the provider's usual one for its first."""
@@ -240,8 +247,3 @@ def _priced_by(deployment: Mapping[str, Any]) -> str | None:
     if (provider := deployment.get("provider")) is not None:
         return known_provider(provider, "model_list").price_id
     return LOCAL if is_local(deployment["url"]) else None
-
-
-def _first_set(provider: Provider, environ: Mapping[str, str]) -> str:
-    found = provider.key(environ)
-    return found[0] if found is not None else provider.key_variables[0]

@@ -65,7 +65,7 @@ class Routes:
             self._deployments += [{"route": "named", **deployment} for deployment in group.deployments]
         if len({deployment["model"] for deployment in group.deployments}) > 1:
             what = f"of the models behind '{group.name}' the first answers to the name; others share no load with it"
-            self._move.remark(group.entry, what)
+            self._move.remark(group.called, what)
         self._targets[group.name] = model
 
     def _write(self, groups: Sequence[Group]) -> None:
@@ -77,7 +77,7 @@ class Routes:
                 continue
             if is_reserved(group.name):
                 what = f"'{group.name}' means something else here (docs/concepts.md); ask for '{target}'"
-                self._move.remark(group.entry, what)
+                self._move.remark(group.called, what)
             else:
                 self.alias(group.name, group.name)
 

@@ -206,7 +206,7 @@ def test_another_endpoint_for_the_same_model_is_not_mixed_up_with_the_first() ->
 def test_words_of_ours_cannot_be_names() -> None:
     report = told(config(PAIR.replace("small", "auto")))
     assert "auto" not in report["settings"]["aliases"]
-    assert "ask for 'weak'" in remark(report, "model_list[0]")["what"]
+    assert "ask for 'weak'" in remark(report, "model_list[0].model_name")["what"]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +225,18 @@ def test_a_deployment_that_cannot_move_is_left_out_and_told(params: str, said: s
     assert said in json.dumps(report["remarks"])
     assert "hidden" not in json.dumps(report)
     assert len(report["settings"]["deployments"]) == 2
+
+
+def test_a_remark_about_a_name_hides_nothing_else_of_its_model() -> None:
+    text = PAIR.replace("small", "auto").replace("gpt-4.1-nano}", "gpt-4.1-nano, temperature: 0}")
+    assert "callers send it" in remark(told(config(text)), "model_list[0].litellm_params.temperature")["what"]
+
+
+def test_a_word_for_no_key_is_no_key() -> None:
+    text = PAIR.replace("gpt-4.1-nano}", "gpt-4.1-nano, api_key: none}")
+    report = told(config(text))
+    assert report["settings"]["deployments"][0] == {"route": "weak", "model": "gpt-4.1-nano", "provider": "openai"}
+    assert [each["name"] for each in report["variables"]] == ["OPENAI_API_KEY"]
 
 
 def test_a_variable_that_is_set_gives_an_address_and_of_keys_only_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
