@@ -18,10 +18,13 @@ from router.ledger.prices import Prices
 from router.types import Usage
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider
 
-CHAT_MODES = frozenset({"chat", "completion", "responses"})
+CHAT_MODES = frozenset({"chat", "responses"})
 EMBEDDING = "embedding"
 TASTED = Usage(prompt_tokens=1000, completion_tokens=1000)
 """What prices of models are compared by."""
+
+_PROMPTS = ("text-completion-openai/", "text-completion-codestral/", "azure_text/")
+"""What LiteLLM's names of models that do not chat begin with."""
 
 _NOT_A_NAME = re.compile(r"[^A-Z0-9]+")
 
@@ -31,7 +34,7 @@ class Group:
     """What callers know by one name.
 
     ``entry`` and ``called`` are its first deployment in the file, and the name there. ``weights``: what LiteLLM shares
-    the load by, one for each deployment.
+    the load by, one for each deployment. ``needs``: variables that these need, each with what it is for.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Group:
     mode: str = "chat"
     deployments: list[dict[str, Any]] = field(default_factory=list)
     weights: list[Decimal | None] = field(default_factory=list)
+    needs: dict[str, str] = field(default_factory=dict)
     price: Decimal | None = None
 
     @property
@@ -66,6 +70,7 @@ class Models:
         self.prices: list[PriceEntry] = []
         self._move = move
         self._keys: dict[str, str] = {}
+        self._needed: dict[str, str] = {}
         listed = source.get("model_list")
         for entry in listed.items() if listed is not None else []:
             self._read(entry)
@@ -81,24 +86,28 @@ class Models:
     def _read(self, entry: Entry) -> None:
         name, params = entry.get("model_name"), entry.get("litellm_params")
         model = params.get("model") if params is not None else None
-        if name is None or params is None or model is None:
+        if name is None or params is None or model is None or str(model.value).endswith("/"):
             return self._move.remark(entry, "names no model; left out")
         group_name, asked = str(name.take()), self._move.text(model)
         if asked is None:
             return self._move.remark(entry, "its model's name is not known here; left out")
         mode = _mode(entry, asked)
         if mode not in CHAT_MODES | {EMBEDDING}:
-            return self._move.remark(entry, f"'{group_name}' is for {mode}, which Underdog does not serve; left out")
+            return self._move.remark(
+                entry, f"'{group_name}' is for {mode}; models that chat or embed are asked; left out"
+            )
         if "*" in group_name:
             return self._move.remark(entry, _wildcard(group_name))
         weight = self._weight(params)
         if weight == 0:
             return self._move.remark(entry, f"'{group_name}': a deployment without weight is never asked; left out")
+        self._needed = {}
         deployment = self._deployment(group_name, asked, params, entry)
         if deployment is not None:
             group = self.groups.setdefault(group_name, Group(group_name, entry, name, mode))
             group.deployments.append(deployment)
             group.weights.append(weight)
+            group.needs |= self._needed
             self._tell_price(deployment, entry)
         return None
 
@@ -121,7 +130,7 @@ class Models:
             table["url"] = url
         elif provider is not None:
             for variable in provider.variables:
-                self._move.needs(variable, f"part of the address of {provider.id}")
+                self._needed[variable] = f"part of the address of {provider.id}"
         table |= self._key(group, by, provider, params, at_home=base is None)
         return table | self._patience(params, entry)
 
@@ -149,7 +158,7 @@ class Models:
         else:
             variable = self._variable_for(str(entry.value), group, provider)
             self._move.remark(entry, f"is a key, which is not copied: put it into the environment as {variable}")
-        self._move.needs(variable, f"key of '{group}'")
+        self._needed[variable] = f"key of '{group}'"
         return {"api_key_env": [variable]}
 
     def _usual_key(self, by: Served, provider: Provider | None) -> dict[str, Any]:
@@ -158,7 +167,7 @@ class Models:
             return {}
         found = provider.key(self._move.environ)
         theirs = by.variable if found is None else None
-        self._move.needs(theirs or (found[0] if found else provider.key_variables[0]), f"key of {provider.id}")
+        self._needed[theirs or (found[0] if found else provider.key_variables[0])] = f"key of {provider.id}"
         return {"api_key_env": [theirs]} if theirs else {}
 
     def _variable_for(self, key: str, group: str, provider: Provider | None) -> str:
@@ -222,6 +231,8 @@ def _mode(entry: Entry, model: str) -> str:
     told = entry.get("model_info", "mode")
     if told is not None:
         return str(told.take())
+    if model.startswith(_PROMPTS):
+        return "completions of a prompt alone"
     return EMBEDDING if "embed" in model.lower() else "chat"
 
 

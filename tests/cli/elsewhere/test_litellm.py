@@ -216,6 +216,8 @@ def test_words_of_ours_cannot_be_names() -> None:
         ("{model: openai/m, api_base: 'https://u:hidden@host/v1'}", "credentials"),
         ("{model: openai/m, api_base: elsewhere}", "names a host"),
         ("{model: openai/m, weight: 0}", "without weight"),
+        ("{model: azure/, api_base: https://host}", "names no model"),
+        ("{model: text-completion-openai/gpt-3.5-turbo-instruct}", "completions of a prompt alone"),
         ("{model: nobody-knows/m}", "does not speak to it"),
         ("{api_base: https://host/v1}", "names no model"),
     ],
@@ -224,6 +226,7 @@ def test_a_deployment_that_cannot_move_is_left_out_and_told(params: str, said: s
     report = told(config(PAIR + f"  - model_name: other\n    litellm_params: {params}\n"))
     assert said in json.dumps(report["remarks"])
     assert "hidden" not in json.dumps(report)
+    assert [each["name"] for each in report["variables"]] == ["OPENAI_API_KEY"]
     assert len(report["settings"]["deployments"]) == 2
 
 
