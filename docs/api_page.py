@@ -97,7 +97,8 @@ def kind(schema: Mapping[str, Any]) -> str:
     if schema.get("minimum") == 0 and schema.get("maximum") == 1:
         return "0 to 1"
     names = {"integer": "whole number", "boolean": "true or false", "array": "list", "string": "text"}
-    return names.get(schema.get("type", ""), schema.get("type", "anything"))
+    said = str(schema.get("type", "anything"))
+    return names.get(said, said)
 
 
 def fields(schema: Mapping[str, Any]) -> str:

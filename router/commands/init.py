@@ -80,7 +80,7 @@ def command(
     from router.commands.init_found import cloud_offers, local_offers
     from router.settings_file.document import write
 
-    chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(), asks)
+    chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(os.environ), asks)
     chosen_strong = _offer(strong, "none") if strong else _strong(cloud_offers(os.environ), asks)
     document = _document(chosen_weak, chosen_strong, prefer or (_preference() if asks else "balanced"))
     require_sound(document, sources)
@@ -171,7 +171,9 @@ def _document(weak: Offer | None, strong: Offer | None, preference: str) -> TOML
 
 
 def _deployment(route: str, offer: Offer) -> dict[str, Any]:
-    table: dict[str, Any] = {"route": route, "provider": offer.provider, "model": offer.model}
+    table: dict[str, Any] = {"route": route}
+    table |= {"provider": offer.provider} if offer.provider else {}
+    table |= {"model": offer.model} | ({"url": offer.url} if offer.url else {})
     return table | ({"api_key_env": [offer.variable]} if offer.variable else {})
 
 

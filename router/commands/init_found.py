@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
-import httpx
-import msgspec
 from msgspec import Struct
 
-from router.errors import UNREADABLE_JSON
-from router.upstream.providers import PROVIDERS, Provider
+from router.upstream.nearby import NearbyServer, find_servers
+from router.upstream.providers import PROVIDERS, Provider, provider_called
 
-PATIENCE_S = 1.0
 MOST_MODELS = 8
 """Models that one server is offered with; more would be no question that people read."""
 
@@ -20,40 +18,33 @@ _NOT_FOR_CHAT = ("embed", "bge-", "rerank", "whisper", "minilm")
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A model that can be used. ``variable`` holds its key, where it needs one."""
+    """A model that can be used.
 
-    provider: str
+    ``provider``: None for a server that shows no sign of whose it is. ``url``: where it is, unless that is where the
+    provider's servers usually are. ``variable`` holds its key, where it needs one.
+    """
+
+    provider: str | None = None
     model: str
+    url: str | None = None
     variable: str | None = None
 
     @property
     def label(self) -> str:
         """How people read it."""
-        return f"{self.model} at {self.provider}" + (f" (key in {self.variable})" if self.variable else "")
+        where = f"{self.provider} ({self.url})" if self.provider and self.url else self.provider or self.url
+        return f"{self.model} at {where}" + (f" (key in {self.variable})" if self.variable else "")
 
 
-class _Entry(Struct):
-    id: str
+def local_offers(environ: Mapping[str, str], ports: Mapping[int, list[Provider]] | None = None) -> list[Offer]:
+    """Models of servers that listen on this machine where such servers usually do, as `underdog doctor` finds them.
 
-
-class _List(Struct):
-    data: list[_Entry] = []
-
-
-def local_offers() -> list[Offer]:
-    """Models of servers that listen on this machine where such servers usually do. Takes a second at most."""
-    by_url: dict[str, Provider] = {}
-    for provider in PROVIDERS:
-        if provider.local:
-            by_url.setdefault(provider.base_url, provider)
-    # A client of its own for each: what is built from the environment's proxies and certificates is not needed here.
-    with ThreadPoolExecutor(max_workers=len(by_url)) as pool:
-        found = pool.map(_models, by_url)
-    return [
-        Offer(provider=provider.id, model=model)
-        for provider, models in zip(by_url.values(), found, strict=True)
-        for model in models[:MOST_MODELS]
-    ]
+    Args:
+        environ: where ``OLLAMA_HOST`` is looked for.
+        ports: where to look instead of at the usual ones.
+    """
+    found = asyncio.run(find_servers(environ, ports=ports))
+    return [_offer(server, model) for server in found for model in _chatting(server)[:MOST_MODELS]]
 
 
 def cloud_offers(environ: Mapping[str, str]) -> list[Offer]:
@@ -66,10 +57,13 @@ def cloud_offers(environ: Mapping[str, str]) -> list[Offer]:
     return offers
 
 
-def _models(url: str) -> list[str]:
-    try:
-        answer = httpx.get(f"{url}/models", timeout=PATIENCE_S, trust_env=False)
-        listed = msgspec.json.decode(answer.content, type=_List).data if answer.is_success else []
-    except (httpx.HTTPError, *UNREADABLE_JSON):
-        return []
-    return [entry.id for entry in listed if not any(word in entry.id.lower() for word in _NOT_FOR_CHAT)]
+def _chatting(server: NearbyServer) -> list[str]:
+    return [model for model in server.models if not any(word in model.lower() for word in _NOT_FOR_CHAT)]
+
+
+def _offer(server: NearbyServer, model: str) -> Offer:
+    provider = provider_called(server.provider)
+    if provider is None:
+        return Offer(model=model, url=server.base_url)
+    usual = urlsplit(provider.base_url).port == urlsplit(server.base_url).port
+    return Offer(provider=provider.id, model=model, url=None if usual else server.base_url)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,14 +20,14 @@ from router.commands import init_found
 from router.commands.init_found import Offer, cloud_offers, local_offers
 from router.parts import wiring_of
 from router.settings import load_settings
-from router.upstream.provider import Provider
+from router.upstream.providers import provider_called
 from router.upstream.scripted import ScriptedServer
 
 
 @pytest.fixture(autouse=True)
 def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(init_found, "local_offers", list)
+    monkeypatch.setattr(init_found, "local_offers", lambda environ: [])
     for name in [name for name in os.environ if name.startswith("UNDERDOG_") or name.endswith("_API_KEY")]:
         monkeypatch.delenv(name)
 
@@ -40,8 +42,14 @@ def routes(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | 
     return tuple(None if upstream is None else upstream.model for upstream in (upstreams.weak, upstreams.strong))
 
 
+def port_of(server: ScriptedServer) -> int:
+    port = urlsplit(server.base_url).port
+    assert port is not None
+    return port
+
+
 def test_with_yes_it_takes_what_is_found_and_names_the_keys_variable_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(init_found, "local_offers", lambda: [Offer(provider="ollama", model="llama3.2")])
+    monkeypatch.setattr(init_found, "local_offers", lambda environ: [Offer(provider="ollama", model="llama3.2")])
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
     result = init("--yes")
     assert result.exit_code == 0, result.output
@@ -102,20 +110,36 @@ def test_what_a_server_would_refuse_is_not_written(arguments: list[str], status:
     assert not Path("underdog.toml").exists()
 
 
-async def test_models_of_local_servers_are_found_those_for_embeddings_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_models_of_local_servers_are_found_those_for_embeddings_left_out() -> None:
     async with ScriptedServer(model="llama3.2") as chats, ScriptedServer(model="nomic-embed-text") as embeds:
-        rows = [
-            Provider(id=name, base_url=url, local=True)
-            for name, url in (
-                ("ollama", chats.base_url),
-                ("vllm", embeds.base_url),
-                ("jan", "http://127.0.0.1:9/v1"),
-                ("same-port", chats.base_url),
-            )
-        ]
-        monkeypatch.setattr(init_found, "PROVIDERS", rows)
-        found = await asyncio.to_thread(local_offers)
-    assert found == [Offer(provider="ollama", model="llama3.2")]
+        vllm, jan = (provider_called(name) for name in ("vllm", "jan"))
+        assert vllm is not None
+        assert jan is not None
+        own, shared = port_of(chats), port_of(embeds)
+        found = await asyncio.to_thread(local_offers, {}, {own: [vllm], shared: [vllm]})
+        assert found == [Offer(provider="vllm", model="llama3.2", url=f"http://127.0.0.1:{own}/v1")]
+        guessed = await asyncio.to_thread(local_offers, {}, {own: [vllm, jan]})
+    assert guessed == [Offer(model="llama3.2", url=f"http://127.0.0.1:{own}/v1")]
+
+
+def test_a_server_that_nobody_knows_is_written_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer = Offer(model="mine", url="http://127.0.0.1:8080/v1")
+    monkeypatch.setattr(init_found, "local_offers", lambda environ: [offer])
+    result = init("--yes", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["settings"]["deployments"] == [
+        {"route": "weak", "model": "mine", "url": "http://127.0.0.1:8080/v1"}
+    ]
+    assert routes() == ("mine", None)
+
+
+def test_a_dry_run_shows_the_file_and_writes_nothing() -> None:
+    Path("underdog.toml").write_text("port = 9\n")
+    result = init("--yes", "--dry-run", "--prefer", "cheap")
+    assert result.exit_code == 0, result.output
+    assert "threshold = " in result.output
+    assert "Nothing was written" in result.output
+    assert Path("underdog.toml").read_text() == "port = 9\n"
 
 
 def test_of_the_environment_only_the_names_of_variables_are_told() -> None:

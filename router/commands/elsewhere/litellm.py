@@ -58,20 +58,25 @@ def _embeddings(groups: list[Group], move: Move) -> None:
     """One model for embeddings moves; callers may ask its endpoint for others by their ids."""
     for number, group in enumerate(groups):
         deployment = group.deployments[0]
-        if number > 0:
+        provider, model = deployment.get("provider"), deployment["model"]
+        url = deployment.get("url") or _address_of(provider, move)
+        if number > 0 or url is None:
             move.remark(group.entry, f"embeddings come from one place (docs/openai.md); '{group.name}' is left out")
             continue
-        provider = deployment.get("provider")
-        url = deployment.get("url")
-        if url is None and provider is not None:
-            url = known_provider(provider, "model_list").url(move.environ, deployment["model"])
         move.put("embeddings_url", url)
-        move.put("embeddings_model", deployment["model"])
+        move.put("embeddings_model", model)
         for variable in deployment.get("api_key_env", ()) or _variable_of(provider):
             move.needs("UNDERDOG_EMBEDDINGS_API_KEY", "key for embeddings", required=False, was=variable)
-        if group.name != deployment["model"]:
-            what = f"ask for '{deployment['model']}', or for no model: '{group.name}' is no name here"
-            move.remark(group.entry, what)
+        if group.name != model:
+            move.remark(group.called, f"ask for '{model}', or for no model: '{group.name}' is no name here")
+
+
+def _address_of(provider: str | None, move: Move) -> str | None:
+    """A provider's own address; None where a variable in it is not set."""
+    known = known_provider(provider, "model_list") if provider is not None else None
+    if known is None or not all(move.environ.get(variable) for variable in known.variables):
+        return None
+    return known.url(move.environ)
 
 
 def _variable_of(provider: str | None) -> tuple[str, ...]:

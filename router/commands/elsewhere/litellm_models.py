@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from router.commands.elsewhere.litellm_prices import own_price
 from router.commands.elsewhere.litellm_providers import Served, served
@@ -19,23 +18,32 @@ from router.ledger.prices import Prices
 from router.types import Usage
 from router.upstream.providers import LOCAL, Provider, is_local, known_provider
 
-CHAT_MODES = frozenset({"chat", "completion", "responses"})
+CHAT_MODES = frozenset({"chat", "responses"})
 EMBEDDING = "embedding"
 TASTED = Usage(prompt_tokens=1000, completion_tokens=1000)
 """What prices of models are compared by."""
+
+_PROMPTS = ("text-completion-openai/", "text-completion-codestral/", "azure_text/")
+"""What LiteLLM's names of models that do not chat begin with."""
 
 _NOT_A_NAME = re.compile(r"[^A-Z0-9]+")
 
 
 @dataclass
 class Group:
-    """What callers know by one name. ``weights``: what LiteLLM shares the load by, one for each deployment."""
+    """What callers know by one name.
+
+    ``entry`` and ``called`` are its first deployment in the file, and the name there. ``weights``: what LiteLLM shares
+    the load by, one for each deployment. ``needs``: variables that these need, each with what it is for.
+    """
 
     name: str
     entry: Entry
+    called: Entry
     mode: str = "chat"
     deployments: list[dict[str, Any]] = field(default_factory=list)
     weights: list[Decimal | None] = field(default_factory=list)
+    needs: dict[str, str] = field(default_factory=dict)
     price: Decimal | None = None
 
     @property
@@ -62,6 +70,7 @@ class Models:
         self.prices: list[PriceEntry] = []
         self._move = move
         self._keys: dict[str, str] = {}
+        self._needed: dict[str, str] = {}
         listed = source.get("model_list")
         for entry in listed.items() if listed is not None else []:
             self._read(entry)
@@ -77,21 +86,28 @@ class Models:
     def _read(self, entry: Entry) -> None:
         name, params = entry.get("model_name"), entry.get("litellm_params")
         model = params.get("model") if params is not None else None
-        if name is None or params is None or model is None:
+        if name is None or params is None or model is None or str(model.value).endswith("/"):
             return self._move.remark(entry, "names no model; left out")
         group_name, asked = str(name.take()), self._move.text(model)
         if asked is None:
             return self._move.remark(entry, "its model's name is not known here; left out")
         mode = _mode(entry, asked)
         if mode not in CHAT_MODES | {EMBEDDING}:
-            return self._move.remark(entry, f"'{group_name}' is for {mode}, which Underdog does not serve; left out")
+            return self._move.remark(
+                entry, f"'{group_name}' is for {mode}; models that chat or embed are asked; left out"
+            )
         if "*" in group_name:
             return self._move.remark(entry, _wildcard(group_name))
+        weight = self._weight(params)
+        if weight == 0:
+            return self._move.remark(entry, f"'{group_name}': a deployment without weight is never asked; left out")
+        self._needed = {}
         deployment = self._deployment(group_name, asked, params, entry)
         if deployment is not None:
-            group = self.groups.setdefault(group_name, Group(group_name, entry, mode))
+            group = self.groups.setdefault(group_name, Group(group_name, entry, name, mode))
             group.deployments.append(deployment)
-            group.weights.append(self._weight(params))
+            group.weights.append(weight)
+            group.needs |= self._needed
             self._tell_price(deployment, entry)
         return None
 
@@ -114,50 +130,45 @@ class Models:
             table["url"] = url
         elif provider is not None:
             for variable in provider.variables:
-                self._move.needs(variable, f"part of the address of {provider.id}")
-        table |= self._key(group, by, provider, params)
+                self._needed[variable] = f"part of the address of {provider.id}"
+        table |= self._key(group, by, provider, params, at_home=base is None)
         return table | self._patience(params, entry)
 
     def _url(self, base: Entry, provider: Provider | None) -> str | None:
-        text = self._move.text(base)
-        if text is None:
+        parts = self._move.address(base)
+        if parts is None:
             return None
-        parts = urlsplit(text.strip())
-        if parts.username or parts.password or (parts.query and provider is None):
-            self._move.remark(base, "holds credentials or a query; give the address alone, and the key in api_key_env")
-            return None
-        path = parts.path.rstrip("/")
-        if provider is not None:
-            path = _path_at(provider, path)
-        return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        return parts.geturl() if provider is None else parts._replace(path=_path_at(provider, parts.path)).geturl()
 
-    def _key(self, group: str, by: Served, provider: Provider | None, params: Entry) -> dict[str, Any]:
-        """The variable that holds the key; a key that stands in the file itself is not copied."""
+    def _key(
+        self, group: str, by: Served, provider: Provider | None, params: Entry, *, at_home: bool
+    ) -> dict[str, Any]:
+        """The variable that holds the key; a key that stands in the file itself is not copied.
+
+        ``at_home``: it is asked at the provider's own address, which takes nobody without one.
+        """
         entry = params.get("api_key")
-        if entry is None:
-            return self._usual_key(by, provider)
+        if entry is not None and is_no_key(entry):
+            entry.take()
+        if entry is None or entry.taken:
+            return self._usual_key(by, provider) if at_home or entry is None else {}
         variable = variable_named(entry)
         if variable is not None:
             entry.take()
-        elif is_no_key(entry):
-            entry.take()
-            return {}
         else:
             variable = self._variable_for(str(entry.value), group, provider)
             self._move.remark(entry, f"is a key, which is not copied: put it into the environment as {variable}")
-        self._move.needs(variable, f"key of '{group}'")
+        self._needed[variable] = f"key of '{group}'"
         return {"api_key_env": [variable]}
 
     def _usual_key(self, by: Served, provider: Provider | None) -> dict[str, Any]:
-        if provider is None or provider.local or provider.key(self._move.environ) is not None:
-            if provider is not None and not provider.local:
-                self._move.needs(_first_set(provider, self._move.environ), f"key of {provider.id}")
+        """The variable that LiteLLM takes where none is named; ours take their own by themselves."""
+        if provider is None or provider.local:
             return {}
-        if by.variable is not None:
-            self._move.needs(by.variable, f"key of {provider.id}")
-            return {"api_key_env": [by.variable]}
-        self._move.needs(provider.key_variables[0], f"key of {provider.id}")
-        return {}
+        found = provider.key(self._move.environ)
+        theirs = by.variable if found is None else None
+        self._needed[theirs or (found[0] if found else provider.key_variables[0])] = f"key of {provider.id}"
+        return {"api_key_env": [theirs]} if theirs else {}
 
     def _variable_for(self, key: str, group: str, provider: Provider | None) -> str:
         """A variable for a key that stands in the file: one for each key, the provider's usual one for its first."""
@@ -189,7 +200,10 @@ class Models:
             if entry is not None:
                 weight = self._move.number(entry)
                 if name != "weight":
-                    self._move.remark(entry, "no limit here, but the share of the load where several deployments have the name")
+                    weight = weight or None
+                    self._move.remark(
+                        entry, "no limit here, but the share of the load where several deployments have the name"
+                    )
                 return weight
         return None
 
@@ -217,6 +231,8 @@ def _mode(entry: Entry, model: str) -> str:
     told = entry.get("model_info", "mode")
     if told is not None:
         return str(told.take())
+    if model.startswith(_PROMPTS):
+        return "completions of a prompt alone"
     return EMBEDDING if "embed" in model.lower() else "chat"
 
 
@@ -230,7 +246,7 @@ def _wildcard(name: str) -> str:
 def _path_at(provider: Provider, path: str) -> str:
     """The path that we ask below: LiteLLM's addresses of these end before it."""
     if provider.id == "azure":
-        return "/openai/v1"
+        return path.partition("/openai")[0] + "/openai/v1"
     return path or "/v1"
 
 
@@ -242,8 +258,3 @@ def _priced_by(deployment: Mapping[str, Any]) -> str | None:
     if (provider := deployment.get("provider")) is not None:
         return known_provider(provider, "model_list").price_id
     return LOCAL if is_local(deployment["url"]) else None
-
-
-def _first_set(provider: Provider, environ: Mapping[str, str]) -> str:
-    found = provider.key(environ)
-    return found[0] if found is not None else provider.key_variables[0]

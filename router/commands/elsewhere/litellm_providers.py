@@ -27,15 +27,13 @@ class Served(Struct, frozen=True, kw_only=True):
 
 
 _OPENAI_ALIKE = frozenset(
-    "custom custom_openai docker_model_runner infinity litellm_proxy openai openai_like text-completion-openai "
-    "xinference".split()
+    "custom custom_openai docker_model_runner infinity litellm_proxy openai openai_like xinference".split()
 )
 """Those who are told by ``api_base`` alone; ``openai`` without one is OpenAI."""
 
 _OURS = {
     "ai21_chat": "ai21",
     "anthropic_text": "anthropic",
-    "azure_text": "azure",
     "cohere_chat": "cohere",
     "fireworks_ai": "fireworks",
     "friendliai": "friendli",
@@ -46,7 +44,6 @@ _OURS = {
     "moonshot": "moonshotai",
     "nvidia_nim": "nvidia",
     "ollama_chat": "ollama",
-    "text-completion-codestral": "mistral",
     "together_ai": "together",
     "vercel_ai_gateway": "vercel",
     "xai": "x-ai",
@@ -92,7 +89,7 @@ def served(model: str, custom: str | None, *, has_base: bool) -> Served:
     name = custom or (first if rest else None)
     bare = rest if rest and (custom is None or custom == first) else model
     if name in _OPENAI_ALIKE:
-        return _alike(bare, has_base=has_base, is_openai=name in ("openai", "text-completion-openai"))
+        return _alike(bare, has_base=has_base, is_openai=name == "openai")
     if name in _LIBRARY:
         return _unspoken(name, bare)
     provider = provider_called(_OURS.get(name, name)) if name is not None else None

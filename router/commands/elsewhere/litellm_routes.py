@@ -47,8 +47,13 @@ class Routes:
             self._move.settings.setdefault("aliases", {})[name] = leads_to
         return True
 
-    def _routed(self, group: Group, route: str) -> None:
+    def _use(self, group: Group, route: str) -> None:
+        for variable, why in group.needs.items():
+            self._move.needs(variable, why)
         self._deployments += [{"route": route, **deployment} for deployment in group.deployments]
+
+    def _routed(self, group: Group, route: str) -> None:
+        self._use(group, route)
         self._targets[group.name] = route
 
     def _named(self, group: Group) -> None:
@@ -62,10 +67,10 @@ class Routes:
             self._move.remark(group.entry, f"{what}endpoints apart; left out")
             return
         if not there:
-            self._deployments += [{"route": "named", **deployment} for deployment in group.deployments]
+            self._use(group, "named")
         if len({deployment["model"] for deployment in group.deployments}) > 1:
             what = f"of the models behind '{group.name}' the first answers to the name; others share no load with it"
-            self._move.remark(group.entry, what)
+            self._move.remark(group.called, what)
         self._targets[group.name] = model
 
     def _write(self, groups: Sequence[Group]) -> None:
@@ -77,7 +82,7 @@ class Routes:
                 continue
             if is_reserved(group.name):
                 what = f"'{group.name}' means something else here (docs/concepts.md); ask for '{target}'"
-                self._move.remark(group.entry, what)
+                self._move.remark(group.called, what)
             else:
                 self.alias(group.name, group.name)
 

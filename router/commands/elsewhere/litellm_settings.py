@@ -61,7 +61,8 @@ def _fallbacks(settings: Entry, move: Move, routes: Routes) -> None:
 
 def _listed_fallbacks(entry: Entry, ours: str, move: Move, routes: Routes) -> None:
     """One list for all models stands for a list for each."""
-    named = [str(name) for each in entry.items() for names in each.fields().values() for name in names.take() or []]
+    lists = [names for each in entry.items() for names in each.fields().values()]
+    named = [str(name.take()) for names in lists for name in names.items()]
     targets = [target for name in named if (target := routes.target(name)) is not None]
     if targets:
         move.put(ours, list(dict.fromkeys(targets)))
@@ -92,6 +93,8 @@ def _redis(settings: Entry, move: Move, prefix: str) -> None:
         move.needs("UNDERDOG_REDIS_URL", "address of Redis, with its password", required=False, was=variable)
         return
     if host is None:
+        if not prefix:
+            move.needs("UNDERDOG_REDIS_URL", "address of Redis; LiteLLM has it from REDIS_HOST", required=False)
         return
     where, port = move.text(host), move.number(settings.get(f"{prefix}port"))
     password = settings.get(f"{prefix}password")
@@ -128,7 +131,7 @@ def _cache(settings: Entry, move: Move) -> None:
 def _budget(settings: Entry, move: Move) -> None:
     most, duration = move.number(settings.get("max_budget")), settings.get("budget_duration")
     if most:
-        move.put("budget_usd", str(most))
+        move.put("budget_usd", format(most, "f"))
     if duration is None:
         return
     days = (seconds_of(str(duration.value)) or 0) / _DAY_S

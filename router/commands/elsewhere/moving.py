@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -107,6 +108,25 @@ class Move:
             return self.environ[name]
         self.remark(entry, f"comes from {name}, which is not set here: set it and run this again")
         return None
+
+    def address(self, entry: Entry | None) -> SplitResult | None:
+        """An address of a model's server, without a query; one that could never work, or holds a key, is told."""
+        if entry is None or (text := self.text(entry)) is None:
+            return None
+        try:
+            parts = urlsplit(text.strip())
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            self.remark(entry, "is no address that begins with http:// or https:// and names a host")
+            return None
+        if parts.username or parts.password:
+            self.remark(entry, "holds credentials: give the address alone, and the key in api_key_env")
+            return None
+        if parts.query:
+            self.remark(entry, "its query is left out, which may hold a key")
+        return parts._replace(query="", fragment="", path=parts.path.rstrip("/"))
 
     def number(self, entry: Entry | None) -> Decimal | None:
         """A number from 0; one that is none is told."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from router.commands.elsewhere.moving import Chosen, Move, Moved
 from router.commands.elsewhere.pairing import EMBEDDED, NONE
@@ -115,10 +114,9 @@ def _local(source: Entry, move: Move, asked: str | None) -> dict[str, Any] | Non
     if not models:
         return None
     deployment = {"route": "weak", "provider": "ollama", "model": models[0]}
-    url = move.text(source.get("local", "ollama_url"))
-    if url:
-        path = urlsplit(url).path.strip("/")
-        deployment["url"] = url.rstrip("/") + ("" if path else "/v1")
+    parts = move.address(source.get("local", "ollama_url"))
+    if parts is not None:
+        deployment["url"] = parts._replace(path=parts.path or "/v1").geturl()
     return deployment
 
 

@@ -48,7 +48,8 @@ def moved(path: Path, environ: Mapping[str, str], weak: str | None, strong: str 
     """
     source, move = _words(path), Move(environ)
     base = source.get("--base-url") or source.get("--alt-base-url")
-    url = move.text(base) if base is not None else None
+    parts = move.address(base)
+    url = parts.geturl() if parts is not None else None
     named = {
         "weak": weak or _said(source, "--weak-model", WEAK),
         "strong": strong or _said(source, "--strong-model", STRONG),
@@ -81,7 +82,7 @@ def _deployment(route: str, model: str, url: str | None, source: Entry, move: Mo
     if provider is not None:
         table["provider"] = provider.id
     if url is not None:
-        table["url"] = url.rstrip("/")
+        table["url"] = url
     key = source.get("--api-key") or source.get("--alt-api-key")
     variable = provider.key_variables[0] if provider is not None and provider.key_variables else "UPSTREAM_API_KEY"
     if key is not None:

@@ -206,7 +206,7 @@ def test_another_endpoint_for_the_same_model_is_not_mixed_up_with_the_first() ->
 def test_words_of_ours_cannot_be_names() -> None:
     report = told(config(PAIR.replace("small", "auto")))
     assert "auto" not in report["settings"]["aliases"]
-    assert "ask for 'weak'" in remark(report, "model_list[0]")["what"]
+    assert "ask for 'weak'" in remark(report, "model_list[0].model_name")["what"]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +214,10 @@ def test_words_of_ours_cannot_be_names() -> None:
     [
         ("{model: openai/m, api_base: os.environ/NOT_HERE}", "NOT_HERE, which is not set here"),
         ("{model: openai/m, api_base: 'https://u:hidden@host/v1'}", "credentials"),
+        ("{model: openai/m, api_base: elsewhere}", "names a host"),
+        ("{model: openai/m, weight: 0}", "without weight"),
+        ("{model: azure/, api_base: https://host}", "names no model"),
+        ("{model: text-completion-openai/gpt-3.5-turbo-instruct}", "completions of a prompt alone"),
         ("{model: nobody-knows/m}", "does not speak to it"),
         ("{api_base: https://host/v1}", "names no model"),
     ],
@@ -222,7 +226,20 @@ def test_a_deployment_that_cannot_move_is_left_out_and_told(params: str, said: s
     report = told(config(PAIR + f"  - model_name: other\n    litellm_params: {params}\n"))
     assert said in json.dumps(report["remarks"])
     assert "hidden" not in json.dumps(report)
+    assert [each["name"] for each in report["variables"]] == ["OPENAI_API_KEY"]
     assert len(report["settings"]["deployments"]) == 2
+
+
+def test_a_remark_about_a_name_hides_nothing_else_of_its_model() -> None:
+    text = PAIR.replace("small", "auto").replace("gpt-4.1-nano}", "gpt-4.1-nano, temperature: 0}")
+    assert "callers send it" in remark(told(config(text)), "model_list[0].litellm_params.temperature")["what"]
+
+
+def test_a_word_for_no_key_is_no_key() -> None:
+    text = PAIR.replace("gpt-4.1-nano}", "gpt-4.1-nano, api_key: none}")
+    report = told(config(text))
+    assert report["settings"]["deployments"][0] == {"route": "weak", "model": "gpt-4.1-nano", "provider": "openai"}
+    assert [each["name"] for each in report["variables"]] == ["OPENAI_API_KEY"]
 
 
 def test_a_variable_that_is_set_gives_an_address_and_of_keys_only_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
