@@ -19,7 +19,7 @@ pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 from training.cluster import connect
 from training.cluster.connect import Cluster, cluster
 
-PATIENCE_S = 120.0
+PATIENCE_S = 90.0
 RESTLESS = {"DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING_INTERVAL": "2ms"}
 """Work is moved between workers as early as it would be on a machine fifty times slower."""
 
