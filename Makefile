@@ -67,9 +67,12 @@ bench: install-dev ## measure speed and memory, and print them with the machine
 
 # --- check -----------------------------------------------------------------------------------------------------------
 
+# Two processes share the tests, a file at a time, in the order of tests/conftest.py. With PARALLEL= one runs them all, as a debugger needs.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: install-dev ## run the tests (ARGS: arguments of pytest)
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: soak
 soak: install-dev ## run the long proofs in full: load, fuzz, kill

@@ -15,6 +15,12 @@ from tests.telling import ShowsTasks, TellsAtOnce
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
+LONGEST_FIRST = ("training/cluster", "training_pipeline", "chaos", "reload", "artifacts", "e2e")
+"""Folders of long files. Two processes share the tests a file at a time; neither shall begin a long one at the end."""
+
+FETCH_LIMIT_S = 300
+"""For a test that may be the first to need the embedded LLM, of 98 MB."""
+
 pytest_plugins = ["tests.services.fixtures"]
 
 
@@ -30,6 +36,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders of ``LONGEST_FIRST`` come first; who may have to fetch has more time."""
+    for item in items:
+        if "embedded_home" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(FETCH_LIMIT_S))
+    folders = [REPOSITORY / "tests" / name for name in LONGEST_FIRST]
+    places = {
+        item: next((n for n, each in enumerate(folders) if each in item.path.parents), len(folders)) for item in items
+    }
+    items.sort(key=places.__getitem__)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,7 +15,7 @@ from tests.clients.conftest import KEY, REPLY
 from tests.clients.recordings import CITIES
 from tests.live import LiveServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent / "node"
 INSTALL_LIMIT_S = 240

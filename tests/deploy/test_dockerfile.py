@@ -91,7 +91,7 @@ def site(repository: Path, copied: list[str], tmp_path_factory: pytest.TempPathF
             shutil.copy(repository / name, target)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-index"]
     build = [*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(sources)]
-    subprocess.run(build, check=True, timeout=300)
+    subprocess.run(build, check=True, timeout=150)
     (wheel,) = wheels.glob("*.whl")
     # Not among pytest's own folders, which only their owner may enter, nor below /tmp: a container has one of its own.
     with tempfile.TemporaryDirectory(prefix="underdog-site-", dir="/var/tmp") as folder:

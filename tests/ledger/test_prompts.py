@@ -142,7 +142,9 @@ def test_a_text_that_was_moved_or_changed_is_not_read() -> None:
         opened("req-1", Sealed(one.sealed_by, b""), [key])
 
 
-@pytest.mark.parametrize("text", ["", "short", "a" * 44, KEY[:-4], KEY + "AAAA"])
+@pytest.mark.parametrize(
+    "text", ["", "short", "a" * 44, KEY[:-4], KEY + "AAAA"], ids=["empty", "short", "guessed", "cut off", "longer"]
+)
 def test_a_key_that_is_none_is_refused_without_telling_it(text: str) -> None:
     with pytest.raises(SettingsError, match="32 bytes in base64; `underdog ledger prompts key` makes one") as refused:
         prompt_keeper(keep=True, key=Secret(text))

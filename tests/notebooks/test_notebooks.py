@@ -39,7 +39,7 @@ def test_a_notebook_runs_to_its_end(notebook: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout

@@ -30,7 +30,7 @@ STARTUP_LIMIT_S = 60.0
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a command outside of the checkout's influence and give what it printed."""
     done = subprocess.run(
-        command, cwd=cwd, env=bare_environment(), capture_output=True, text=True, timeout=300, check=False
+        command, cwd=cwd, env=bare_environment(), capture_output=True, text=True, timeout=150, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

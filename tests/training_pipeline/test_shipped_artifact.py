@@ -71,6 +71,7 @@ def test_evaluate_gives_what_the_manifest_says(
         assert report["router"]["apgr"] >= FIRST_BAR
 
 
+@pytest.mark.timeout(300)
 def test_one_command_makes_it_again(
     shipped: Scorer, shared_data: Path, tmp_path: Path, train_router: TrainRouter
 ) -> None:

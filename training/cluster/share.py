@@ -78,13 +78,10 @@ def grow_share(
     worker = get_worker()
     rows, target, weight = share
     settings = {**SETTINGS, "seed": seed, "num_threads": threads, **network.settings()}
+    data = lightgbm.Dataset(rows.astype(np.float64), target, weight=weight, free_raw_data=True)
+    tell = [lambda told: worker.log_event(topic, told.iteration)]
     if kept := _kept.pop(network.port, None):
-        kept.close()
-    booster = lightgbm.train(
-        settings,
-        lightgbm.Dataset(rows.astype(np.float64), target, weight=weight, free_raw_data=True),
-        num_boost_round=ROUNDS,
-        callbacks=[lambda told: worker.log_event(topic, told.iteration)],
-    )
+        kept.close()  # LightGBM listens on it at once
+    booster = lightgbm.train(settings, data, num_boost_round=ROUNDS, callbacks=tell)
     booster.free_network()
     return booster.dump_model() if network.own == 0 else None

@@ -19,9 +19,14 @@ pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 from training.cluster import connect
 from training.cluster.connect import Cluster, cluster
 
-PATIENCE_S = 120.0
-RESTLESS = {"DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING_INTERVAL": "2ms"}
-"""Work is moved between workers as early as it would be on a machine fifty times slower."""
+PATIENCE_S = 90.0
+SETTINGS = {
+    # Work is moved between workers as early as it would be on a machine fifty times slower.
+    "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING_INTERVAL": "2ms",
+    # How much memory a machine has is no matter here.
+    "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "false",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "false",
+}
 
 ALONE = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 
@@ -33,7 +38,7 @@ def dask_process(*words: str, folder: Path, log: str, **environ: str) -> Iterato
     command = [sys.executable, "-m", "dask", *words, *ALONE]
     with (folder / log).open("wb") as sink:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=sink, stderr=sink, env={**os.environ, **environ, "PYTHONPATH": path}
+            command, cwd=folder, stdout=sink, stderr=sink, env={**os.environ, **SETTINGS, **environ, "PYTHONPATH": path}
         )
     try:
         yield process
@@ -58,7 +63,7 @@ def scheduler(folder: Path) -> Iterator[Running]:
     """A scheduler that has no worker yet."""
     about = folder / "scheduler.json"
     words = ["scheduler", "--port", "0", "--scheduler-file", str(about)]
-    with dask_process(*words, folder=folder, log="scheduler.log", **RESTLESS) as process:
+    with dask_process(*words, folder=folder, log="scheduler.log") as process:
         deadline = time.monotonic() + PATIENCE_S
         while not about.is_file() or not about.read_text(encoding="utf-8").endswith("}"):
             assert time.monotonic() < deadline, (folder / "scheduler.log").read_text(encoding="utf-8")

@@ -35,6 +35,8 @@ from training.encoders import encoder_folder
 from training.encoding import TEXTS_AT_ONCE, EncodedHere
 from training.fit.trees import ROUNDS, boosted
 
+pytestmark = pytest.mark.timeout(300)
+
 WIDTH = 30
 
 
@@ -209,7 +211,9 @@ def test_workers_of_ones_own_leave_standard_output_alone_and_are_gone_at_the_end
     (tmp_path / "own.py").write_text(OF_ONES_OWN, encoding="utf-8")
     environ = {**os.environ, "PYTHONPATH": str(repository)}
     command = [sys.executable, str(tmp_path / "own.py")]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     grown, *workers = json.loads(done.stdout)
     assert grown == ROUNDS

@@ -12,6 +12,8 @@ from tests.training.cluster.conftest import dask_process, scheduler
 from training.cluster.connect import cluster
 from training.cluster.versions import ON_WORKERS, differences
 
+pytestmark = pytest.mark.timeout(300)
+
 WORKER = "tcp://10.0.0.2:4000"
 SAME = dict.fromkeys(ON_WORKERS, "1.2.3") | {"python": "3.11.7.final.0"}
 
