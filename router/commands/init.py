@@ -78,7 +78,6 @@ def command(
     if asks and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask questions on; add --yes to take what is found.")
     from router.commands.init_found import cloud_offers, local_offers
-    from router.settings_file.document import write
 
     chosen_weak = _offer(weak, "embedded") if weak else _weak(local_offers(os.environ), asks)
     chosen_strong = _offer(strong, "none") if strong else _strong(cloud_offers(os.environ), asks)
