@@ -159,3 +159,11 @@ async def test_a_pinned_request_names_no_threshold_that_it_met(seeded: Seeded, v
     await expect(here.page.locator(".decision")).to_contain_text(STRONG)
     await expect(here.page.get_by_role("img", name="Win rate")).to_have_count(0)
     await expect(card(here, "What pushed it")).to_contain_text("named the model")
+
+
+async def test_the_id_of_a_request_is_copied(seeded: Seeded, visiting: Visiting) -> None:
+    here = await visiting(seeded, permissions=["clipboard-read", "clipboard-write"])
+    await here.open(f"requests/{seeded.ids['weak']}", ready="#decision")
+    await here.page.get_by_role("button", name="Copy the id").click()
+    await here.page.get_by_role("button", name="Copied").wait_for()
+    assert await here.page.evaluate("navigator.clipboard.readText()") == seeded.ids["weak"]
