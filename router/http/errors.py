@@ -45,12 +45,13 @@ def as_api_error(error: Exception, request: str) -> ApiError:
         return InvalidRequest("The request body is nested too deeply.", code="invalid_json")
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
+    about = {"fields": {"request_id": request}}
     if isinstance(error, UnderdogError):
-        logger.error("request %s: %s", request, error)
+        logger.error("request %s: %s", request, error, extra=about)
         if isinstance(error, LedgerError):
             return LedgerUnavailable("The ledger cannot be asked just now; try again in a moment.")
     else:
-        logger.error("request %s: unexpected error", request, exc_info=_without_values(error))
+        logger.error("request %s: unexpected error", request, exc_info=_without_values(error), extra=about)
     return InternalError(f"Something went wrong in the router. The log has more under {request}.")
 
 
