@@ -87,6 +87,7 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if isinstance(api_error, NotFound) and (hint := _of_base_urls(request)):
         api_error = NotFound(f"{UNKNOWN_URL} {hint}")
     dialect = dialect_of(request.scope["path"], request.headers)
+    request.app.state.gateway.traffic.turned_away(api_error.code or api_error.type)
     headers = dialect.headers(name) | api_error.headers
     body = dialect.error(api_error, name)
     return Response(body, status_code=api_error.status, headers=headers, media_type=JSON)
