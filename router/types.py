@@ -243,7 +243,7 @@ class Cost(Struct, frozen=True):
         return self.baseline_usd - self.usd
 
 
-class LedgerRow(Struct, frozen=True, kw_only=True):
+class LedgerRow(Struct, frozen=True, kw_only=True, gc=False):
     """One request, as the ledger keeps it. No prompt, no answer, no key.
 
     ``status`` is the HTTP status that the caller saw (499: the caller left). ``outcome``: ``ok``, ``error`` or

@@ -33,14 +33,17 @@ def nearest(to: Settled, among: Sequence[Settled], *, most: int = 5) -> list[Nei
     comparable = [
         (each, each.sight.input)
         for each in among
-        if each.sight is not None
+        if each.row.tenant == to.row.tenant
+        and each is not to
+        and each.sight is not None
         and each.sight.encoder == sight.encoder
-        and each.row.tenant == to.row.tenant
-        and each.row.request_id != to.row.request_id
+        and len(each.sight.input) == len(sight.input)
     ]
     if not comparable:
         return []
-    # Embeddings have length 1, so that their product is the cosine.
-    cosines = np.stack([row[: sight.dim] for _, row in comparable]) @ sight.input[: sight.dim]
+    # Embeddings have length 1, so that their product is the cosine; what follows them in a row counts for nothing.
+    embedding = sight.input.copy()
+    embedding[sight.dim :] = 0
+    cosines = np.concatenate([row for _, row in comparable]).reshape(len(comparable), -1) @ embedding
     best = np.argsort(-cosines, kind="stable")[:most]
     return [Neighbour(comparable[place][0], float(cosines[place])) for place in best.tolist()]

@@ -22,7 +22,7 @@ Step = Literal["admitted", "decided", "cache", "asked", "first-token"]
 rewording, or has answered; a model is asked, once more where another one failed; the answer begins."""
 
 
-class Sight(Struct, frozen=True, kw_only=True, eq=False):
+class Sight(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What the scorer saw of a request, in numbers.
 
     ``input``: its raw row, float32 [D], which begins with the embedding, ``dim`` of them. ``artifact``: the SHA-256 of
@@ -36,7 +36,7 @@ class Sight(Struct, frozen=True, kw_only=True, eq=False):
     encoder: str
 
 
-class Settled(Struct, frozen=True, eq=False):
+class Settled(Struct, frozen=True, eq=False, gc=False):
     """A request that has come to its end.
 
     ``sight``: None where nothing was scored. ``steps``: when each was reached, in milliseconds since it arrived.

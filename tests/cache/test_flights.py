@@ -88,6 +88,15 @@ async def test_an_abandoned_flight_is_taken_over_by_one_of_those_who_wait(
     assert sorted(await asyncio.gather(*tasks)) == ["hit", "hit", "leads", "leads"]
 
 
+async def test_those_who_wait_are_counted_however_their_wait_ends(cache: SemanticCache) -> None:
+    flights = Flights(cache, patience_s=0.05)
+    tasks = await begun(*(Asker(cache, flights, body()) for _ in range(4)))
+    assert flights.waiting == 3
+    tasks[3].cancel()
+    await asyncio.wait(tasks)
+    assert flights.waiting == 0
+
+
 async def test_patience_ends(cache: SemanticCache) -> None:
     flights = Flights(cache, patience_s=0.01)
     leader, other = (Asker(cache, flights, body()) for _ in range(2))

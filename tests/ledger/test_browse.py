@@ -10,6 +10,8 @@ import pytest
 from router.database import Database
 from router.ledger import Ledger, browse
 from router.ledger.browse import Conditions
+from router.ledger.prompts import Exchange, PlainPrompts, opened
+from router.types import ChatRequest, Message
 from tests.ledger.support import a_row
 
 
@@ -32,6 +34,10 @@ async def names(ledger: Ledger, limit: int = 50, **conditions: Any) -> list[list
     raise AssertionError("the pages never end")
 
 
+def flat(pages: list[list[str]]) -> list[str]:
+    return [name for page in pages for name in page]
+
+
 async def test_an_empty_ledger_has_one_empty_page(ledger: Ledger) -> None:
     assert await names(ledger) == [[]]
     assert await ledger.find(["r1"]) == {}
@@ -43,9 +49,9 @@ async def test_pages_hold_every_request_once_the_newest_first(ledger: Ledger) ->
     for row in rows:
         await ledger.record(row)
     pages = await names(ledger, limit=3)
-    assert sum(pages, []) == [f"r{number}" for number in reversed(range(7))]
+    assert flat(pages) == [f"r{number}" for number in reversed(range(7))]
     assert max(map(len, pages)) == 3
-    assert sum(await names(ledger, limit=2, tenant="t1"), []) == ["r5", "r3", "r1"]
+    assert flat(await names(ledger, limit=2, tenant="t1")) == ["r5", "r3", "r1"]
     found = await ledger.page(Conditions(), limit=7)
     assert [each.row for each in found.requests] == rows[::-1]
 
@@ -96,7 +102,7 @@ async def test_a_page_looks_through_so_many_and_the_next_goes_on(
     for number in range(10):
         await ledger.record(a_row(f"r{number}", route="strong" if number == 1 else "weak"))
     pages = await names(ledger, route="strong")
-    assert sum(pages, []) == ["r1"]
+    assert flat(pages) == ["r1"]
     assert len(pages) == 3
     assert await names(ledger, request_id="r1") == [["r1"]]
 
@@ -109,3 +115,14 @@ async def test_ratings_come_with_their_requests(ledger: Ledger) -> None:
     assert [each.rating for each in page.requests] == [None, "bad"]
     found = await ledger.find(["r1", "r2", "nobody"])
     assert {name: kept.rating for name, kept in found.items()} == {"r1": "bad", "r2": None}
+
+
+async def test_what_was_said_in_a_few_requests_is_read_at_once(database: Database) -> None:
+    ledger = Ledger.on(database, prompts=PlainPrompts())
+    said = Exchange(ChatRequest(messages=[Message(role="user", content="Hello?")]), "Yes.")
+    await ledger.submit(a_row("r1"), said)
+    await ledger.submit(a_row("r2"))
+    found = await ledger.said(["r1", "r2", "nobody"])
+    assert {name: opened(name, sealed, [])["answer"] for name, sealed in found.items()} == {"r1": "Yes."}
+    assert await ledger.said([]) == {}
+    await ledger.aclose()

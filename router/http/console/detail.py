@@ -82,7 +82,8 @@ async def detail_of(services: Services, request_id: str) -> Detail | None:
     near = await asyncio.to_thread(nearest, settled, gateway.recent.all()) if settled is not None else []
     others = [each.settled.row.request_id for each in near]
     kept: dict[str, Kept] = {}
-    said, prompts = Said(why_no_messages="The ledger cannot be read just now."), {}
+    prompts: dict[str, str] = {}
+    said = Said(why_no_messages="The ledger cannot be read just now.")
     try:
         kept = await gateway.ledger.find([request_id, *others])
         said, prompts = await read_said(services, request_id, others)

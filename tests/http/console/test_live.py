@@ -73,10 +73,10 @@ async def test_a_new_request_is_told_once_to_each_who_watches(server: LiveServer
             await told.next("requests")
         answer = await chat(server, "Name a river.", model="strong")
         for told in (one, other):
+            assert "series" not in await told.next("snapshot")
             (line,) = await told.next("requests")
             assert line["request_id"] == answer.headers["x-request-id"]
             assert (line["route"], line["model"], line["reason"]) == ("strong", "strong-model", "pinned")
-            assert "series" not in await told.next("snapshot")
 
 
 async def test_no_text_of_a_request_is_told(server: LiveServer) -> None:
