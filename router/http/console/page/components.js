@@ -92,7 +92,11 @@ export function dialog(title, ...children) {
   const id = fresh("dialog");
   const box = element("dialog", { "aria-labelledby": id }, element("h2", { id }, title), children);
   const before = document.activeElement;
-  box.addEventListener("close", () => { box.remove(); if (before?.isConnected) before.focus(); });
+  box.addEventListener("close", () => {
+    box.remove();
+    // Browsers have put the focus back by now, and whoever is quick has moved it since.
+    if (document.activeElement === document.body && before?.isConnected) before.focus();
+  });
   document.body.append(box);
   box.showModal();
   return box;
