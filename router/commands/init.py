@@ -91,7 +91,7 @@ def _finish(document: TOMLDocument, sources: Sources, labels: tuple[str, str], *
     """Write the file, or show it, and say what is in it."""
     import tomlkit
 
-    from router.commands.config_file import write
+    from router.settings_file.document import write
 
     if not dry_run:
         write(document, sources.file)

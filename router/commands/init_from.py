@@ -44,7 +44,7 @@ def write_from(
     Raises:
         SettingsError: the source cannot be read, or makes no file that a server starts with.
     """
-    from router.commands.config_file import write
+    from router.settings_file.document import write
 
     read: Callable[..., Moved] = import_module(f"router.commands.elsewhere.{origin}").moved
     moved = read(source, os.environ, weak, strong)
@@ -62,7 +62,7 @@ def _document(moved: Moved, origin: str) -> TOMLDocument:
     """The file: plain settings first, tables after them, each in the order of the settings' page."""
     import tomlkit
 
-    from router.commands.config_file import put
+    from router.settings_file.document import put
 
     document = tomlkit.document()
     document.add(tomlkit.comment(f"Written by `underdog init --from {origin}`; keys are in the environment."))
