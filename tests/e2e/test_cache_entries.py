@@ -121,6 +121,9 @@ async def test_conditions_choose_what_goes_and_none_means_all(server: LiveServer
         ("DELETE", "/cache/entries?older_than_s=-3", 400, None, "older_than_s"),
         ("DELETE", "/cache/entries?older_than_s=", 400, None, "older_than_s"),
         ("GET", "/cache/entries?order=oldest", 400, None, "order"),
+        ("GET", "/cache/entries?q=", 400, None, "q"),
+        ("GET", f"/cache/entries?q={'x' * 201}", 400, None, "q"),
+        ("DELETE", "/cache/entries?q=capital", 400, None, "q"),
         ("POST", "/cache/entries", 405, "method_not_allowed", None),
     ],
 )
