@@ -73,7 +73,7 @@ class ServerChat:
                 self.headers = answer.headers
                 if answer.status_code != 200:
                     raise self._refusal(answer.status_code, answer.read())
-                for _, data in events_in(answer.iter_lines()):
+                for _, data in events_in(answer.iter_bytes()):
                     if data != _DONE:
                         yield from _texts(data)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

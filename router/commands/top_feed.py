@@ -109,7 +109,7 @@ class Feed:
                     if answer.status_code != 200:
                         answer.read()
                         self._require(answer)
-                    for kind, data in events_in(answer.iter_lines()):
+                    for kind, data in events_in(answer.iter_bytes()):
                         yield Told(kind, msgspec.json.decode(data))
         except httpx.HTTPError as error:
             raise _Away(_why(error)) from error

@@ -13,6 +13,7 @@ from router.accounts import Accounts
 from router.gateway import Gateway
 from router.hardware.pressure import MemoryWatch
 from router.http.auth import Doorman
+from router.http.turns import Turns
 from router.replicas import Replicas
 from router.settings import Settings, Sources
 
@@ -43,8 +44,8 @@ class Services:
     """The parts behind the handlers, which live as long as the server.
 
     Not so settings and doorman: each request takes those that are there when it comes. ``file`` and
-    ``reload``: None where no file is followed. ``changing``: held by who changes that file. ``started``: when
-    they began.
+    ``reload``: None where no file is followed. ``changing``: held by who changes that file. ``dialling``: of who
+    is told what thresholds give. ``started``: when they began.
     """
 
     gateway: Gateway
@@ -56,4 +57,5 @@ class Services:
     file: SettingsFile | None = None
     reload: Reloads | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    dialling: Turns = field(default_factory=Turns)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

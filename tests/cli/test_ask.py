@@ -50,6 +50,12 @@ async def test_an_answer_is_printed_as_it_is_and_who_gave_it_is_said_beside_it(s
     )
 
 
+async def test_an_answer_may_hold_whatever_ends_lines_in_unicode(server: LiveServer, weak: ScriptedServer) -> None:
+    weak.turns = [Turn(reply="One.\u2028Two.\u2029Three.\x85Four.")]
+    status, out, err = await underdog("ask", "Count.", "--url", server.url)
+    assert (status, out) == (0, "One.\u2028Two.\u2029Three.\x85Four.\n"), err
+
+
 async def test_the_model_is_the_callers_to_choose_and_the_question_may_be_piped(
     server: LiveServer, weak: ScriptedServer
 ) -> None:

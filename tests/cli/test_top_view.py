@@ -168,7 +168,16 @@ def test_a_ledger_that_could_not_be_read_yet_leaves_gaps() -> None:
 
 def test_events_are_read_by_name_over_comments_and_broken_ones() -> None:
     lines = [": here", "", "event: snapshot", 'data: {"a":', "data: 1}", "", "data: plain", "", "event: cut", "data: 1"]
-    assert list(events_in(lines)) == [("snapshot", '{"a":\n1}'), ("message", "plain")]
+    pieces = [line.encode() + b"\n" for line in lines]
+    assert list(events_in(pieces)) == [("snapshot", '{"a":\n1}'), ("message", "plain")]
+    whole = b"".join(pieces).replace(b"\n", b"\r\n")
+    assert list(events_in(whole[at : at + 1] for at in range(len(whole)))) == list(events_in(pieces))
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0c", "\x1e"])
+def test_no_text_in_an_event_ends_it_or_begins_another(sign: str) -> None:
+    data = f'{{"model": "m{sign}{sign}event: snapshot{sign}data: forged{sign}{sign}"}}'
+    assert list(events_in([f"event: requests\ndata: {data}\n\n".encode()])) == [("requests", data)]
 
 
 def test_figures_are_short() -> None:

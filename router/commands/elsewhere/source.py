@@ -16,6 +16,15 @@ MOST_ENTRIES = 100_000
 
 MOST_BYTES = 4 * 1024 * 1024
 
+MOST_KEY_CHARS = 1_000
+"""Every entry has the whole way to it."""
+
+_MERGE = "tag:yaml.org,2002:merge"
+_TOO_MANY = "The file holds too many entries, or anchors that lead back to themselves."
+
+_NO_VALUE = (ValueError, LookupError, AttributeError, ArithmeticError)
+"""What YAML's library raises where a value is none of its kind, such as a 13th month."""
+
 
 class Entry:
     """A value, and where it stands.
@@ -83,20 +92,17 @@ def read_source(path: Path) -> Entry:
     """
     import yaml
 
-    text = text_of(path)
-    loader = yaml.SafeLoader(text.replace("\t", " ") if path.suffix == ".json" else text)
+    text, reading = text_of(path), _Reading()
     try:
-        node = loader.get_single_node()
-        tree = None if node is None else _Reading(loader).entry(node, "")
-    except yaml.YAMLError as error:
+        tree = reading.tree(yaml.SafeLoader(text.replace("\t", " ") if path.suffix == ".json" else text))
+    except (yaml.YAMLError, *_NO_VALUE) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        line = mark.line + 1 if mark is not None else reading.line
         # Not by the error's own words: they quote the line, which may hold a key.
-        raise SettingsError(f"{place}: cannot be read as {'JSON' if path.suffix == '.json' else 'YAML'}.") from None
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise SettingsError(f"{path}{f', line {line}' if line else ''}: cannot be read as {kind}.") from None
     except RecursionError:
         raise SettingsError(f"{path}: nested without end.") from None
-    finally:
-        loader.dispose()
     if tree is None or not isinstance(tree.value, dict):
         raise SettingsError(f"{path}: holds no settings.")
     return tree
@@ -121,23 +127,53 @@ def text_of(path: Path) -> str:
 class _Reading:
     """From YAML's nodes to entries, no more of them than a person writes."""
 
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
+    def __init__(self) -> None:
+        self.line = 0
+        self._loader: Any = None
         self._count = 0
+        self._sizes: dict[int, int] = {}
 
-    def entry(self, node: Any, key: str) -> Entry:
+    def tree(self, loader: Any) -> Entry | None:
+        """All of a document; None where there is nothing in it."""
+        self._loader = loader
+        try:
+            node = loader.get_single_node()
+            return None if node is None else self._entry(node, "")
+        finally:
+            loader.dispose()
+
+    def _entry(self, node: Any, key: str) -> Entry:
         self._count += 1
         if self._count > MOST_ENTRIES:
-            raise SettingsError("The file holds too many entries, or anchors that lead back to themselves.")
-        line = node.start_mark.line + 1
+            raise SettingsError(_TOO_MANY)
+        if len(key) > MOST_KEY_CHARS:
+            raise SettingsError("The file is nested without end, or has names longer than any setting's.")
+        self.line = line = node.start_mark.line + 1
         if node.id == "mapping":
-            self._loader.flatten_mapping(node)
-            pairs = [(str(self._loader.construct_object(name)), name, value) for name, value in node.value]
             fields = {}
-            for name, name_node, value in pairs:
-                fields[name] = self.entry(value, f"{key}.{name}" if key else name)
+            for name, name_node, value in self._pairs(node):
+                fields[name] = self._entry(value, f"{key}.{name}" if key else name)
                 fields[name].line = name_node.start_mark.line + 1
             return Entry(key, line, fields)
         if node.id == "sequence":
-            return Entry(key, line, [self.entry(value, f"{key}[{at}]") for at, value in enumerate(node.value)])
+            return Entry(key, line, [self._entry(value, f"{key}[{at}]") for at, value in enumerate(node.value)])
         return Entry(key, line, self._loader.construct_object(node))
+
+    def _pairs(self, node: Any) -> list[tuple[str, Any, Any]]:
+        """A mapping's names and values with what is merged into it."""
+        # Merges of merges multiply before anybody could count them.
+        if self._size(node) > MOST_ENTRIES:
+            raise SettingsError(_TOO_MANY)
+        self._loader.flatten_mapping(node)
+        return [(str(self._loader.construct_object(name)), name, value) for name, value in node.value]
+
+    def _size(self, node: Any) -> int:
+        """How many pairs a mapping has with what is merged into it."""
+        if id(node) not in self._sizes:
+            self._sizes[id(node)] = 0  # for one that merges itself
+            size = 0
+            for name, value in node.value:
+                merged = (value.value if value.id == "sequence" else [value]) if name.tag == _MERGE else None
+                size += 1 if merged is None else sum(self._size(each) for each in merged if each.id == "mapping")
+            self._sizes[id(node)] = size
+        return self._sizes[id(node)]

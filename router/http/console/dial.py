@@ -120,7 +120,8 @@ class DialView(Struct, frozen=True, kw_only=True):
 async def console_dial(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[DialView]:
     """For whoever may look."""
     watcher(services, request.headers)
-    return await _answer(request, services)
+    async with services.dialling.turn(may_be_turned_away=True):
+        return await _answer(request, services)
 
 
 @put("/console/api/dial", include_in_schema=False)
@@ -130,7 +131,9 @@ async def set_console_dial(request: Request[Any, Any, Any], services: NamedDepen
     read_query(request, Which)
     body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
     await apply(services, request.headers, _wanted(body))
-    return await _answer(request, services)
+    # What is set is set: it must not look refused.
+    async with services.dialling.turn(may_be_turned_away=False):
+        return await _answer(request, services)
 
 
 async def _answer(request: Request[Any, Any, Any], services: Services) -> Response[DialView]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from router.errors import SettingsError
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 6)}]\n" for n in range(1, 8))
 """A few lines whose anchors stand for half a million entries."""
+
+MERGED = "q: " + functools.reduce(lambda inner, n: f"{{<<: [&m{n} {inner}{f', *m{n}' * 9}]}}", range(9), "{x: 1, y: 2}")
+"""A line whose merges stand for two thousand million entries."""
 
 
 def written(folder: Path, text: str, name: str = "config.yaml") -> Path:
@@ -43,6 +47,14 @@ def test_what_was_taken_is_not_left_and_the_rest_is_told_as_the_largest_whole(tm
         ("", "holds no settings"),
         ("a: &a [*a]", "nested without end"),
         (LAUGHS, "too many"),
+        (MERGED, "too many"),
+        (f"? {'k' * 2000}\n: {{a: 1}}", "names longer than"),
+        ("a: 1\nkey: 2026-13-13", "line 2: cannot be read as YAML"),
+        ("a: 1\nkey: " + "9" * 5000, "line 2: cannot be read as YAML"),
+        ("a: 1\nkey: !!bool sk-secret", "line 2: cannot be read as YAML"),
+        ("a: 1\nkey: !!timestamp sk-secret", "line 2: cannot be read as YAML"),
+        ("a: !!int ''", "line 1: cannot be read as YAML"),
+        ("key: sk-secret\0", "cannot be read as YAML"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words_that_quote_nothing(tmp_path: Path, text: str, said: str) -> None:

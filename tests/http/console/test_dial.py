@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -18,7 +20,9 @@ import pytest_asyncio
 
 from router.app import create_app
 from router.configured.secret import Secret
+from router.http.console import dial as handlers
 from router.http.services import Services
+from router.http.turns import MOST_WAITING
 from router.settings import Settings, Sources
 from router.upstream.scripted import ScriptedServer
 from tests.ledger.support import a_row
@@ -75,6 +79,34 @@ def followed(file: Path, **environ: str) -> Sources:
 
 
 # What it tells.
+
+
+async def test_figures_are_made_one_at_a_time_and_of_many_who_ask_some_are_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, most_at_work, may_go_on = 0, 0, threading.Event()
+    made = handlers._view
+
+    def slow(*given: Any) -> Any:
+        nonlocal at_work, most_at_work
+        at_work += 1
+        most_at_work = max(most_at_work, at_work)
+        may_go_on.wait(60)
+        at_work -= 1
+        return made(*given)
+
+    monkeypatch.setattr(handlers, "_view", slow)
+    file = tmp_path / "underdog.toml"
+    file.write_text(COMMENTED)
+    async with server(tmp_path, rows=20, sources=followed(file)) as (client, _):
+        asked = [asyncio.create_task(client.get(DIAL)) for _ in range(MOST_WAITING + 5)]
+        refused = [await each for each in itertools.islice(asyncio.as_completed(asked), 5)]
+        setting = asyncio.create_task(client.put(DIAL, json={"threshold": 0.5}))
+        may_go_on.set()
+        statuses = [(await each).status_code for each in asked]
+        assert (await setting).status_code == 200
+    assert {each.status_code for each in refused} == {429}
+    assert (statuses.count(200), statuses.count(429), most_at_work) == (MOST_WAITING, 5, 1)
 
 
 async def test_it_tells_the_artifacts_curve_its_points_and_where_the_threshold_comes_from(tmp_path: Path) -> None:
