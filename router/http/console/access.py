@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.http.auth import require_admin, require_operator, require_own_name
+from router.http.auth import require_admin, require_operator, require_own_name, require_own_page
 from router.http.services import Services
 from router.principals import Principal
 
@@ -26,6 +26,7 @@ def watcher(services: Services, headers: Mapping[str, str]) -> Principal:
     principal = services.doorman.admit(headers)
     require_operator(principal)
     require_own_name(principal, headers)
+    require_own_page(principal, headers)
     return principal
 
 
