@@ -8,9 +8,6 @@ from router.http.auth import require_admin, require_operator, require_own_name, 
 from router.http.services import Services
 from router.principals import Principal
 
-HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-"""Of every answer: what only operators may see belongs in no cache, and is no page."""
-
 
 def watcher(services: Services, headers: Mapping[str, str]) -> Principal:
     """Who asks, and may look at everything.

@@ -119,3 +119,30 @@ async def test_only_the_master_key_changes_anything_where_there_is_one(tmp_path:
         assert watcher(services, bearing(SHARED)).key_id == "server"
         with pytest.raises(AdminOnly):
             tuner(services, bearing(SHARED))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", SESSION),
+        ("GET", "/console/api/requests"),
+        ("GET", "/console/api/dial"),
+        ("GET", "/cache/entries"),
+        ("GET", "/console/api/requests/<b>"),
+        ("GET", "/console/api/requests?limit=<b>"),
+        ("GET", "/console/api/<b>"),
+        ("GET", "/console/assets/<b>"),
+        ("PATCH", SESSION),
+        ("PUT", "/console/api/dial"),
+        ("GET", "/console/api/live"),
+    ],
+)
+async def test_no_answer_is_kept_by_a_cache_or_taken_for_a_page_not_even_an_error(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    async with console(tmp_path) as (client, _):
+        for headers in [{"origin": "https://evil.example"}] + ([{}] if not path.endswith("live") else []):
+            answer = await client.request(method, path, headers=headers)
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
