@@ -120,6 +120,20 @@ def require_own_name(principal: Principal, headers: Mapping[str, str]) -> None:
         )
 
 
+def require_own_page(principal: Principal, headers: Mapping[str, str]) -> None:
+    """Let no page by without a key but this server's own: not even one of another server on this machine.
+
+    Raises:
+        Forbidden: a browser says that another page asks.
+    """
+    if principal.key_id is not None:
+        return
+    own = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+    origin = headers.get("origin")
+    if not own or (origin is not None and _netloc(origin) != headers.get("host", "").lower()):
+        raise Forbidden("Only this server's own page may ask so without a key. Set UNDERDOG_API_KEY to let others ask.")
+
+
 def _is_of_another_site(headers: Mapping[str, str]) -> bool:
     """Whether a page of another site asks, as far as ``origin`` tells, which browsers say of whatever a page posts.
 
@@ -128,8 +142,12 @@ def _is_of_another_site(headers: Mapping[str, str]) -> bool:
     """
     if (origin := headers.get("origin")) is None:
         return False
-    asks, asked = origin.rpartition("//")[2].lower(), headers.get("host", "").lower()
+    asks, asked = _netloc(origin), headers.get("host", "").lower()
     return _is_strange_name(asked) or (asks != asked and not _is_local(asks))
+
+
+def _netloc(origin: str) -> str:
+    return origin.rpartition("//")[2].lower()
 
 
 def _is_strange_name(host: str) -> bool:

@@ -18,10 +18,8 @@ from router.cache.inventory import MAX_SOUGHT_CHARS
 from router.http.auth import require_own_name
 from router.http.query import read_query
 from router.http.services import Services
+from router.http.unkept import UNKEPT
 from router.principals import Principal
-
-HEADERS = {"cache-control": "no-store"}
-"""What people asked belongs in no other cache."""
 
 Seconds = Annotated[float, Meta(ge=0)]
 
@@ -70,7 +68,7 @@ async def list_entries(request: Request[Any, Any, Any], services: NamedDependenc
         with_questions=query.questions,
         asking=query.q,
     )
-    return Response(found, headers=HEADERS)
+    return Response(found, headers=UNKEPT)
 
 
 @get("/cache/entries/{entry_id:str}", summary="Show one cached answer, and what it answers", tags=["cache"])
@@ -81,7 +79,7 @@ async def show_entry(
     principal = services.doorman.admit(request.headers)
     require_own_name(principal, request.headers)
     administration = services.gateway.cache.administration
-    return Response(await asyncio.to_thread(administration.entry, entry_id, tenant=principal.tenant), headers=HEADERS)
+    return Response(await asyncio.to_thread(administration.entry, entry_id, tenant=principal.tenant), headers=UNKEPT)
 
 
 @delete("/cache/entries/{entry_id:str}", status_code=200, summary="Let go of one cached answer", tags=["cache"])

@@ -22,6 +22,7 @@ from router.errors import (
 )
 from router.http.body import ClientLeft
 from router.http.request_id import request_id
+from router.http.unkept import UNKEPT
 
 logger = logging.getLogger("underdog.http")
 
@@ -89,5 +90,6 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     dialect = dialect_of(request.scope["path"], request.headers)
     request.app.state.gateway.traffic.turned_away(api_error.code or api_error.type)
     headers = dialect.headers(name) | api_error.headers
+    headers = dialect.headers(name) | UNKEPT | api_error.headers
     body = dialect.error(api_error, name)
     return Response(body, status_code=api_error.status, headers=headers, media_type=JSON)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.http.auth import require_admin, require_operator, require_own_name
+from router.http.auth import require_admin, require_operator, require_own_name, require_own_page
 from router.http.services import Services
 from router.principals import Principal
-
-HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-"""Of every answer: what only operators may see belongs in no cache, and is no page."""
 
 
 def watcher(services: Services, headers: Mapping[str, str]) -> Principal:
@@ -26,6 +23,7 @@ def watcher(services: Services, headers: Mapping[str, str]) -> Principal:
     principal = services.doorman.admit(headers)
     require_operator(principal)
     require_own_name(principal, headers)
+    require_own_page(principal, headers)
     return principal
 
 

@@ -16,10 +16,11 @@ from router.configured.given import Source
 from router.errors import InvalidRequest
 from router.gateway import Gateway
 from router.http.body import read_body
-from router.http.console.access import HEADERS, tuner, watcher
+from router.http.console.access import tuner, watcher
 from router.http.console.threshold import apply, origin_of
 from router.http.query import read_query
 from router.http.services import Services
+from router.http.unkept import UNKEPT
 from router.ledger.baseline import lengths_of
 from router.ledger.decided import PastRequest
 from router.ledger.prices import ModelRef
@@ -139,7 +140,7 @@ async def set_console_dial(request: Request[Any, Any, Any], services: NamedDepen
 async def _answer(request: Request[Any, Any, Any], services: Services) -> Response[DialView]:
     last = read_query(request, Which).last
     past = await services.gateway.ledger.decided(last)
-    return Response(await asyncio.to_thread(_view, services, request.headers, past), headers=HEADERS)
+    return Response(await asyncio.to_thread(_view, services, request.headers, past), headers=UNKEPT)
 
 
 def _wanted(body: bytes) -> float:

@@ -11,11 +11,12 @@ from litestar.di import NamedDependency
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from router.http.body import ClientLeft
-from router.http.console.access import HEADERS, watcher
+from router.http.console.access import watcher
 from router.http.console.feed import Feed
 from router.http.exchange import ABORT, EVENT_STREAM
 from router.http.presence import CallerPresent
 from router.http.services import Services
+from router.http.unkept import UNKEPT
 
 LAST_WORDS_S = 1.0
 """How long a watcher may take to read what was told last, before the connection is dropped."""
@@ -63,7 +64,7 @@ class LiveStream:
 
 def _headers() -> list[tuple[bytes, bytes]]:
     # x-accel-buffering keeps nginx from collecting the events.
-    fixed = {"content-type": EVENT_STREAM, "x-accel-buffering": "no", "connection": "close", **HEADERS}
+    fixed = {"content-type": EVENT_STREAM, "x-accel-buffering": "no", "connection": "close", **UNKEPT}
     return [(name.encode(), value.encode()) for name, value in fixed.items()]
 
 

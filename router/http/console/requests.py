@@ -14,12 +14,13 @@ from msgspec import Meta, Struct
 from router.accounts.forms import Text
 from router.errors import InvalidRequest, UnknownRequest
 from router.http.body import read_body
-from router.http.console.access import HEADERS, tuner, watcher
+from router.http.console.access import tuner, watcher
 from router.http.console.detail import Detail, detail_of
 from router.http.console.lines import RequestLine, line_of
 from router.http.feedback import MAX_BODY_BYTES, Feedback
 from router.http.query import read_query
 from router.http.services import Services
+from router.http.unkept import UNKEPT
 from router.ledger.browse import Conditions
 from router.principals import Principal
 from router.types import Rating
@@ -79,7 +80,7 @@ async def console_requests(
     query = read_query(request, Listing)
     page = await services.gateway.ledger.page(query.conditions, limit=query.limit, before=query.before)
     lines = [line_of(kept.row, kept.rating) for kept in page.requests]
-    return Response(RequestList(requests=lines, next=page.before), headers=HEADERS)
+    return Response(RequestList(requests=lines, next=page.before), headers=UNKEPT)
 
 
 @get("/console/api/requests/{request_id:str}", include_in_schema=False)
@@ -91,7 +92,7 @@ async def console_request(
     detail = await detail_of(services, request_id) if _IDS.fullmatch(request_id) else None
     if detail is None:
         raise _unknown(request_id)
-    return Response(detail, headers=HEADERS)
+    return Response(detail, headers=UNKEPT)
 
 
 @post("/console/api/requests/{request_id:str}/rating", status_code=200, include_in_schema=False)
@@ -110,7 +111,7 @@ async def console_rating(
     rating = _parse(body)
     if tenant is None or not await services.gateway.feedback.rate(Principal(tenant=tenant), request_id, rating):
         raise _unknown(request_id)
-    return Response(Feedback(request_id=request_id, rating=rating), headers=HEADERS)
+    return Response(Feedback(request_id=request_id, rating=rating), headers=UNKEPT)
 
 
 async def _tenant_of(services: Services, request_id: str) -> str | None:

@@ -9,9 +9,10 @@ from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router import __version__
-from router.http.console.access import HEADERS, watcher
+from router.http.console.access import watcher
 from router.http.console.assets import CHARTS, files
 from router.http.services import Services
+from router.http.unkept import UNKEPT
 from router.principals import Principal
 from router.settings import Settings
 
@@ -67,7 +68,7 @@ async def console_session(request: Request[Any, Any, Any], services: NamedDepend
         keeps_prompts=gateway.ledger.keeps_prompts,
         charts=all(name in files() for name in CHARTS),
     )
-    return Response(session, headers=HEADERS)
+    return Response(session, headers=UNKEPT)
 
 
 def _permissions(principal: Principal, settings: Settings) -> Permissions:

@@ -69,12 +69,29 @@ async def test_an_open_server_shows_it_to_whoever_is_on_its_machine(tmp_path: Pa
         {"host": "rebound.evil.example:8080", "sec-fetch-site": "same-origin"},
         {"host": "localhost.evil.example"},
         {"host": ""},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:3000"},
+        {"origin": "http://127.0.0.1:8080"},
+        {"host": "192.168.1.5:8080", "origin": "http://localhost:8080"},
     ],
 )
-async def test_no_page_of_another_site_sees_it(tmp_path: Path, headers: dict[str, str]) -> None:
+async def test_no_page_but_its_own_sees_it(tmp_path: Path, headers: dict[str, str]) -> None:
     async with console(tmp_path) as (client, _):
         answer = await client.get(SESSION, headers=headers)
         assert (answer.status_code, answer.json()["error"]["type"]) == (403, "invalid_request_error")
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "192.168.1.5:8080", "LocalHost"])
+async def test_its_own_page_does_by_whatever_name_of_this_machine(tmp_path: Path, host: str) -> None:
+    async with console(tmp_path) as (client, _):
+        for own in ({}, {"sec-fetch-site": "same-origin", "origin": f"http://{host.lower()}"}):
+            assert (await client.get(SESSION, headers={"host": host, **own})).status_code == 200
+
+
+async def test_a_key_opens_it_from_wherever(tmp_path: Path) -> None:
+    async with console(tmp_path, master_key=Secret(MASTER)) as (client, _):
+        elsewhere = {"host": "underdog.example", "origin": "http://localhost:3000", "sec-fetch-site": "same-site"}
+        assert (await client.get(SESSION, headers=bearing(MASTER) | elsewhere)).status_code == 200
 
 
 async def test_a_closed_server_wants_its_own_key(tmp_path: Path) -> None:
@@ -102,3 +119,30 @@ async def test_only_the_master_key_changes_anything_where_there_is_one(tmp_path:
         assert watcher(services, bearing(SHARED)).key_id == "server"
         with pytest.raises(AdminOnly):
             tuner(services, bearing(SHARED))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", SESSION),
+        ("GET", "/console/api/requests"),
+        ("GET", "/console/api/dial"),
+        ("GET", "/cache/entries"),
+        ("GET", "/console/api/requests/<b>"),
+        ("GET", "/console/api/requests?limit=<b>"),
+        ("GET", "/console/api/<b>"),
+        ("GET", "/console/assets/<b>"),
+        ("PATCH", SESSION),
+        ("PUT", "/console/api/dial"),
+        ("GET", "/console/api/live"),
+    ],
+)
+async def test_no_answer_is_kept_by_a_cache_or_taken_for_a_page_not_even_an_error(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    async with console(tmp_path) as (client, _):
+        for headers in [{"origin": "https://evil.example"}] + ([{}] if not path.endswith("live") else []):
+            answer = await client.request(method, path, headers=headers)
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
