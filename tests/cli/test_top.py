@@ -189,3 +189,16 @@ async def test_another_program_is_told_from_an_underdog() -> None:
     assert status == 1
     assert "another program" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8787", "nonsense", "http://", "http://here:port", "ftp://here"])
+async def test_an_address_that_is_none_is_named_before_anybody_is_asked(url: str) -> None:
+    status, out, err = await ended("--url", url, "--once")
+    assert (status, out) == (2, "")
+    assert f"must be an address such as http://127.0.0.1:8787, not '{url}'." in err
+
+
+async def test_the_address_that_clients_have_will_do(server: LiveServer) -> None:
+    status, out, err = await ended("--url", f"{server.url}/v1/", "--once", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["snapshot"]["totals"]["requests"] == 3
