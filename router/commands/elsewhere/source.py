@@ -132,7 +132,7 @@ class _Reading:
         line = node.start_mark.line + 1
         if node.id == "mapping":
             self._loader.flatten_mapping(node)
-            pairs = [(str(self._loader.construct_object(name)), name, value) for name, value in node.value]
+            pairs = [(str(self._value(name)), name, value) for name, value in node.value]
             fields = {}
             for name, name_node, value in pairs:
                 fields[name] = self.entry(value, f"{key}.{name}" if key else name)
@@ -140,4 +140,13 @@ class _Reading:
             return Entry(key, line, fields)
         if node.id == "sequence":
             return Entry(key, line, [self.entry(value, f"{key}[{at}]") for at, value in enumerate(node.value)])
-        return Entry(key, line, self._loader.construct_object(node))
+        return Entry(key, line, self._value(node))
+
+    def _value(self, node: Any) -> Any:
+        """What a node holds. Dates that are none, numbers without end and halves of letters look like more."""
+        try:
+            value = self._loader.construct_object(node)
+            str(value).encode()
+        except (ValueError, OverflowError):
+            raise SettingsError(f"The file's line {node.start_mark.line + 1}: holds a value that cannot be read.") from None
+        return value

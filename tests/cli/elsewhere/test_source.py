@@ -43,6 +43,10 @@ def test_what_was_taken_is_not_left_and_the_rest_is_told_as_the_largest_whole(tm
         ("", "holds no settings"),
         ("a: &a [*a]", "nested without end"),
         (LAUGHS, "too many"),
+        ("a: 1\nkey: 2024-13-41", "line 2: holds a value that cannot be read"),
+        ("2024-13-41: sk-secret", "line 1: holds a value"),
+        (f"port: 1{'0' * 5000}", "line 1: holds a value"),
+        ('model: "\\ud800"', "line 1: holds a value"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words_that_quote_nothing(tmp_path: Path, text: str, said: str) -> None:
