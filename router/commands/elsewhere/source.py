@@ -148,5 +148,6 @@ class _Reading:
             value = self._loader.construct_object(node)
             str(value).encode()
         except (ValueError, OverflowError):
-            raise SettingsError(f"The file's line {node.start_mark.line + 1}: holds a value that cannot be read.") from None
+            line = node.start_mark.line + 1
+            raise SettingsError(f"The file's line {line}: holds a value that cannot be read.") from None
         return value
