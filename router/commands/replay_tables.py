@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +32,8 @@ def show(told: Replayed) -> None:
 def _heading(told: Replayed) -> str:
     span = ""
     if told.since is not None and told.until is not None:
-        span = f", from {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC"
+        begin, end = told.since.astimezone(UTC), told.until.astimezone(UTC)
+        span = f", from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     return f"{told.n:,} request{'' if told.n == 1 else 's'}{span}, decided again by {told.artifact}"
 
 

@@ -18,6 +18,9 @@ IN_ENVIRONMENT = "os.environ/"
 NO_KEY = frozenset({"", "none", "null", "empty", "dummy", "fake", "fake-key", "not-needed", "no-key", "na", "n/a"})
 """What people write where a client asks for a key and nobody needs one."""
 
+MOST = Decimal(10) ** 15
+"""The largest number that is taken over; a larger one is a slip, and nothing that is counted here."""
+
 _DURATION = re.compile(r"(?P<count>\d+)\s*(?P<unit>s|m|h|d|w|mo)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000}
 
@@ -129,14 +132,14 @@ class Move:
         return parts._replace(query="", fragment="", path=parts.path.rstrip("/"))
 
     def number(self, entry: Entry | None) -> Decimal | None:
-        """A number from 0; one that is none is told."""
+        """A number from 0 to ``MOST``; one that is none is told."""
         if entry is None or (text := self.text(entry)) is None:
             return None
         try:
             number = Decimal(text)
         except InvalidOperation:
             number = Decimal("NaN")
-        if number.is_finite() and number >= 0 and not isinstance(entry.value, bool):
+        if number.is_finite() and 0 <= number <= MOST and not isinstance(entry.value, bool):
             return number
         self.remark(entry, "is no number that could be taken over")
         return None

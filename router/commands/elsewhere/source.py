@@ -157,7 +157,13 @@ class _Reading:
             return Entry(key, line, fields)
         if node.id == "sequence":
             return Entry(key, line, [self._entry(value, f"{key}[{at}]") for at, value in enumerate(node.value)])
-        return Entry(key, line, self._loader.construct_object(node))
+        return Entry(key, line, self._value(node))
+
+    def _value(self, node: Any) -> Any:
+        """What a node holds; half a letter is no text, though it looks like some."""
+        value = self._loader.construct_object(node)
+        str(value).encode()
+        return value
 
     def _pairs(self, node: Any) -> list[tuple[str, Any, Any]]:
         """A mapping's names and values with what is merged into it."""
@@ -165,7 +171,7 @@ class _Reading:
         if self._size(node) > MOST_ENTRIES:
             raise SettingsError(_TOO_MANY)
         self._loader.flatten_mapping(node)
-        return [(str(self._loader.construct_object(name)), name, value) for name, value in node.value]
+        return [(str(self._value(name)), name, value) for name, value in node.value]
 
     def _size(self, node: Any) -> int:
         """How many pairs a mapping has with what is merged into it."""

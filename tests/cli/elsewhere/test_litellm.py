@@ -280,3 +280,17 @@ def test_a_cache_that_callers_had_to_ask_for_is_off() -> None:
     report = told(config(PAIR + cache))
     assert report["settings"]["cache"] is False
     assert "cache = true" in remark(report, "litellm_settings.cache_params.mode")["what"]
+
+
+def test_numbers_beyond_all_sense_are_told_and_shares_stay_within_reason() -> None:
+    report = told(
+        config("""
+model_list:
+  - model_name: strong
+    litellm_params: {model: openai/gpt-4.1, weight: 1e-12, timeout: 1e999999}
+  - model_name: strong
+    litellm_params: {model: openai/gpt-4.1, weight: 1e15}
+""")
+    )
+    assert [each["weight"] for each in report["settings"]["deployments"]] == [1, 1_000_000]
+    assert "no number" in remark(report, "model_list[0].litellm_params.timeout")["what"]

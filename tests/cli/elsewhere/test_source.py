@@ -55,6 +55,7 @@ def test_what_was_taken_is_not_left_and_the_rest_is_told_as_the_largest_whole(tm
         ("a: 1\nkey: !!timestamp sk-secret", "line 2: cannot be read as YAML"),
         ("a: !!int ''", "line 1: cannot be read as YAML"),
         ("key: sk-secret\0", "cannot be read as YAML"),
+        ('a: 1\nmodel: "\\ud800"', "line 2: cannot be read as YAML"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words_that_quote_nothing(tmp_path: Path, text: str, said: str) -> None:
