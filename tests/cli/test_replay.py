@@ -289,3 +289,12 @@ def test_the_table_fits_a_terminal_and_holds_every_row(home: Path, monkeypatch: 
     assert "…" not in shown
     assert "all strong" in shown
     assert "0.5000" in shown
+
+
+def test_reasons_in_a_file_steer_neither_the_terminal_nor_the_table(home: Path) -> None:
+    row = msgspec.structs.replace(a_row("r1", win_rate=0.5), reason="new\x1b]0;named\x07 [bold]and[/bold] [/so] on")
+    record = msgspec.json.encode(row)
+    result = replay(home, "-", stdin=record + b'\n{"messages": [{"role": "user", "content": "Hi."}]}\n')
+    assert result.exit_code == 0, result.output
+    assert "new ]0;named  [bold]and[/bold] [/so] on" in " ".join(result.output.split("\n"))
+    assert "\x1b" not in result.output
