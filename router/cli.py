@@ -67,17 +67,10 @@ class Underdog(click.Group):
         try:
             return super().invoke(ctx)
         except UnderdogError as error:
-            raise click.ClickException(_fit(str(error))) from error
-        except click.ClickException as error:
-            error.message = _fit(error.message)
-            raise
+            from router.commands.printable import printable
 
-
-def _fit(message: str) -> str:
-    """For a terminal: messages name what stands in files that others wrote."""
-    from router.commands.printable import printable
-
-    return printable(message, lines=True)
+            # Messages name what stands in files that others wrote.
+            raise click.ClickException(printable(str(error), lines=True)) from error
 
 
 @click.group(cls=Underdog, context_settings={"help_option_names": ["-h", "--help"]})

@@ -298,3 +298,5 @@ def test_reasons_in_a_file_steer_neither_the_terminal_nor_the_table(home: Path) 
     assert result.exit_code == 0, result.output
     assert "new ]0;named  [bold]and[/bold] [/so] on" in " ".join(result.output.split("\n"))
     assert "\x1b" not in result.output
+    nothing = CliRunner().invoke(main, ["replay", "--home", str(home), "-"], input=record, color=True)
+    assert (nothing.exit_code, "\x1b" in nothing.output) == (1, False)
