@@ -189,6 +189,7 @@ def _banner(app: Litestar, listener: socket.socket, settings: Settings) -> str:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     header = f' -H "authorization: Bearer {key}"' if key else ""
     return f"""Underdog is ready on {url}  (artifact {gateway.in_use.artifact}; {_described(gateway.upstreams)})
+Watch it: {_reachable(url)}/console
 Try it:
   curl -i {_reachable(url)}/v1/chat/completions -H 'content-type: application/json'{header} \\
     -d '{EXAMPLE_BODY}'{MAKE_KEYS if key and settings.api_key is None else ""}"""

@@ -15,7 +15,7 @@ from tests.telling import ShowsTasks, TellsAtOnce
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
-LONGEST_FIRST = ("training/cluster", "training_pipeline", "chaos", "reload", "artifacts", "e2e")
+LONGEST_FIRST = ("training/cluster", "browser", "training_pipeline", "chaos", "reload", "artifacts", "e2e")
 """Folders of long files. Two processes share the tests a file at a time; neither shall begin a long one at the end."""
 
 FETCH_LIMIT_S = 300

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import click
 
-from router.commands.options import config_option
+from router.commands.options import config_option, server_url_option
 from router.settings import load_settings
 
 model_option = click.option("--model", default="auto", show_default=True, help="What to ask for, as in a request.")
-url_option = click.option(
-    "--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]"
-)
 
 
 @click.command("ask")
 @click.argument("question")
 @model_option
-@url_option
+@server_url_option
 @config_option
 def command(*, question: str, model: str, url: str | None, config: Path | None) -> None:
     """Ask a running server QUESTION, and print the answer as it comes. QUESTION may be - for standard input.
@@ -33,7 +30,7 @@ def command(*, question: str, model: str, url: str | None, config: Path | None) 
     if not text.strip():
         raise click.UsageError("The question is empty.")
     settings = load_settings(config=config)
-    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
+    where = url or RunningServer.at(settings.host, settings.port).url
     chat = ServerChat(where, settings.api_key or settings.master_key, model)
     tell(chat.answer([{"role": "user", "content": text}]))
     click.echo(f"({chat.how()})", err=True)

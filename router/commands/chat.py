@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from router.commands.ask import model_option, url_option
-from router.commands.options import config_option
+from router.commands.ask import model_option
+from router.commands.options import config_option, server_url_option
 from router.settings import load_settings
 
 PROMPT = "> "
@@ -17,7 +17,7 @@ PROMPT = "> "
 
 @click.command("chat")
 @model_option
-@url_option
+@server_url_option
 @config_option
 def command(*, model: str, url: str | None, config: Path | None) -> None:
     """Talk to a running server, a line at a time; what was said before goes along. Ctrl-D or Ctrl-C ends it.
@@ -29,7 +29,7 @@ def command(*, model: str, url: str | None, config: Path | None) -> None:
     from router.errors import RequestFailed
 
     settings = load_settings(config=config)
-    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
+    where = url or RunningServer.at(settings.host, settings.port).url
     chat = ServerChat(where, settings.api_key or settings.master_key, model)
     said: list[dict[str, str]] = []
     try:

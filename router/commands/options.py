@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -16,6 +17,27 @@ Command = Callable[..., None]
 config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _server_url(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+    """The address without a path: as clients have it, with its /v1, it is the same server."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise click.BadParameter(f"must be an address such as http://127.0.0.1:8787, not '{url}'.")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+server_url_option = click.option(
+    "--url",
+    callback=_server_url,
+    help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]",
+)
 
 
 def setting_options(command: Command) -> Command:

@@ -49,7 +49,10 @@ def read_prompts(path: Path) -> tuple[list[str], dict[str, int]]:
         else:
             prompts.append(prompt)
     if not prompts:
-        raise DataError(f"{name}: holds no prompts; give one a line, or JSON records with {_FIELDS}.")
+        raise DataError(
+            f"{name}: holds no prompts; give one a line, or JSON records with {_FIELDS} "
+            "(`underdog ledger export` has them with --prompts, where the ledger keeps them)."
+        )
     return prompts, dict(left_out)
 
 

@@ -13,6 +13,9 @@ from router.replay.left_out import WHY
 PIPED_WIDTH = 160
 """Characters of a line where no terminal says how many it has."""
 
+NARROW = 80
+"""Columns below which intervals take two lines, and what is the difference of two others is left out."""
+
 
 def show(told: Replayed) -> None:
     """Print the table, and what must be known to read it."""
@@ -20,7 +23,7 @@ def show(told: Replayed) -> None:
     if not console.is_terminal:
         console = Console(width=max(console.width, PIPED_WIDTH))
     console.print(_heading(told), highlight=False, markup=False)
-    console.print(_table(told.rows))
+    console.print(_table(told.rows, narrow=console.width < NARROW))
     for line in _notes(told):
         # Reasons are words of whoever wrote the file.
         console.print(printable(line), highlight=False, markup=False)
@@ -30,18 +33,24 @@ def _heading(told: Replayed) -> str:
     span = ""
     if told.since is not None and told.until is not None:
         span = f", from {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC"
-    return f"{told.n:,} requests{span}, decided again by {told.artifact}"
+    return f"{told.n:,} request{'' if told.n == 1 else 's'}{span}, decided again by {told.artifact}"
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(rows: list[Row], *, narrow: bool) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("threshold", overflow="fold")
-    for name in ("strong share", "cost", "saved", "quality"):
-        table.add_column(name, justify="right", overflow="fold")
+    figures = ["strong share", "cost", "quality"] if narrow else ["strong share", "cost", "saved", "quality"]
+    for name in figures:
+        table.add_column(name.replace(" ", "\n") if narrow else name, justify="right", overflow="fold")
     for row in rows:
-        table.add_row(
-            _name(row), _share(row.strong_share), _dollars(row.cost_usd), _dollars(row.saved_usd), _share(row.quality)
-        )
+        told = {
+            "strong share": _share(row.strong_share),
+            "cost": _dollars(row.cost_usd),
+            "saved": _dollars(row.saved_usd),
+            "quality": _share(row.quality),
+        }
+        cells = [told[name].replace(" to ", "\nto ") if narrow else told[name] for name in figures]
+        table.add_row(_name(row), *cells)
     return table
 
 
@@ -82,9 +91,9 @@ def _notes(told: Replayed) -> list[str]:
         total = sum(told.left_out.values())
         notes.append(f"Left out, since no threshold moves them: {total:,} ({others}). They cost ${told.left_out_usd}.")
     if told.unanswered:
-        notes.append(f"{told.unanswered:,} were never answered: {told.answer_tokens} tokens are taken for an answer.")
+        notes.append(f"Never answered: {told.unanswered:,}; {told.answer_tokens} tokens are taken for an answer.")
     if told.rescored:
-        notes.append(f"{told.rescored:,} were scored by another artifact, and again by this one.")
+        notes.append(f"Scored by another artifact, and again by this one: {told.rescored:,}.")
     if any(row.cost_usd is None for row in told.rows):
         notes.append("Cost is unknown: name both models, and set [[prices]] where no list has theirs (docs/costs.md).")
     return notes

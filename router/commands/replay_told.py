@@ -118,7 +118,10 @@ def told_of(reader: Reader, asked: list[Asked], settings: Settings, *, bad_lines
     if not len(requests):
         others = ", ".join(f"{count:,} {WHY.get(why, why)}" for why, count in requests.left_out.items())
         others = printable(others)
-        raise click.ClickException(f"No request is there that a threshold decides{f': {others}' if others else ''}.")
+        raise click.ClickException(
+            f"No request is there that a threshold decides{f' ({others})' if others else ''}: "
+            "ask a server with the model 'auto', or give a FILE of requests."
+        )
     lengths = lengths_of(settings.baseline_lengths)
     ratios = ratios_of(lengths)
     every = np.unique([0.0, 1.0, *(each.threshold for each in asked)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from router.commands.options import config_option, json_option
+from router.commands.options import config_option, json_option, server_url_option
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from router.commands.top_feed import Feed
     from router.commands.top_state import State
+    from router.commands.top_view import View
 
 FIRST_S = 10.0
 """How long a server that answers may take to tell the first figures."""
 
 
 @click.command("top")
-@click.option("--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]")
+@server_url_option
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1, max=3600.0),
@@ -48,19 +49,23 @@ def command(*, url: str | None, interval: float, once: bool, config: Path | None
     from router.artifacts.server import RunningServer
     from router.commands.top_feed import Feed
     from router.commands.top_state import State
+    from router.commands.top_view import View, line
 
     settings = load_settings(config=config)
-    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
+    where = url or RunningServer.at(settings.host, settings.port).url
     feed, state, console = Feed(where, settings.master_key or settings.api_key), State(), Console(highlight=False)
     feed.start()
     looks = _looks(feed, state, interval, once=once)
     try:
         if as_json:
-            _print_each(looks, state, lambda: msgspec.json.encode(_as_json(state)).decode())
-        elif once or not console.is_terminal or console.is_dumb_terminal:
-            _show_each(looks, state, console, where)
+            _print_each(looks, lambda: msgspec.json.encode(_as_json(state)).decode())
+        elif not _at_terminal(console):
+            _print_each(looks, lambda: line(state, datetime.now().astimezone()))
+        elif once:
+            for _ in looks:
+                console.print(View(state, where))
         else:
-            _draw(looks, state, console, where)
+            _draw(looks, View(state, where), console)
     except KeyboardInterrupt:
         pass
     finally:
@@ -101,29 +106,19 @@ def _as_json(state: State) -> dict[str, object]:
     return {"snapshot": state.snapshot, "lost": state.lost, "requests": state.taken()}
 
 
-def _print_each(looks: Iterator[None], state: State, said: Callable[[], str]) -> None:
+def _at_terminal(console: Console) -> bool:
+    """Whether somebody looks; that colours are forced does not make a terminal of a pipe."""
+    return sys.stdout.isatty() and not console.is_dumb_terminal
+
+
+def _print_each(looks: Iterator[None], said: Callable[[], str]) -> None:
     for _ in looks:
         print(said(), flush=True)
 
 
-def _show_each(looks: Iterator[None], state: State, console: Console, where: str) -> None:
-    """A line for each look where nobody sits at a terminal; a single look at one is the table itself."""
-    from router.commands.top_view import View, line
-
-    for _ in looks:
-        if console.is_terminal and not console.is_dumb_terminal:
-            console.print(View(state, where))
-        else:
-            print(line(state, datetime.now().astimezone()), flush=True)
-
-
-def _draw(looks: Iterator[None], state: State, console: Console, where: str) -> None:
+def _draw(looks: Iterator[None], view: View, console: Console) -> None:
     from rich.live import Live
 
-    from router.commands.top_view import View
-
-    view = View(state, where)
     with Live(view, console=console, screen=True, auto_refresh=False) as live:
         for _ in looks:
             live.refresh()
-    sys.stdout.flush()

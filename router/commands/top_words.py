@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +22,9 @@ def money(usd: str | None) -> str:
     if usd is None:
         return UNKNOWN
     amount = float(usd)
-    if amount == 0 or abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if abs(amount) >= 0.0001 else f"${amount:.1e}"
+    size = abs(amount)
+    digits = 2 if size == 0 or size >= 1 else 4 if size >= 0.001 else min(9, 1 - math.floor(math.log10(size)))
+    return f"{'-' if amount < 0 else ''}${size:,.{digits}f}"
 
 
 def milliseconds(value: float | None) -> str:

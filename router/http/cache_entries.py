@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from router.cache import EntryDetail, EntryList, Order, Selection
@@ -72,7 +73,7 @@ async def list_entries(request: Request[Any, Any, Any], services: NamedDependenc
 
 @get("/cache/entries/{entry_id:str}", summary="Show one cached answer, and what it answers", tags=["cache"])
 async def show_entry(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], entry_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], entry_id: FromPath[str]
 ) -> Response[EntryDetail]:
     """By its id, or as much of it as means one entry alone; six characters at least."""
     principal = services.doorman.admit(request.headers)
@@ -82,7 +83,9 @@ async def show_entry(
 
 
 @delete("/cache/entries/{entry_id:str}", status_code=200, summary="Let go of one cached answer", tags=["cache"])
-async def evict_entry(request: Request[Any, Any, Any], services: NamedDependency[Services], entry_id: str) -> Evicted:
+async def evict_entry(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], entry_id: FromPath[str]
+) -> Evicted:
     """By its id, or as much of it as means one entry alone; six characters at least."""
     principal = services.doorman.admit(request.headers)
     administration = services.gateway.cache.administration

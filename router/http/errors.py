@@ -46,12 +46,13 @@ def as_api_error(error: Exception, request: str) -> ApiError:
         return InvalidRequest("The request body is nested too deeply.", code="invalid_json")
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
+    about = {"fields": {"request_id": request}}
     if isinstance(error, UnderdogError):
-        logger.error("request %s: %s", request, error)
+        logger.error("request %s: %s", request, error, extra=about)
         if isinstance(error, LedgerError):
             return LedgerUnavailable("The ledger cannot be asked just now; try again in a moment.")
     else:
-        logger.error("request %s: unexpected error", request, exc_info=_without_values(error))
+        logger.error("request %s: unexpected error", request, exc_info=_without_values(error), extra=about)
     return InternalError(f"Something went wrong in the router. The log has more under {request}.")
 
 
@@ -87,6 +88,8 @@ def render_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if isinstance(api_error, NotFound) and (hint := _of_base_urls(request)):
         api_error = NotFound(f"{UNKNOWN_URL} {hint}")
     dialect = dialect_of(request.scope["path"], request.headers)
+    request.app.state.gateway.traffic.turned_away(api_error.code or api_error.type)
+    headers = dialect.headers(name) | api_error.headers
     headers = dialect.headers(name) | UNKEPT | api_error.headers
     body = dialect.error(api_error, name)
     return Response(body, status_code=api_error.status, headers=headers, media_type=JSON)

@@ -92,7 +92,9 @@ def _sample(name: str, labels: Labels, value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.16g}" if math.isfinite(value) else f"{'+' if value > 0 else '-'}Inf"
+    if math.isfinite(value) and value == int(value):
+        return str(int(value))  # counters, to the last one
+    return f"{value:.10g}" if math.isfinite(value) else f"{'+' if value > 0 else '-'}Inf"
 
 
 def _escaped(text: str) -> str:

@@ -43,6 +43,7 @@ class Traffic:
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._errors: Counter[str] = Counter()
+        self._turned_away: Counter[str] = Counter()
         self._sources: defaultdict[str, _Source] = defaultdict(_Source)
         self._decision = Histogram(DECISION_S)
 
@@ -66,6 +67,10 @@ class Traffic:
             tokens[3] += row.reasoning_tokens
             _add_cost(counts, row.cost_usd, row.baseline_cost_usd)
 
+    def turned_away(self, code: str) -> None:
+        """Count a request that no model was to answer: a stranger's, to a path that there is not, or to one of ours."""
+        self._turned_away[code] += 1
+
     def families(self) -> Iterator[Family | Histograms]:
         """Every metric as it stands."""
         yield Family(
@@ -82,6 +87,12 @@ class Traffic:
             "Requests that ended with an error, by its code.",
             "counter",
             [({"code": code}, count) for code, count in sorted(self._errors.items())],
+        )
+        yield Family(
+            "underdog_turned_away_total",
+            "Other requests that ended with an error, by its code: strangers above all.",
+            "counter",
+            [({"code": code}, count) for code, count in sorted(self._turned_away.items())],
         )
         yield from self._durations()
         yield from self._amounts()

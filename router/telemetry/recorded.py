@@ -82,6 +82,7 @@ class RecordedTrace:
         "_attempts",
         "_began",
         "_events",
+        "_first",
         "_model",
         "_path",
         "_place",
@@ -99,6 +100,7 @@ class RecordedTrace:
         self._attempts: list[RecordedAttempt] = []
         self._spans: list[tuple[str, int, int, Attributes]] = []
         self._events: list[Event] = []
+        self._first: Decision | None = None
         self._model: str | None = None
         self._settled = False
         self._token: Token[Trace] | None = None
@@ -129,8 +131,9 @@ class RecordedTrace:
     def decided(self, decision: Decision, *, took_us: float | None) -> None:
         """See `router.tracing.Trace`."""
         if took_us is not None:
+            self._first = decision
             self._note("decide", took_us, conventions.of_decision(decision))
-        else:
+        elif decision is not self._first:  # where all others failed as well, it stays with the first
             self._events.append(Event("underdog.fallback", time.time_ns(), conventions.of_decision(decision)))
 
     def asks_for(self, model: str) -> None:

@@ -38,8 +38,8 @@ def chromium_program() -> str:
 async def browser() -> AsyncIterator[Browser]:
     """A headless Chromium that all tests share."""
     program = chromium_program()
-    # Its sandbox refuses root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # Its sandbox refuses root; containers give shared memory of some megabytes.
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=program, args=arguments)
         yield running

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
@@ -35,6 +37,16 @@ async def kept(seeded: Seeded) -> set[str]:
     return {entry["question"] for entry in found["entries"]}
 
 
+async def _verifier_loaded(seeded: Seeded) -> None:
+    """Wait for what a server loads behind its start."""
+    async with seeded.http() as http:
+        for _ in range(600):
+            if (await http.get("/cache/stats")).json()["budget"]["verifier"] != "rules":
+                return
+            await asyncio.sleep(0.05)
+    raise AssertionError("the verifier is not loaded")
+
+
 async def opened(visiting: Visiting, seeded: Seeded, **options: str) -> Visit:
     here = await visiting(seeded, **options)
     await here.open("cache", ROWS)
@@ -44,6 +56,7 @@ async def opened(visiting: Visiting, seeded: Seeded, **options: str) -> Visit:
 async def test_it_tells_what_is_kept_what_it_saved_and_how_often_it_may_be_wrong(
     changing: Seeded, visiting: Visiting
 ) -> None:
+    await _verifier_loaded(changing)
     here = await opened(visiting, changing)
     await expect(here.page.locator(ROWS)).to_have_count(len(QUESTIONS))
     await expect(here.page.locator(".figure", has_text="Saved")).to_contain_text("$")

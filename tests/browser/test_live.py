@@ -26,7 +26,7 @@ async def test_the_figures_are_those_of_the_server(seeded: Seeded, visiting: Vis
     saved = here.page.locator("section:has(> header h2:text-is('Saved against all-strong'))")
     await expect(saved.locator(".saved")).to_have_text(f"${stats['saved_usd']:.2f}")
     await expect(saved).to_contain_text(
-        re.compile(r"In all, since \d+ \w+ \d{4}\. Between \$[\d.]+ and \$[\d.]+ \(95 %\)")
+        re.compile(r"In all, since \d+ \w+ \d{4}\. Between \$[\d.]+ and \$[\d.]+ \(95\s%\)")
     )
     await expect(saved).to_contain_text(f"Requests{stats['requests']}")
     models = here.page.locator("section:has(> header h2:text-is('Models and this server'))")

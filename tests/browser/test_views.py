@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.conftest import Visiting
 from tests.browser.seeded import Seeded
@@ -54,4 +55,4 @@ async def test_the_key_form_can_be_used_by_everybody(seeded: Seeded, visiting: V
 
 async def _settled(here: Visit) -> None:
     """Wait until nothing is being fetched, as the view says itself."""
-    await here.page.wait_for_function("!document.querySelector('main [aria-busy=\"true\"]')")
+    await expect(here.page.locator('main [aria-busy="true"]')).to_have_count(0)

@@ -7,9 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from router.cli import main
 from router.commands.replay import BAD_LINES_STATUS
@@ -189,9 +191,7 @@ def test_requests_that_nobody_answered_are_scored_and_priced_by_a_length_that_is
     all_weak = row(said, "all weak")["cost_usd"]
     assert float(all_weak["value"]) == pytest.approx((prompts + 50 + 200) * 1e-6)
     assert float(row(said, "all strong")["cost_usd"]["value"]) == pytest.approx((prompts + 50 + 200) * 1e-5)
-    assert (
-        "2 were never answered: 100 tokens are taken" in replay(home, "-", "--answer-tokens", "100", stdin=log).output
-    )
+    assert "Never answered: 2; 100 tokens are taken" in replay(home, "-", "--answer-tokens", "100", stdin=log).output
 
 
 async def test_their_length_is_that_of_the_weak_models_answers_in_the_ledger_or_a_stated_one(home: Path) -> None:
@@ -242,7 +242,7 @@ def test_wrong_usage_is_said_and_exits_with_2(home: Path, arguments: list[str], 
     [
         ([], "there is none"),
         (["nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
-        (["-"], "No request is there that a threshold decides."),
+        (["-"], "ask a server with the model 'auto', or give a FILE"),
         (["-", "--artifact", "nowhere"], "nowhere"),
     ],
 )
@@ -289,6 +289,18 @@ def test_the_table_fits_a_terminal_and_holds_every_row(home: Path, monkeypatch: 
     assert "…" not in shown
     assert "all strong" in shown
     assert "0.5000" in shown
+
+
+def test_a_narrow_terminal_breaks_no_figure(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setenv("COLUMNS", "50")
+    result = replay(home, "-", stdin=asked(chat(EASY), chat(HARD)))
+    lines = [line.rstrip() for line in click.unstyle(result.output).splitlines()]
+    assert max(map(len, lines)) <= 50
+    assert "saved" not in " ".join(lines[1:4])
+    assert any(line.split()[:2] == ["0.0000", "100.0%"] and "$" in line for line in lines)
+    assert not any(line.strip() in (")", "0)", "%") for line in lines)
+    assert lines[0].startswith("2 requests, decided again")
 
 
 def test_reasons_in_a_file_steer_neither_the_terminal_nor_the_table(home: Path) -> None:

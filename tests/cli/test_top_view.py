@@ -102,7 +102,7 @@ def test_the_table_has_the_figures() -> None:
         "12,345",
         "70%",
         "20%",
-        "$1.2e-05",
+        "$0.000012",
         "$20.25 ($10.00 to $30.50)",
         "120 ms / 1.5 s / -",
         "2 (1 waiting for an equal one)",
@@ -184,7 +184,7 @@ def test_figures_are_short() -> None:
     assert [money(usd) for usd in (None, "0", "0.0000123", "0.0123", "1234.5")] == [
         "-",
         "$0.00",
-        "$1.2e-05",
+        "$0.000012",
         "$0.0123",
         "$1,234.50",
     ]

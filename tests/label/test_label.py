@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,12 @@ async def test_passing_trouble_is_retried(trouble: Turn, serve: Serve, label: La
     weak = await serve(lambda prompt, times: trouble if times < 2 else adds(prompt, times))
     out = tmp_path / "labels.jsonl"
     prompts = write_rows(tmp_path / "p.jsonl", SUMS[:3])
-    done = await label(prompts, "--weak", weak.base_url, "--out", out, "--timeout", 0.3)
+    done = await label(prompts, "--weak", weak.base_url, "--out", out, "--timeout", 1)
     assert done.exit_code == 0, done.output
     assert [row["weak_correct"] for row in read_rows(out)] == [1, 1, 1]
-    assert "(6 retries)" in done.output
+    retries = int(re.search(r"\((\d+) retries\)", done.output)[1])
+    # On a busy machine an answer may be late as well.
+    assert retries >= 6 if trouble.fault == "hang" else retries == 6
 
 
 @pytest.mark.parametrize(

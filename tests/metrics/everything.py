@@ -38,6 +38,7 @@ async def _exposition(rows: Iterable[LedgerRow]) -> str:
     traffic, metrics = Traffic(), Metrics()
     for row in rows:
         traffic.settled(row)
+    traffic.turned_away("invalid_api_key")
     like = Distribution(edges=[0.5], shares=[0.5, 0.5])
     metrics.watch("default/1", Reference(n=100, win_rate=like, tokens=like, unfamiliarity=like, unfamiliar_share=0.0))
     decision = Decision(

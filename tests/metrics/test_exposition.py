@@ -115,7 +115,9 @@ async def test_a_live_server_tells_of_its_own_requests(tmp_path: Path) -> None:
         for stream in (False, True, False):
             await http.post(PATH, json={"messages": [{"role": "user", "content": EASY}], "stream": stream})
         await http.post(PATH, json={"messages": [{"role": "user", "content": HARD}]})
+        await http.get("/v1/no-such-path")
         text = (await http.get("/metrics")).text
+    assert value(text, "underdog_turned_away_total", code="unknown_url") == 1
     assert value(text, "underdog_requests_total", source="weak", outcome="ok", status="2xx") == 1
     assert value(text, "underdog_requests_total", source="cache", outcome="ok", status="2xx") == 2
     assert value(text, "underdog_requests_total", source="strong", outcome="error", status="4xx") == 1

@@ -140,6 +140,9 @@ async def test_retries_and_fallbacks_are_seen_with_what_went_wrong(tmp_path: Pat
         weak.turns = strong.turns = [Turn(status=400, error_message="No.")]
         refused = await http.post(PATH, json=asking(EASY))
         failed = await spans_of(collector, refused.headers["x-request-id"])
+        weak.turns = strong.turns = [Turn(status=503)]
+        lost = await http.post(PATH, json=asking("And now?"))
+        own, *_ = await spans_of(collector, lost.headers["x-request-id"])
     assert answer.status_code == 200
     attempts = [span for span in fell_back if span.kind == "client"]
     assert [(span.name, span.attributes.get("error.type"), span.failed) for span in attempts] == [
@@ -159,6 +162,11 @@ async def test_retries_and_fallbacks_are_seen_with_what_went_wrong(tmp_path: Pat
     assert failed[0].attributes["underdog.outcome"] == "error"
     assert not failed[0].failed  # what the caller did wrong is no failure of the server's
     assert failed[-1].attributes["error.type"] == "400"
+
+    assert lost.status_code == 503
+    assert own.failed
+    assert own.attributes["underdog.route"] == "weak"
+    assert [told["underdog.route"] for _, told in own.events] == ["strong"]
 
 
 async def test_of_two_requests_the_slower_one_is_seen_to_be_abandoned(tmp_path: Path, collector: Collector) -> None:

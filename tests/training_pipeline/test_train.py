@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from router.scoring.artifact import default_artifact_path
 from router.scoring.scorer import Scorer
 from tests.training_pipeline.conftest import TrainRouter
+from training import pipeline
 from training.cli import main
 from training.golden_prompts import GOLDEN_PROMPTS
 
@@ -213,8 +214,9 @@ def test_nothing_that_is_written_names_this_machine(sample_artifact: Path, repos
 
 @pytest.mark.parametrize(("kind", "head"), [("knn", "neighbours"), ("mlp", "mlp")])
 def test_neighbours_and_networks_are_served_from_plain_arrays(
-    kind: str, head: str, sample: Path, tmp_path: Path, train_router: TrainRouter
+    kind: str, head: str, sample: Path, tmp_path: Path, train_router: TrainRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline, "FOLDS", 2)  # a network takes a while, and once is as good as five times
     train_router("--data", sample, "--out", tmp_path / "out", "--classifier", kind, "-q")
     scorer = Scorer.load(tmp_path / "out")  # replays the golden rows
     assert {part.kind for part in scorer.manifest.heads} == {head}

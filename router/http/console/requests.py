@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from router.accounts.forms import Text
@@ -84,7 +85,7 @@ async def console_requests(
 
 @get("/console/api/requests/{request_id:str}", include_in_schema=False)
 async def console_request(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], request_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], request_id: FromPath[str]
 ) -> Response[Detail]:
     """One of them in full, for whoever may look."""
     watcher(services, request.headers)
@@ -96,7 +97,7 @@ async def console_request(
 
 @post("/console/api/requests/{request_id:str}/rating", status_code=200, include_in_schema=False)
 async def console_rating(
-    request: Request[Any, Any, Any], services: NamedDependency[Services], request_id: str
+    request: Request[Any, Any, Any], services: NamedDependency[Services], request_id: FromPath[str]
 ) -> Response[Feedback]:
     """Rates an answer in the name of whoever asked, with all that follows from it: see ``POST /v1/feedback``.
 

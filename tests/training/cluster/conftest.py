@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,7 +36,8 @@ ALONE = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.
 def dask_process(*words: str, folder: Path, log: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A ``dask`` command that runs until the block ends; ``log`` names its file in ``folder``."""
     path = os.pathsep.join(filter(None, (environ.pop("PYTHONPATH", ""), str(Path(__file__).resolve().parents[3]))))
-    command = [sys.executable, "-m", "dask", *words, *ALONE]
+    guard = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []  # it goes where the tests go
+    command = [*guard, sys.executable, "-m", "dask", *words, *ALONE]
     with (folder / log).open("wb") as sink:
         process = subprocess.Popen(
             command, cwd=folder, stdout=sink, stderr=sink, env={**os.environ, **SETTINGS, **environ, "PYTHONPATH": path}

@@ -36,7 +36,7 @@ export function figure(label, { kind = null } = {}) {
 
 // A table that becomes a list of cards on a phone. A column: { label, cell(row) -> text or node, number, wide, head }: `number`
 // aligns right, `wide` takes a line of a card, `head` names the row (one column). `update(rows)` draws it anew; `empty` is said where there are none.
-export function table({ caption, columns, rows = [], empty = "There is nothing here.", rowClass = () => null }) {
+export function table({ caption, columns, rows = [], empty = "There is nothing here." }) {
   const body = element("tbody", { role: "rowgroup" });
   const nothing = element("p", { class: "nothing" }, empty);
   const kind = (column) => ([column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null);
@@ -53,7 +53,7 @@ export function table({ caption, columns, rows = [], empty = "There is nothing h
   const cell = (column, row) => element(column.head ? "th" : "td", {
     scope: column.head ? "row" : null, role: column.head ? "rowheader" : "cell", class: kind(column), "data-label": column.label || null,
   }, column.cell(row));
-  const draw = (row) => element("tr", { role: "row", class: rowClass(row) }, columns.map((column) => cell(column, row)));
+  const draw = (row) => element("tr", { role: "row" }, columns.map((column) => cell(column, row)));
   const shown = (some) => { root.firstChild.hidden = !some; nothing.hidden = some; };
   const update = (all) => { replace(body, all.map(draw)); shown(all.length > 0); };
   update(rows);
@@ -75,39 +75,6 @@ export function facts(pairs) {
     element("div", {}, element("dt", {}, name), element("dd", {}, value ?? "–"))));
 }
 
-// Tabs by the usual keys: arrows, Home and End move; a tab is { id, title, draw(panel) }, drawn when it is first chosen.
-export function tabs(label, list, { chosen = list[0].id, onchoose = () => {} } = {}) {
-  const own = fresh("tabs");
-  const drawn = new Set();
-  const buttons = list.map((tab) => element("button", {
-    type: "button", role: "tab", id: `${own}-${tab.id}`, "aria-controls": `${own}-${tab.id}-panel`,
-    onclick: () => choose(tab.id), onkeydown: (event) => move(event, tab.id),
-  }, tab.title));
-  const panels = list.map((tab) => element("div", { role: "tabpanel", id: `${own}-${tab.id}-panel`, "aria-labelledby": `${own}-${tab.id}`, tabindex: "0" }));
-  function choose(id, { focus = false } = {}) {
-    list.forEach((tab, index) => {
-      const now = tab.id === id;
-      buttons[index].setAttribute("aria-selected", String(now));
-      buttons[index].tabIndex = now ? 0 : -1;
-      panels[index].hidden = !now;
-      if (!now) return;
-      if (!drawn.has(id)) tab.draw(panels[index]);
-      drawn.add(id);
-      if (focus) buttons[index].focus();
-    });
-    onchoose(id);
-  }
-  function move(event, id) {
-    const at = list.findIndex((tab) => tab.id === id);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    choose(list.at(to % list.length).id, { focus: true });
-  }
-  choose(chosen);
-  return { root: element("div", { class: "tabs" }, element("div", { role: "tablist", "aria-label": label }, buttons), panels), choose };
-}
-
 // A question over the page; resolves to true where the action's button was pressed. Escape and Cancel say no.
 export function confirm({ title, text, action, dangerous = false }) {
   return new Promise((resolve) => {
@@ -125,7 +92,11 @@ export function dialog(title, ...children) {
   const id = fresh("dialog");
   const box = element("dialog", { "aria-labelledby": id }, element("h2", { id }, title), children);
   const before = document.activeElement;
-  box.addEventListener("close", () => { box.remove(); if (before?.isConnected) before.focus(); });
+  box.addEventListener("close", () => {
+    box.remove();
+    // Browsers have put the focus back by now, and whoever is quick has moved it since.
+    if (document.activeElement === document.body && before?.isConnected) before.focus();
+  });
   document.body.append(box);
   box.showModal();
   return box;

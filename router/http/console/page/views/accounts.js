@@ -25,9 +25,10 @@ export const view = {
 
     async function load() {
       try {
-        // Keys are told with their teams' names.
+        // Keys are told with their teams' names, and usage with the keys'.
         await theirTeams.load();
-        await Promise.all([theirKeys.load(), used.load()]);
+        await theirKeys.load();
+        await used.load();
         replace(budget, ...serverBudget(used.budgets()));
       } catch (error) {
         if (life.signal.aborted) return;

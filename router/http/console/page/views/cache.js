@@ -63,7 +63,7 @@ function budget(standing) {
   const { max_wrong: most, wrong_limit: limit, threshold } = standing;
   const full = most > 0 ? limit / most : 0;
   const said = threshold === null
-    ? "Only the same words in other spelling are answered: no verifier is there, or its evidence is too thin for this budget."
+    ? "Only the same words in other spelling are answered: the verifier is not loaded (it is a moment after a start), or its evidence is too thin for this budget."
     : `At this setting at most ${share(limit, 2)} of lookalike questions get an answer that is not theirs (95 % limit); the budget is ${share(most, 2)}.`;
   return card(title, {},
     element("p", {}, said),

@@ -72,7 +72,8 @@ function drawn(body, dial, context, kept) {
     parts.figures.root,
     card("Cost and quality", { wide: true, actions: axisButtons(state, redraw) },
       parts.said,
-      element("div", { role: "img", class: "drawing", hidden: !available(), "aria-label": "Quality at each threshold; the figures are in the table below." }, parts.canvas),
+      element("div", { role: "img", class: "drawing", hidden: !available(), "aria-label": "Quality at each threshold; the figures are in the table below." },
+        parts.canvas),
       legend(state),
       controls.root,
       apply.root,
@@ -97,11 +98,13 @@ function figures() {
       const here = at(own ?? curve, chosen);
       made.threshold.set(rate(chosen, 4), same(chosen, dial.threshold) ? "in use" : `in use is ${rate(dial.threshold, 4)}`);
       made.share.set(share(here.strong_share), own ? "of your requests" : "of the artifact's prompts");
-      made.quality.set(share(here.quality), own && here.quality_low !== null ? `${share(here.quality_low)} to ${share(here.quality_high)}` : "measured with the artifact");
+      made.quality.set(share(here.quality),
+        own && here.quality_low !== null ? `${share(here.quality_low)} to ${share(here.quality_high)}` : "measured with the artifact");
       made.cost.set(own ? usd(here.cost_usd) : "–", own ? range(here.cost_low_usd, here.cost_high_usd, usd) : "no requests yet");
       const all = own && dial.own.all_strong_usd !== null ? Number(dial.own.all_strong_usd) : null;
       const less = all && here.cost_usd !== null ? 1 - here.cost_usd / all : null;
-      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`, all === null ? "" : `which is ${usd(all)} (${range(own.cost_low_usd[0], own.cost_high_usd[0], usd)})`);
+      made.saved.set(less === null ? "–" : `${share(Math.abs(less))} ${less < 0 ? "more" : "less"}`,
+        all === null ? "" : `which is ${usd(all)} (${range(own.cost_low_usd[0], own.cost_high_usd[0], usd)})`);
       const actual = dial.own?.actual;
       made.actual.set(usd(actual?.cost_usd), actual ? `${share(actual.strong_share)} strong, ${share(actual.quality)} of the gap` : "");
     },
@@ -111,7 +114,8 @@ function figures() {
 function saying({ dial, own, curve, chosen }) {
   if (own) return sentence(dial, own, chosen);
   const here = at(curve, chosen);
-  return `On the prompts that the artifact was measured with, ${share(here.strong_share)} would go to the strong model, for ${share(here.quality)} of the quality gap.`;
+  return `On the prompts that the artifact was measured with, ${share(here.strong_share)} `
+    + `would go to the strong model, for ${share(here.quality)} of the quality gap.`;
 }
 
 // The slider, the number and the named points: three ways to say the same threshold.
@@ -214,15 +218,20 @@ function figuresTable(state) {
   if (own) columns.push(
     { label: "Yours: strong", number: true, cell: ([threshold]) => share(at(own, threshold).strong_share) },
     { label: "Yours: quality", number: true, cell: ([threshold]) => quality(at(own, threshold)) },
-    { label: "Yours: cost", number: true, cell: ([threshold]) => { const here = at(own, threshold); return range(here.cost_low_usd, here.cost_high_usd, usd); } },
+    { label: "Yours: cost", number: true, cell: ([threshold]) => cost(at(own, threshold)) },
   );
   return details("Figures behind the chart", (inside) => inside.append(table({ caption: "Quality and cost at each threshold", columns, rows }).root), { open: !available() });
+}
+
+function cost(here) {
+  return range(here.cost_low_usd, here.cost_high_usd, usd);
 }
 
 function notes({ dial, own }) {
   const left = Object.entries(dial.left_out).filter(([, n]) => n > 0).map(([reason, n]) => `${count(n)} (${LEFT_OUT[reason] ?? reason})`);
   if (!own) {
-    return "There is no request yet that a threshold decides: ask something with the model 'auto', and the curve of your own requests joins the artifact's."
+    return "There is no request yet that a threshold decides: ask something with the model 'auto', "
+      + "and the curve of your own requests joins the artifact's."
       + (left.length ? ` Left out: ${left.join(", ")}.` : "");
   }
   return `These are requests from ${moment(dial.own.since)} to ${moment(dial.own.until)}. Intervals hold in 95 of 100 cases. `

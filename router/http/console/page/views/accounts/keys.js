@@ -20,7 +20,8 @@ export function keys(shared) {
     caption: "Keys",
     empty: "There is no key like that. Make one for each caller, so that it can be told apart, limited and ended.",
     columns: [
-      { label: "Key", head: true, cell: (key) => element("span", { class: "accounts-key" }, element("span", { class: "accounts-name", dir: "auto" }, nameOf(key)), element("code", { class: "note" }, `${key.label}…`)) },
+      { label: "Key", head: true, cell: (key) => element("span", { class: "accounts-key" },
+        element("span", { class: "accounts-name", dir: "auto" }, nameOf(key)), element("code", { class: "note" }, `${key.label}…`)) },
       { label: "State", cell: (key) => badge(STATES[key.state] ?? "quiet", key.state) },
       { label: "Team and user", cell: (key) => whose(key, shared.teams) },
       { label: "Limits", cell: (key) => limits(key) },
@@ -84,12 +85,14 @@ export function keys(shared) {
   }
 
   async function block(key) {
-    await attempt(() => context.api.call("PATCH", `admin/keys/${key.id}`, { body: { blocked: !key.blocked } }), key.blocked ? "The key is let in again." : "The key is not let in for now.");
+    await attempt(() => context.api.call("PATCH", `admin/keys/${key.id}`, { body: { blocked: !key.blocked } }),
+      key.blocked ? "The key is let in again." : "The key is not let in for now.");
   }
 
   async function revoke(key) {
     const sure = await confirm({
-      title: `Revoke ${nameOf(key)}?`, text: "At once and for good: its callers are turned away from the next request on, and it cannot be brought back. Its requests stay in the ledger.",
+      title: `Revoke ${nameOf(key)}?`,
+      text: "At once and for good: its callers are turned away from the next request on, and it cannot be brought back. Its requests stay in the ledger.",
       action: "Revoke it", dangerous: true,
     });
     if (sure) await attempt(() => context.api.call("DELETE", `admin/keys/${key.id}`), "The key was revoked.");

@@ -51,7 +51,9 @@ export function teams(shared) {
 
   async function remove(team) {
     const sure = await confirm({
-      title: `Delete ${team.name}?`, text: "At once and for good, and all its keys are revoked with it. Its requests stay in the ledger.", action: "Delete it", dangerous: true,
+      title: `Delete ${team.name}?`,
+      text: "At once and for good, and all its keys are revoked with it. Its requests stay in the ledger.",
+      action: "Delete it", dangerous: true,
     });
     if (!sure) return;
     try {

@@ -61,12 +61,19 @@ function byDay() {
     ],
     drawn: ([x, weak, strong]) => { const [, low, high] = stacked([x, weak, strong]); return [x, high, low]; },
     options: () => ({
-      scales: { x: { time: true, range: (_, low, high) => [low - DAY_S / 2, high + DAY_S / 2] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [axis({ values: (_, ticks) => ticks.map((x) => new Date(x * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" })), incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S] }),
+      scales: {
+        x: { time: true, range: (_, low, high) => [low - DAY_S / 2, high + DAY_S / 2] },
+        y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+      },
+      axes: [axis({ values: (_, ticks) => ticks.map(day), incrs: [DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S] }),
         axis({ size: 64, values: (_, ticks) => ticks.map(usd) })],
       series: [{}, bars("strong"), bars("weak")],
     }),
   });
+}
+
+function day(x) {
+  return new Date(x * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 }
 
 function bars(kind) {

@@ -120,8 +120,15 @@ function barOptions() {
   };
 }
 
+// Of a line, the points that have none beside them: they would not be seen.
+function alone(u, series) {
+  const values = u.data[series];
+  const none = (at) => values[at] === null || values[at] === undefined;
+  return values.map((_, at) => at).filter((at) => !none(at) && none(at - 1) && none(at + 1));
+}
+
 function lineOptions() {
-  const line = (name, dash) => ({ stroke: colour(name), width: 2, dash, spanGaps: false, points: { show: true, size: 5, fill: colour(name), stroke: colour(name) } });
+  const line = (name, dash) => ({ stroke: colour(name), width: 2, dash, spanGaps: false, points: { show: true, size: 5, fill: colour(name), filter: alone } });
   return {
     scales: { x: { range: edges }, y: { range: (u, low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] } },
     axes: [axis({ values: hour, space: 60, size: 30 }), axis({ size: 58, values: (u, splits) => splits.map((value) => (value >= 1000 ? `${value / 1000} s` : `${value} ms`)) })],

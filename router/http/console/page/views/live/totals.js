@@ -32,7 +32,7 @@ function explain(seen) {
   const { saved_low_usd: low, saved_high_usd: high } = seen;
   if (low === null || low === undefined) return `In all, ${since}.`;
   if (format.usd(low) === format.usd(high)) return `In all, ${since}.`;
-  return `In all, ${since}. Between ${format.usd(low)} and ${format.usd(high)} (95 %): the strong model might have used more words, or fewer.`;
+  return `In all, ${since}. Between ${format.usd(low)} and ${format.usd(high)} (95\u00a0%): the strong model might have used more words, or fewer.`;
 }
 
 // Hits are told by the cache, the others by their route; both count every request of theirs.
