@@ -67,7 +67,10 @@ class Underdog(click.Group):
         try:
             return super().invoke(ctx)
         except UnderdogError as error:
-            raise click.ClickException(str(error)) from error
+            from router.commands.printable import printable
+
+            # Messages name what stands in files that others wrote.
+            raise click.ClickException(printable(str(error), lines=True)) from error
 
 
 @click.group(cls=Underdog, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,6 +12,7 @@ import click
 
 from router.commands.init_from import ORIGINS, refuse_overwriting, write_from
 from router.commands.options import config_option, json_option, print_json
+from router.commands.printable import at_terminal, printable
 from router.configured.given import placed
 from router.errors import SettingsError
 from router.settings import PREFIX, Sources, settings_of
@@ -100,10 +101,10 @@ def _finish(document: TOMLDocument, sources: Sources, labels: tuple[str, str], *
         print_json({**told, "settings": document.unwrap()})
         return
     if dry_run:
-        click.echo(tomlkit.dumps(document))
+        click.echo(at_terminal(tomlkit.dumps(document)))
     click.echo(f"Nothing was written to {sources.file}." if dry_run else f"Wrote {sources.file}.")
-    click.echo(f"weak: {labels[0]}")
-    click.echo(f"strong: {labels[1]}")
+    click.echo(printable(f"weak: {labels[0]}"))
+    click.echo(printable(f"strong: {labels[1]}"))
     if not dry_run:
         start = "Start the server with: underdog serve"
         click.echo(start + (f" --config {sources.config}" if sources.config else ""))
@@ -130,7 +131,7 @@ def _asked(question: str, options: Sequence[tuple[str, T]], default: int = 1) ->
     """The option that a person chooses by its number."""
     click.echo(question)
     for number, (label, _) in enumerate(options, start=1):
-        click.echo(f"  {number}  {label}")
+        click.echo(printable(f"  {number}  {label}"))
     number = click.prompt("Number", default=default, type=click.IntRange(1, len(options)))
     return options[number - 1][1]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from router.commands.options import print_json
-from router.commands.printable import printable
+from router.commands.printable import at_terminal, printable
 from router.errors import SettingsError
 from router.settings import FIELDS, Sources, is_table
 
@@ -107,7 +107,7 @@ def _say(moved: Moved, document: TOMLDocument, origin: str, source: Path, file: 
     import tomlkit
 
     if dry_run:
-        click.echo(tomlkit.dumps(document))
+        click.echo(at_terminal(tomlkit.dumps(document)))
     click.echo(f"Nothing was written to {file}." if dry_run else f"Wrote {file} from {ORIGINS[origin]}'s {source}.")
     _say_models(moved.chosen)
     if moved.variables:

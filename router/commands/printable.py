@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 
@@ -11,3 +12,8 @@ def printable(text: str, *, lines: bool = False) -> str:
         " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs") and not (lines and sign == "\n") else sign
         for sign in text
     )
+
+
+def at_terminal(text: str) -> str:
+    """Lines that are printed: as they are for files and pipes, printable where somebody looks at them."""
+    return printable(text, lines=True) if sys.stdout.isatty() else text

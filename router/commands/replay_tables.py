@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from router.commands.printable import printable
 from router.commands.replay_told import Replayed, Row, Told
 from router.replay.left_out import WHY
 
@@ -23,10 +24,11 @@ def show(told: Replayed) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, PIPED_WIDTH))
-    console.print(_heading(told), highlight=False)
+    console.print(_heading(told), highlight=False, markup=False)
     console.print(_table(told.rows, narrow=console.width < NARROW))
     for line in _notes(told):
-        console.print(line, highlight=False)
+        # Reasons are words of whoever wrote the file.
+        console.print(printable(line), highlight=False, markup=False)
 
 
 def _heading(told: Replayed) -> str:

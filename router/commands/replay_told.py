@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from router.artifacts.in_use import InUse
+from router.commands.printable import printable
 from router.errors import InvalidRequest
 from router.http.tuning import tuning_for
 from router.ledger.baseline import lengths_of
@@ -116,6 +117,7 @@ def told_of(reader: Reader, asked: list[Asked], settings: Settings, *, bad_lines
     requests = reader.collected.requests()
     if not len(requests):
         others = ", ".join(f"{count:,} {WHY.get(why, why)}" for why, count in requests.left_out.items())
+        others = printable(others)
         raise click.ClickException(
             f"No request is there that a threshold decides{f' ({others})' if others else ''}: "
             "ask a server with the model 'auto', or give a FILE of requests."

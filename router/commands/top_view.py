@@ -162,7 +162,7 @@ def _upstreams(upstreams: _Line, width: int) -> Table:
 def _deployment(condition: _Line) -> str:
     said = [f"{condition['in_flight']} in flight"]
     if condition["breaker"] != "closed":
-        said.append(f"breaker {condition['breaker']}")
+        said.append(f"breaker {shown(condition['breaker'])}")
     if condition["resting_s"]:
         said.append(f"rests {condition['resting_s']:.0f} s")
     return f"{shown(condition['deployment'])} ({', '.join(said)})"

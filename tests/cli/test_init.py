@@ -48,6 +48,14 @@ def port_of(server: ScriptedServer) -> int:
     return port
 
 
+def test_names_of_models_that_a_server_tells_do_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init_found, "local_offers", lambda environ: [Offer(provider="ollama", model="a\x1b[2Jb")])
+    result = CliRunner().invoke(main, ["init", "--yes"], color=True)
+    assert result.exit_code == 0, result.output
+    assert "weak: a [2Jb at ollama" in result.output
+    assert "\x1b" not in result.output
+
+
 def test_with_yes_it_takes_what_is_found_and_names_the_keys_variable_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(init_found, "local_offers", lambda environ: [Offer(provider="ollama", model="llama3.2")])
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")

@@ -309,3 +309,14 @@ def test_times_are_told_in_utc_wherever_they_were_written(home: Path) -> None:
     fields = msgspec.to_builtins(past(at=datetime.fromisoformat("2026-11-22T10:30:00+02:00")))
     (home / "log.jsonl").write_text(json.dumps({"request_id": "r", **fields}))
     assert "2026-11-22 08:30 to 2026-11-22 08:30 UTC" in replay(home, str(home / "log.jsonl")).output
+
+
+def test_reasons_in_a_file_steer_neither_the_terminal_nor_the_table(home: Path) -> None:
+    row = msgspec.structs.replace(a_row("r1", win_rate=0.5), reason="new\x1b]0;named\x07 [bold]and[/bold] [/so] on")
+    record = msgspec.json.encode(row)
+    result = replay(home, "-", stdin=record + b'\n{"messages": [{"role": "user", "content": "Hi."}]}\n')
+    assert result.exit_code == 0, result.output
+    assert "new ]0;named  [bold]and[/bold] [/so] on" in " ".join(result.output.split("\n"))
+    assert "\x1b" not in result.output
+    nothing = CliRunner().invoke(main, ["replay", "--home", str(home), "-"], input=record, color=True)
+    assert (nothing.exit_code, "\x1b" in nothing.output) == (1, False)

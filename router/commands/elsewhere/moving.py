@@ -18,10 +18,10 @@ IN_ENVIRONMENT = "os.environ/"
 NO_KEY = frozenset({"", "none", "null", "empty", "dummy", "fake", "fake-key", "not-needed", "no-key", "na", "n/a"})
 """What people write where a client asks for a key and nobody needs one."""
 
-MOST = Decimal(10) ** 15
-"""The largest number that is taken over; a larger one is a slip, and nothing that is counted here."""
+LEAST, MOST = Decimal("1e-15"), Decimal("1e15")
+"""Beyond, numbers are none that anybody means: as integers they may have more digits than there is memory."""
 
-_DURATION = re.compile(r"(?P<count>\d+)\s*(?P<unit>s|m|h|d|w|mo)")
+_DURATION = re.compile(r"(?P<count>\d{1,9})\s*(?P<unit>s|m|h|d|w|mo)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_592_000}
 
 
@@ -139,7 +139,7 @@ class Move:
             number = Decimal(text)
         except InvalidOperation:
             number = Decimal("NaN")
-        if number.is_finite() and 0 <= number <= MOST and not isinstance(entry.value, bool):
+        if number.is_finite() and (number == 0 or LEAST <= number <= MOST) and not isinstance(entry.value, bool):
             return number
         self.remark(entry, "is no number that could be taken over")
         return None

@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 
 from router.commands.elsewhere.moving import Chosen
+from router.commands.printable import printable
 
 EMBEDDED = "embedded"
 NONE = "none"
@@ -103,4 +104,4 @@ def _worded(candidates: Sequence[Candidate], words: frozenset[str]) -> str | Non
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:20]) or "none at all"
+    return printable(", ".join(f"'{name}'" for name in names[:20])) or "none at all"

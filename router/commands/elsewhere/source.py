@@ -157,13 +157,7 @@ class _Reading:
             return Entry(key, line, fields)
         if node.id == "sequence":
             return Entry(key, line, [self._entry(value, f"{key}[{at}]") for at, value in enumerate(node.value)])
-        return Entry(key, line, self._value(node))
-
-    def _value(self, node: Any) -> Any:
-        """What a node holds; half a letter is no text, though it looks like some."""
-        value = self._loader.construct_object(node)
-        str(value).encode()
-        return value
+        return Entry(key, line, _sound(self._loader.construct_object(node)))
 
     def _pairs(self, node: Any) -> list[tuple[str, Any, Any]]:
         """A mapping's names and values with what is merged into it."""
@@ -171,7 +165,7 @@ class _Reading:
         if self._size(node) > MOST_ENTRIES:
             raise SettingsError(_TOO_MANY)
         self._loader.flatten_mapping(node)
-        return [(str(self._value(name)), name, value) for name, value in node.value]
+        return [(_sound(str(self._loader.construct_object(name))), name, value) for name, value in node.value]
 
     def _size(self, node: Any) -> int:
         """How many pairs a mapping has with what is merged into it."""
@@ -183,3 +177,12 @@ class _Reading:
                 size += 1 if merged is None else sum(self._size(each) for each in merged if each.id == "mapping")
             self._sizes[id(node)] = size
         return self._sizes[id(node)]
+
+
+def _sound(value: Any) -> Any:
+    """A value; as text, one that can be written: JSON has signs beyond 16 bits as two halves.
+
+    Raises:
+        ValueError: it has half a sign.
+    """
+    return value.encode("utf-16", "surrogatepass").decode("utf-16") if isinstance(value, str) else value

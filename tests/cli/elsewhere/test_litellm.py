@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +298,53 @@ model_list:
     )
     assert [each["weight"] for each in report["settings"]["deployments"]] == [1, 1_000_000]
     assert "no number" in remark(report, "model_list[0].litellm_params.timeout")["what"]
+
+
+HOSTILE = """
+model_list:
+  - model_name: "one\\e]0;named\\a"
+    litellm_params: {model: "openai/a\\u009b2J", api_base: "http://127.0.0.1:9/v1", timeout: 1e999999999,
+      rpm: 1e-999999}
+  - model_name: "two\\e[2J"
+    litellm_params: {model: "openai/b", api_base: "http://127.0.0.1:9/v1", rpm: 1e15, max_parallel_requests: 1e999}
+router_settings: {num_retries: 1e999999999, allowed_fails: 1e999999999, cooldown_time: 1e999999999}
+litellm_settings: {max_budget: 1, budget_duration: 99999999999999999999d}
+general_settings: {maximum_spend_logs_retention_period: 99999999999999999999d, global_max_parallel_requests: 1e99999999}
+"""
+
+
+def test_names_in_a_file_do_not_steer_the_terminal_where_they_are_asked_about() -> None:
+    result = CliRunner().invoke(main, ["init", "--from", "litellm", str(config(HOSTILE))], color=True)
+    assert result.exit_code == 2
+    assert "'one ]0;named '" in result.output
+    assert "\x1b" not in result.output
+
+
+def test_numbers_without_measure_are_told_and_left_out() -> None:
+    found = told(config(HOSTILE), "--weak", "one\x1b]0;named\x07", "--strong", "two\x1b[2J")
+    assert {name for name in found["settings"] if name not in ("port", "budget_usd")} == {"deployments", "aliases"}
+    assert all("total_timeout_s" not in each and "weight" not in each for each in found["settings"]["deployments"])
+    unfit = [each["key"] for each in found["remarks"] if "no number that could" in each["what"]]
+    assert len(unfit) == 7
+
+
+def test_a_terminal_is_shown_the_file_without_what_would_steer_it(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    chosen = ("--weak", "one\x1b]0;named\x07", "--strong", "two\x1b[2J", "--dry-run")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "router", "init", "--from", "litellm", str(config(HOSTILE)), *chosen],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+        cwd=tmp_path,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while piece := os.read(ours, 4096):
+            said += piece
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    text = said.decode()
+    assert 'model = "a 2J"' in text
+    assert not {"\x1b", "\x9b"} & set(text)

@@ -30,6 +30,11 @@ def test_entries_know_their_lines_through_anchors_and_merges(tmp_path: Path) -> 
     assert [(each.line, each.key) for each in two.items()] == [(5, "b.two[0]"), (6, "b.two[1]")]
 
 
+def test_a_sign_that_json_writes_in_halves_is_whole(tmp_path: Path) -> None:
+    tree = read_source(written(tmp_path, '{"\\ud83d\\ude00": "\\ud83d\\udc4d"}', "config.json"))
+    assert tree.take() == {"😀": "👍"}
+
+
 def test_what_was_taken_is_not_left_and_the_rest_is_told_as_the_largest_whole(tmp_path: Path) -> None:
     tree = read_source(written(tmp_path, "a: {b: 1, c: {d: 2, e: 3}, f: null}\ng: [1]\n"))
     taken = tree.get("a", "b")
@@ -55,7 +60,8 @@ def test_what_was_taken_is_not_left_and_the_rest_is_told_as_the_largest_whole(tm
         ("a: 1\nkey: !!timestamp sk-secret", "line 2: cannot be read as YAML"),
         ("a: !!int ''", "line 1: cannot be read as YAML"),
         ("key: sk-secret\0", "cannot be read as YAML"),
-        ('a: 1\nmodel: "\\ud800"', "line 2: cannot be read as YAML"),
+        ('a: 1\nkey: "sk-secret\\ud800"', "line 2: cannot be read as YAML"),
+        ('a: 1\n"sk-secret\\ud800": 1', "cannot be read as YAML"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_words_that_quote_nothing(tmp_path: Path, text: str, said: str) -> None:
