@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from router.configured.given import Source
-from router.errors import InvalidRequest
+from router.errors import InvalidRequest, LedgerError
 from router.gateway import Gateway
 from router.http.body import read_body
 from router.http.console.access import HEADERS, tuner, watcher
@@ -37,6 +37,9 @@ MAX_BODY_BYTES = 1_000
 DECIMALS = 6
 
 SEVERAL = "Each server follows a settings' file of its own: set the threshold on the others as well."
+
+
+UNREAD = "The ledger cannot be read just now, so that nothing is told of your own requests."
 
 
 class Which(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +104,7 @@ class DialView(Struct, frozen=True, kw_only=True):
     ``curve``: measured on the artifact's own prompts. ``threshold``: in use by default; it comes from
     ``threshold_from``, at ``threshold_place``. ``may_apply``: whether who asks may set it here, else ``why_not`` says
     why and what to do instead. ``note``: what to know when setting it. ``own``: None where no threshold decides any of
-    the last requests; ``left_out`` says why in either case.
+    the last requests, or they cannot be read; ``left_out`` and ``note`` say why.
     """
 
     curve: CurvePoints
@@ -130,7 +133,11 @@ async def set_console_dial(request: Request[Any, Any, Any], services: NamedDepen
     read_query(request, Which)
     body = await read_body(request, limit=MAX_BODY_BYTES, patience_s=services.settings.body_timeout_s)
     await apply(services, request.headers, _wanted(body))
-    return await _answer(request, services)
+    try:
+        return await _answer(request, services)
+    except LedgerError:  # it is set all the same
+        view = await asyncio.to_thread(_view, services, request.headers, [])
+        return Response(msgspec.structs.replace(view, note=UNREAD), headers=HEADERS)
 
 
 async def _answer(request: Request[Any, Any, Any], services: Services) -> Response[DialView]:
