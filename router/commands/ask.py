@@ -7,13 +7,10 @@ from pathlib import Path
 
 import click
 
-from router.commands.options import config_option
+from router.commands.options import config_option, server_url, url_option
 from router.settings import load_settings
 
 model_option = click.option("--model", default="auto", show_default=True, help="What to ask for, as in a request.")
-url_option = click.option(
-    "--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]"
-)
 
 
 @click.command("ask")
@@ -26,14 +23,12 @@ def command(*, question: str, model: str, url: str | None, config: Path | None) 
 
     Who answered, and why, is said on standard error.
     """
-    from router.artifacts.server import RunningServer
     from router.commands.server_chat import ServerChat, tell
 
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if question == "-" else question
     if not text.strip():
         raise click.UsageError("The question is empty.")
     settings = load_settings(config=config)
-    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
-    chat = ServerChat(where, settings.api_key or settings.master_key, model)
+    chat = ServerChat(server_url(url, settings), settings.api_key or settings.master_key, model)
     tell(chat.answer([{"role": "user", "content": text}]))
     click.echo(f"({chat.how()})", err=True)

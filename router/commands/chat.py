@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from router.commands.ask import model_option, url_option
-from router.commands.options import config_option
+from router.commands.ask import model_option
+from router.commands.options import config_option, server_url, url_option
 from router.settings import load_settings
 
 PROMPT = "> "
@@ -24,13 +24,11 @@ def command(*, model: str, url: str | None, config: Path | None) -> None:
 
     Who answered, and why, is said on standard error.
     """
-    from router.artifacts.server import RunningServer
     from router.commands.server_chat import ServerChat, tell
     from router.errors import RequestFailed
 
     settings = load_settings(config=config)
-    where = url.rstrip("/") if url else RunningServer.at(settings.host, settings.port).url
-    chat = ServerChat(where, settings.api_key or settings.master_key, model)
+    chat = ServerChat(server_url(url, settings), settings.api_key or settings.master_key, model)
     said: list[dict[str, str]] = []
     try:
         for line in _lines():

@@ -9,13 +9,18 @@ from typing import Any
 import click
 import msgspec
 
-from router.settings import FIELDS, PREFIX, is_secret, is_table
+from router.settings import FIELDS, PREFIX, Settings, is_secret, is_table
 
 Command = Callable[..., None]
 
 config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+artifact_option = click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+unfamiliar_option = click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+url_option = click.option(
+    "--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]"
+)
 
 
 def setting_options(command: Command) -> Command:
@@ -28,6 +33,13 @@ def setting_options(command: Command) -> Command:
         about = f"{_sentence(field)}  [default: {_shown_default(field)}; {PREFIX}{name.upper()}]"
         command = click.option(declaration, name, default=None, help=about)(command)
     return config_option(command)
+
+
+def server_url(named: str | None, settings: Settings) -> str:
+    """Where the server is that ``--url`` names; without it the one of the settings."""
+    from router.artifacts.server import RunningServer
+
+    return named.rstrip("/") if named else RunningServer.at(settings.host, settings.port).url
 
 
 def print_json(value: Any) -> None:
