@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -36,10 +37,23 @@ def setting_options(command: Command) -> Command:
 
 
 def server_url(named: str | None, settings: Settings) -> str:
-    """Where the server is that ``--url`` names; without it the one of the settings."""
+    """Where the server is that ``--url`` names; without it the one of the settings.
+
+    Raises:
+        UsageError: what it names is no address.
+    """
     from router.artifacts.server import RunningServer
 
-    return named.rstrip("/") if named else RunningServer.at(settings.host, settings.port).url
+    if not named:
+        return RunningServer.at(settings.host, settings.port).url
+    try:
+        parts = urlsplit(named)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise click.UsageError("--url: must be an address such as http://127.0.0.1:8787.")
+    return named.rstrip("/")
 
 
 def print_json(value: Any) -> None:
