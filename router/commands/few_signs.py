@@ -1,4 +1,4 @@
-"""Figures of a watched server as people read them, in few signs."""
+"""Figures as people read them, in few signs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def money(usd: str | None) -> str:
     """An amount of US dollars, as text: cents where it has any, more digits below."""
     if usd is None:
         return UNKNOWN
-    amount = float(usd)
-    if amount == 0 or abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if abs(amount) >= 0.0001 else f"${amount:.1e}"
+    amount = abs(float(usd))
+    sign = "-" if float(usd) < 0 else ""
+    if amount == 0 or amount >= 1:
+        return f"{sign}${amount:,.2f}"
+    return f"{sign}${amount:.4f}" if amount >= 0.0001 else f"{sign}${amount:.1e}"
 
 
 def milliseconds(value: float | None) -> str:
