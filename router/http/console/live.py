@@ -29,8 +29,8 @@ async def console_live(
     request: Request[Any, Any, Any], services: NamedDependency[Services], feed: NamedDependency[Feed]
 ) -> ASGIApp:
     """For whoever may look: a ``snapshot`` and the newest ``requests`` at once, then what changes, once a second."""
-    watcher(services, request.headers)
-    return LiveStream(feed, lambda: _may_look(services, request.headers))
+    principal = watcher(services, request.headers)
+    return LiveStream(feed, lambda: _may_look(services, request.headers), comes_first=principal.admin)
 
 
 def _may_look(services: Services, headers: Mapping[str, str]) -> bool:
@@ -50,10 +50,12 @@ class LiveStream:
     Args:
         feed: what is told.
         may_look: whether the watcher still may: keys change while a stream lasts.
+        comes_first: whether others make room for the watcher, so that callers cannot keep out who runs the server.
     """
 
-    def __init__(self, feed: Feed, may_look: Callable[[], bool]) -> None:
+    def __init__(self, feed: Feed, may_look: Callable[[], bool], *, comes_first: bool = False) -> None:
         self._feed = feed
+        self._comes_first = comes_first
         self._may_look = may_look
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +67,7 @@ class LiveStream:
         drop = scope["state"].get(ABORT, _nothing)
         # The connection of who left is gone, and there is nothing to settle.
         present = CallerPresent(scope, receive, lambda: False)
-        with contextlib.suppress(ClientLeft), self._feed.watch(drop) as told, present:
+        with contextlib.suppress(ClientLeft), self._feed.watch(drop, comes_first=self._comes_first) as told, present:
             await send({"type": "http.response.start", "status": 200, "headers": _headers()})
             await self._feed.begin(told)
             async for event in told.events():
