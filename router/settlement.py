@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -51,7 +52,7 @@ class Settlement:
         prices: what models cost.
         recent: the newest requests, for who looks.
         trace: what it tells of its way.
-        witnesses: told of the row, once there is one; must be quick, and must not fail.
+        witnesses: told of the row, once there is one; must be quick.
     """
 
     def __init__(
@@ -361,14 +362,15 @@ class Settlement:
         self._attempt("showing it", lambda: self._recent.add(Settled(row, self._sight, self._steps)))
         written = self._ledger.submit(row, self._exchange() if self._ledger.keeps_prompts else None)
         written.add_done_callback(self._check_written)
-        self._attempt("telling of it", lambda: self._tell(row))
+        self._tell(row)
         return written
 
     def _tell(self, row: LedgerRow) -> None:
-        log_line(row, self.trace.id)
-        self.trace.settled(row)
+        """Whoever fails keeps it from none of the others."""
+        self._attempt("logging it", lambda: log_line(row, self.trace.id))
+        self._attempt("tracing it", lambda: self.trace.settled(row))
         for witness in self._witnesses:
-            witness(row)
+            self._attempt("telling of it", functools.partial(witness, row))
 
     def _exchange(self) -> Exchange | None:
         """What was said; None where nothing was understood, or an embedding was asked for."""

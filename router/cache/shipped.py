@@ -62,8 +62,8 @@ class BackgroundVerifier:
     def __init__(self, load: Callable[[], Verifier] = load_verifier) -> None:
         self._load = load
         self._current: Verifier = WordingVerifier()
-        # No daemon: a process that ends one within ONNX Runtime's start aborts.
-        self._thread = threading.Thread(target=self._run, name="cache-verifier")
+        # No daemon, not even where a daemon makes it: a process that ends one within ONNX Runtime's start aborts.
+        self._thread = threading.Thread(target=self._run, name="cache-verifier", daemon=False)
 
     def start(self) -> None:
         """Begin to load."""

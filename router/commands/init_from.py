@@ -127,7 +127,11 @@ def _say(moved: Moved, document: TOMLDocument, origin: str, source: Path, file: 
 def _say_models(chosen: Chosen) -> None:
     click.echo(printable(f"weak: {chosen.weak or 'the embedded LLM'}; strong: {chosen.strong or 'none'}"))
     click.echo(printable(f"  ({chosen.because}; --weak and --strong choose others)"))
-    click.echo('  Old names answer as they did. Requests for model="auto" are routed between the two.')
+    click.echo(
+        '  Old names answer as they did. Requests for model="auto" are routed between the two.'
+        if chosen.strong is not None
+        else '  Without a strong model, the weak one answers requests for model="auto".'
+    )
 
 
 def refuse_overwriting(sources: Sources, *, force: bool) -> None:

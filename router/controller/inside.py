@@ -160,8 +160,6 @@ class Inside:
         """Ask the server, on its own loop. The reply is the caller's to read to its end, or to close."""
         from router.http.front import FrontDoor
 
-        reply = Reply(self._replies.discard)
-        self._replies.add(reply)
         said = {"host": "127.0.0.1", "content-type": "application/json", "content-length": str(len(body))}
         said |= {name.lower(): value for name, value in (headers or {}).items()}
         scope = {
@@ -178,6 +176,8 @@ class Inside:
             "client": ("127.0.0.1", 0),
             "server": ("127.0.0.1", 0),
         }
+        reply = Reply(self._replies.discard)
+        self._replies.add(reply)
         await reply.begin(FrontDoor(self._app, self._app.state.services), scope, body)
         return reply
 
@@ -203,12 +203,16 @@ class Inside:
             raise
 
     def close(self) -> None:
-        """Let go of everything, requests under way included. Does nothing the second time."""
+        """Let go of everything, requests under way included. Does nothing the second time.
+
+        Waits for it, but on the server's own thread: there it is called where garbage is collected.
+        """
         with self._closing:
             loop, stop = self._loop, self._stop
             if loop is not None and stop is not None and self._thread.is_alive():
                 loop.call_soon_threadsafe(stop.set)
-                self._thread.join(CLOSING_S)
+                if self._thread is not threading.current_thread():
+                    self._thread.join(CLOSING_S)
 
     def _run(self, ready: Future[None]) -> None:
         import uvloop

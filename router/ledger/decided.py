@@ -14,6 +14,8 @@ from router.types import CacheOutcome, Route
 
 Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+Usd = Annotated[float, Meta(ge=0, le=1e12)]
+"""Nothing that a file may say besides, such as NaN, is an amount."""
 
 
 class PastRequest(Struct, frozen=True, kw_only=True):
@@ -33,9 +35,9 @@ class PastRequest(Struct, frozen=True, kw_only=True):
     prompt_tokens: Tokens
     completion_tokens: Tokens
     reasoning_tokens: Tokens
-    cost_usd: float | None
-    baseline_cost_usd: float | None
-    uncertain_usd: float | None
+    cost_usd: Usd | None
+    baseline_cost_usd: Usd | None
+    uncertain_usd: Usd | None
 
 
 AMONG = 10_000

@@ -150,9 +150,11 @@ class Reload:
 
     def _say(self, wanted: Change, waiting: tuple[str, ...]) -> None:
         live = sorted(wanted.live - set(waiting))
+        before = self._services.file
         if live:
             logger.info("%s: in use from now on: %s", self.sources.file, ", ".join(live))
-        before = self._services.file
+        elif before is not None and before.state == "refused":
+            logger.info("%s: sound again, and nothing changes by it", self.sources.file)
         if waiting and (before is None or list(waiting) != before.waits_for_restart):
             logger.warning(
                 "%s: needs a restart: %s; until then the server goes on with what it started with",

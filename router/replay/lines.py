@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -70,6 +71,8 @@ def lines_of(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     number = 0
     while line := stream.readline(MOST_BYTES):
         number += 1
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if len(line) == MOST_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(MOST_BYTES)) and not rest.endswith(b"\n"):
                 pass

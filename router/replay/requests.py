@@ -96,9 +96,10 @@ class Collected:
         """All of them. Where some have a price, those that have none are left out too."""
         table = np.frombuffer(self._values, np.float64).reshape(-1, _COLUMNS)
         priced = np.isfinite(table[:, 2:6]).all(axis=1)
-        left_out = dict(self._left_out)
+        left_out, left_out_usd = dict(self._left_out), self._left_out_usd
         if priced.any() and not priced.all():
             left_out[NO_PRICE] = int((~priced).sum())
+            left_out_usd += _paid_usd(table[~priced])
             table = table[priced]
         win_rate, unfamiliar, weak, weak_answer, strong, strong_answer, went = np.ascontiguousarray(table.T)
         return Requests(
@@ -111,7 +112,13 @@ class Collected:
             went_strong=None if (went == _UNANSWERED).any() else went > 0,
             is_priced=bool(priced.any()),
             left_out=left_out,
-            left_out_usd=self._left_out_usd,
+            left_out_usd=left_out_usd,
             since=self._since,
             until=self._until,
         )
+
+
+def _paid_usd(table: FloatArray) -> float:
+    """What requests [N, columns] did cost, as far as it is known; those that nobody answered cost nothing."""
+    _, _, weak, _, strong, _, went = table.T
+    return float(np.nansum(np.where(went > 0, strong, weak)[went != _UNANSWERED]))

@@ -50,8 +50,9 @@ SERVICE = "underdog"
 LAST_WORDS_S = 3.0
 """How long a server that stops waits for its last spans to be taken."""
 
-TALKATIVE = ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal")
-"""Loggers that have a line for every batch that fails: we have one for all of them."""
+TALKATIVE = ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal", "opentelemetry.trace.span")
+"""Loggers that have a line for every batch that fails, where we have one for all of them; or for whatever a caller
+writes into a header."""
 
 _KINDS = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
 _FLAGS = TraceFlags(TraceFlags.SAMPLED)

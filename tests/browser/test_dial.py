@@ -111,7 +111,10 @@ async def test_dragging_on_the_chart_chooses_the_threshold_under_the_pointer(
     await here.page.mouse.up()
     await here.page.mouse.move(box["x"] + 2, middle)
     assert left < right == await number(here)
+    legend = here.page.locator(".dial .legend")
+    await expect(legend.get_by_text("The artifact")).to_be_visible()
     await here.page.get_by_role("button", name="By cost").click()
+    await expect(legend.get_by_text("The artifact")).to_be_hidden()
     await here.page.mouse.click(box["x"] + box["width"] - 2, middle)
     await expect(here.page.locator(READY)).to_contain_text("100 %")
 

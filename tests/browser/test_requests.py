@@ -167,3 +167,12 @@ async def test_the_id_of_a_request_is_copied(seeded: Seeded, visiting: Visiting)
     await here.page.get_by_role("button", name="Copy the id").click()
     await here.page.get_by_role("button", name="Copied").wait_for()
     assert await here.page.evaluate("navigator.clipboard.readText()") == seeded.ids["weak"]
+
+
+async def test_the_bar_of_a_timeline_is_full_however_short_the_request(seeded: Seeded, visiting: Visiting) -> None:
+    here = await visiting(seeded)
+    for which in ("cached", "strong"):
+        await here.open(f"requests/{seeded.ids[which]}", ready=".timeline .bar")
+        bar = here.page.locator(".timeline .bar")
+        filled = "bar => bar.lastElementChild.getBoundingClientRect().right - bar.getBoundingClientRect().right"
+        assert await bar.evaluate(filled) == pytest.approx(0, abs=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -173,3 +174,17 @@ def test_the_rules_judge_until_the_verifier_is_loaded(tiny: Path) -> None:
     assert verifier.same(cached, new)
     assert verifier.probability(cached, new) >= SERVED_FROM
     assert verifier.score(cached, new) >= verifier.threshold
+
+
+def test_the_thread_that_loads_is_no_daemon_even_where_a_daemon_starts_it() -> None:
+    asked = threading.Event()
+    daemons: list[bool] = []
+
+    def load() -> WordingVerifier:
+        daemons.append(threading.current_thread().daemon)
+        asked.set()
+        return WordingVerifier()
+
+    threading.Thread(target=lambda: BackgroundVerifier(load).start(), daemon=True).start()
+    assert asked.wait(10)
+    assert daemons == [False]

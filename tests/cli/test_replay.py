@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from router.scoring.scorer import Scorer
 from router.types import ChatRequest, Message
 from tests.ledger.support import a_row
 from tests.live import EASY, HARD
+from tests.replay.support import past
 
 CONFIG = """\
 weak_url = "http://127.0.0.1:9/v1"
@@ -301,6 +303,12 @@ def test_a_narrow_terminal_breaks_no_figure(home: Path, monkeypatch: pytest.Monk
     assert any(line.split()[:2] == ["0.0000", "100.0%"] and "$" in line for line in lines)
     assert not any(line.strip() in (")", "0)", "%") for line in lines)
     assert lines[0].startswith("2 requests, decided again")
+
+
+def test_times_are_told_in_utc_wherever_they_were_written(home: Path) -> None:
+    fields = msgspec.to_builtins(past(at=datetime.fromisoformat("2026-11-22T10:30:00+02:00")))
+    (home / "log.jsonl").write_text(json.dumps({"request_id": "r", **fields}))
+    assert "2026-11-22 08:30 to 2026-11-22 08:30 UTC" in replay(home, str(home / "log.jsonl")).output
 
 
 def test_reasons_in_a_file_steer_neither_the_terminal_nor_the_table(home: Path) -> None:

@@ -266,6 +266,27 @@ class TestThreads:
         thread.join(timeout=30)
         assert "closed before the answer came" in str(failed[0])
 
+    def test_one_that_the_servers_own_thread_collects_as_garbage_ends_in_peace(
+        self, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        complaints: list[object] = []
+        monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+        client = models.controller(tmp_path)
+        thread, close = client._inside._thread, client._closed
+        client._inside.submit(_called(close)).result(timeout=30)
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+        assert complaints == []
+
+    def test_a_header_that_cannot_be_sent_leaves_nothing_behind(self, client: Controller) -> None:
+        with pytest.raises(UnicodeEncodeError):
+            client.completion(model="weak", messages=HELLO, extra_headers={"x-price": "5 €"})
+        assert client._inside._replies == set()
+
+
+async def _called(function: Any) -> None:
+    function()
+
 
 class TestInAProcess:
     def test_a_program_that_forgets_to_close_it_ends_all_the_same(

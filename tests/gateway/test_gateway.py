@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ from router.calls import Call, StreamedAnswer, WholeAnswer
 from router.dialects.chat_request import parse_chat_request
 from router.gateway import Gateway
 from router.ledger.ledger import Ledger
-from router.metrics import Metrics
+from router.metrics import Metrics, render
 from router.policy import Dial
 from router.principals import ANONYMOUS, Principal
 from router.scoring.scorer import Scorer
 from router.settlement import Settlement
 from router.terms import Ways
-from router.types import Tuning
+from router.tracing import NoTrace, NoTracing, Trace
+from router.types import LedgerRow, Tuning
 from router.upstream.build import Upstreams
 from router.upstream.openai_compatible import OpenAICompatibleUpstream
 from router.upstream.scripted import ScriptedServer, Turn
@@ -156,6 +157,25 @@ async def test_a_caller_who_is_cancelled_while_it_settles_loses_no_row(gateway: 
         await closing
     await settlement.close()
     assert [row.request_id for row in await ledger.recent()] == ["cancelled-while-settling"]
+
+
+async def test_a_trace_that_fails_keeps_a_request_out_of_nothing_else(
+    gateway: Gateway, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(NoTrace):
+        def settled(self, row: LedgerRow) -> None:
+            raise OSError("what was asked")
+
+    class FailingTracing(NoTracing):
+        def begin(self, path: str, headers: Mapping[str, str]) -> Trace:
+            return Failing()
+
+    gateway.tracing = FailingTracing()
+    await answered(gateway, call("Hello?"), "only")
+    assert [row.request_id for row in await ledger.recent()] == ["only"]
+    assert [settled.row.request_id for settled in gateway.recent.all()] == ["only"]
+    assert 'underdog_requests_total{source="weak",outcome="ok",status="2xx"} 1' in render(gateway.traffic.families())
+    assert "request only: tracing it failed: OSError" in caplog.text
 
 
 async def test_an_answer_survives_a_ledger_that_is_closed(

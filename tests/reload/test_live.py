@@ -182,6 +182,9 @@ async def test_what_is_wrong_is_refused_with_line_and_reason_and_the_old_stays(
         return f"{file}: is gone" in log(server)
 
     await until(is_gone)
+    write(file, settings(models, 1))
+    await in_use(server, "in use", "first")
+    assert f"{file}: sound again, and nothing changes by it" in log(server)
     write(file, settings(models, 2))
     await in_use(server, "in use", "second")
 

@@ -84,6 +84,9 @@ def test_a_chat_request_and_a_line_of_a_batch_are_requests(value: Any) -> None:
         (line(record(at="2026-11-22T08:30:00")), "cannot be read"),
         (line(record(win_rate="nan")), "cannot be read"),
         (line(record(win_rate=1.5)), "cannot be read"),
+        (line(record(cost_usd="nan")), "cannot be read"),
+        (line(record(baseline_cost_usd="inf")), "cannot be read"),
+        (line(record(uncertain_usd="-1")), "cannot be read"),
         (line(record(prompt_tokens=-1)), "cannot be read"),
         (line({**record(), "messages": "secret"}), "cannot be read"),
         (line({"request_id": "r", "outcome": "ok"}), "missing required field"),
@@ -122,3 +125,8 @@ def test_lines_have_numbers_empty_ones_and_one_that_is_too_long_among_them(monke
     stream = io.BytesIO(b"one\n\n  \nfar too long for us, really\nfour\n12345678\nlast")
     found = [(number, each and each.strip()) for number, each in lines_of(stream)]
     assert found == [(1, b"one"), (4, None), (5, b"four"), (6, None), (7, b"last")]
+
+
+def test_what_a_windows_program_puts_before_the_first_line_is_no_part_of_it() -> None:
+    found = list(lines_of(io.BytesIO(b"\xef\xbb\xbf{}\n{}\n")))
+    assert [(number, each and each.strip()) for number, each in found] == [(1, b"{}"), (2, b"{}")]

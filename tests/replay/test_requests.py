@@ -122,6 +122,16 @@ def test_where_some_have_no_price_these_are_left_out_and_where_none_has_one_all_
     assert (len(none), none.left_out, none.is_priced) == (2, {}, False)
 
 
+def test_what_is_left_out_for_want_of_a_price_did_cost_what_was_paid() -> None:
+    found = collected(past(), past(reason="pinned", cost_usd=0.25))
+    for route in ("weak", "strong"):
+        found.take(past(route=route, cost_usd=0.5, baseline_cost_usd=None), "default/1", NO_PRICES)
+    found.add(0.7, None, NO_PRICES.of_new(1, 1))
+    requests = found.requests()
+    assert requests.left_out == {"pinned": 1, "no-price": 3}
+    assert requests.left_out_usd == 1.25
+
+
 def test_where_one_was_never_answered_nothing_is_said_of_what_happened() -> None:
     found = collected(past())
     found.add(0.7, None, Amounts(0.0, 0.0, 1.0, 1.0))

@@ -126,6 +126,14 @@ def test_what_is_to_stay_here_is_not_traced_elsewhere() -> None:
     assert elsewhere.begin("/", {}).only_local() is NO_TRACE
 
 
+def test_what_a_caller_writes_into_its_trace_is_not_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    from router.telemetry.otlp import OtlpTracing
+
+    headers = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "anything that comes to mind"}
+    OtlpTracing("http://127.0.0.1:9/v1/traces").begin("/v1/chat/completions", headers)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -23,6 +23,9 @@ EMBEDDING = "embedding"
 TASTED = Usage(prompt_tokens=1000, completion_tokens=1000)
 """What prices of models are compared by."""
 
+MOST_WEIGHT = 1_000_000
+"""Of a deployment beside one of weight 1: whose share is smaller is as good as never asked."""
+
 _PROMPTS = ("text-completion-openai/", "text-completion-codestral/", "azure_text/")
 """What LiteLLM's names of models that do not chat begin with."""
 
@@ -214,7 +217,7 @@ class Models:
             return
         smallest = min(known)
         for deployment, weight in zip(group.deployments, known, strict=True):
-            deployment["weight"] = plain(round(weight / smallest, 3))
+            deployment["weight"] = plain(round(min(weight, smallest * MOST_WEIGHT) / smallest, 3))
 
     def _tell_price(self, deployment: Mapping[str, Any], entry: Entry) -> None:
         price = own_price(deployment["model"], entry, self._move)

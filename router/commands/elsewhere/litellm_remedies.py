@@ -6,8 +6,11 @@ NO_SUCH = "Underdog has nothing like it"
 
 _NOTHING_TO_DO = "nothing to do"
 _SENT_BY_CALLERS = "Underdog adds nothing to requests: let callers send it"
-_WATCHING = "no such callback; GET /metrics (Prometheus), the ledger and `underdog report` tell it (docs/costs.md)"
-_ALERTS = "no alerts of its own: let Prometheus alert on GET /metrics"
+_WATCHING = (
+    "no such callback; GET /metrics (Prometheus), traces (OTEL_EXPORTER_OTLP_ENDPOINT), the ledger and "
+    "`underdog report` tell it (docs/operations.md, docs/costs.md)"
+)
+_ALERTS = "no alerts of its own: let Prometheus alert on GET /metrics, by deploy/prometheus/alerts.yaml"
 _IDENTITY = "no single sign-on: callers have keys, keys have teams (docs/keys.md)"
 _AWS = "Bedrock by AWS credentials needs the extra `all-providers` (docs/upstreams.md)"
 _VERTEX = "Vertex AI needs the extra `all-providers` (docs/upstreams.md)"
@@ -68,7 +71,6 @@ REMEDIES = {
     "callback_settings": _WATCHING,
     "langfuse_default_tags": _WATCHING,
     "set_verbose": _NOTHING_TO_DO,
-    "json_logs": _NOTHING_TO_DO,
     "telemetry": f"{_NOTHING_TO_DO}: there is none (docs/configuration.md)",
     "turn_off_message_logging": f"{_NOTHING_TO_DO}: prompts are never logged",
     "redact_user_api_key_info": f"{_NOTHING_TO_DO}: keys are never logged",

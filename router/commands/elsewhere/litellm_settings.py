@@ -32,6 +32,8 @@ def move_settings(source: Entry, move: Move, routes: Routes) -> None:
     if (library := source.get("litellm_settings")) is not None:
         _cache(library, move)
         _budget(library, move)
+        if (json_logs := library.get("json_logs")) is not None and json_logs.take() is True:
+            move.put("log_format", "json")
     if (general := source.get("general_settings")) is not None:
         _general(general, move)
 

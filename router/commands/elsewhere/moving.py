@@ -132,7 +132,7 @@ class Move:
         return parts._replace(query="", fragment="", path=parts.path.rstrip("/"))
 
     def number(self, entry: Entry | None) -> Decimal | None:
-        """A number from 0; one that is none is told."""
+        """A number from 0 to ``MOST``; one that is none is told."""
         if entry is None or (text := self.text(entry)) is None:
             return None
         try:

@@ -63,7 +63,12 @@ def moved(path: Path, environ: Mapping[str, str], weak: str | None, strong: str 
         move.put("deployments", deployments)
     port = move.number(source.get("--port"))
     move.put("port", PORT if port is None else int(port))
-    chosen = Chosen(weak=named["weak"], strong=named["strong"], because="as the command names them")
+    taken = {deployment["route"] for deployment in deployments}
+    weak, strong = (model if route in taken else None for route, model in named.items())
+    because = (
+        "as the command names them" if len(taken) == len(named) else "of what the command names, a part was left out"
+    )
+    chosen = Chosen(weak=weak, strong=strong, because=because)
     return move.finished(source, chosen, REMEDIES, "Underdog has nothing like it")
 
 

@@ -71,7 +71,7 @@ class Entry:
         if self.taken or self.value is None:
             return
         below = list(self.fields().values()) + self.items()
-        if not any(entry.any_taken for entry in below):
+        if self.key and not any(entry.any_taken for entry in below):
             yield self
             return
         for entry in below:

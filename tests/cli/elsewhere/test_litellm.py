@@ -286,6 +286,20 @@ def test_a_cache_that_callers_had_to_ask_for_is_off() -> None:
     assert "cache = true" in remark(report, "litellm_settings.cache_params.mode")["what"]
 
 
+def test_numbers_beyond_all_sense_are_told_and_shares_stay_within_reason() -> None:
+    report = told(
+        config("""
+model_list:
+  - model_name: strong
+    litellm_params: {model: openai/gpt-4.1, weight: 1e-12, timeout: 1e999999}
+  - model_name: strong
+    litellm_params: {model: openai/gpt-4.1, weight: 1e15}
+""")
+    )
+    assert [each["weight"] for each in report["settings"]["deployments"]] == [1, 1_000_000]
+    assert "no number" in remark(report, "model_list[0].litellm_params.timeout")["what"]
+
+
 HOSTILE = """
 model_list:
   - model_name: "one\\e]0;named\\a"
@@ -334,3 +348,20 @@ def test_a_terminal_is_shown_the_file_without_what_would_steer_it(tmp_path: Path
     text = said.decode()
     assert 'model = "a 2J"' in text
     assert not {"\x1b", "\x9b"} & set(text)
+
+
+def test_logs_that_were_json_stay_json() -> None:
+    settings = {
+        said: told(config(f"{PAIR}\nlitellm_settings: {{json_logs: {said}}}\n"), "--dry-run")["settings"]
+        for said in ("true", "false")
+    }
+    assert settings["true"]["log_format"] == "json"
+    assert "log_format" not in settings["false"]
+
+
+def test_a_file_without_models_says_that_there_is_no_strong_one_and_nothing_of_a_part_without_a_name() -> None:
+    result = init(config("model_list: []\n"), "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "routed between the two" not in result.output
+    assert "Without a strong model" in result.output
+    assert "config.yaml:1  model_list: " in result.output

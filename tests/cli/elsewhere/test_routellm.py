@@ -86,3 +86,10 @@ async def test_a_server_starts_with_what_is_written_and_answers_routellms_names(
             for name, route in (("router-mf-0.0", "strong"), ("router-mf-1.0", "weak"), ("w", "weak"), ("s", "strong")):
                 raw = await server.client().chat.completions.with_raw_response.create(model=name, messages=ask)
                 assert raw.headers["x-router-route"] == route, name
+
+
+def test_a_model_that_cannot_be_taken_over_is_not_called_the_weak_one() -> None:
+    report = told(script("python -m routellm.openai_server --routers mf --strong-model gpt-4.1\n"))
+    assert (report["weak"], report["strong"]) == (None, "gpt-4.1")
+    assert "left out" in report["because"]
+    assert [each["route"] for each in report["settings"]["deployments"]] == ["strong"]

@@ -50,6 +50,7 @@ function drawn(body, dial, context, kept) {
   const controls = controlsOf(state, (threshold) => choose(threshold));
   const apply = applying(state, context);
   const rows = figuresTable(state);
+  const key = legend(state);
 
   function choose(threshold) {
     state.chosen = Math.min(1, Math.max(0, threshold));
@@ -63,6 +64,7 @@ function drawn(body, dial, context, kept) {
     state.chart?.redraw();
   }
   function redraw() {
+    key.update();
     state.chart?.destroy();
     state.chart = dialChart(parts.canvas, {
       axis: state.axis, curve: state.curve, own: state.own, span: state.span, points: dial.points, inUse: dial.threshold, chosen: () => state.chosen,
@@ -74,7 +76,7 @@ function drawn(body, dial, context, kept) {
       parts.said,
       element("div", { role: "img", class: "drawing", hidden: !available(), "aria-label": "Quality at each threshold; the figures are in the table below." },
         parts.canvas),
-      legend(state),
+      key.root,
       controls.root,
       apply.root,
       rows),
@@ -154,11 +156,16 @@ function axisButtons(state, redraw) {
   return made.map(([, each]) => each);
 }
 
-function legend({ dial, own }) {
+// By cost the artifact has no curve: what its prompts would have cost is not known.
+function legend(state) {
+  const { dial, own } = state;
   const line = (kind, text) => element("li", {}, element("span", { class: `stroke ${kind}`, "aria-hidden": "true" }), text);
-  return element("ul", { class: "legend note", hidden: !available() },
-    own ? line("solid", `Your last ${count(dial.own.n)} requests, with their 95 % band`) : null,
-    line("dashed", "The artifact, on the prompts it was measured with"));
+  const artifact = line("dashed", "The artifact, on the prompts it was measured with");
+  return {
+    root: element("ul", { class: "legend note", hidden: !available() },
+      own ? line("solid", `Your last ${count(dial.own.n)} requests, with their 95 % band`) : null, artifact),
+    update() { artifact.hidden = state.axis === "cost"; },
+  };
 }
 
 // "Apply as the default", with what it would change; where it may not, why not.

@@ -10,7 +10,7 @@ export function neighbours(found) {
   return [table({
     caption: "The nearest past requests",
     rows: found.map((one) => ({ cache: null, error_code: null, status: null, threshold: null, ...one })),
-    empty: "No past request of this caller is near enough to tell of.",
+    empty: "None is known. Compared are the newest requests that this server scored since it started.",
     columns: [
       { label: "When", head: true, cell: (one) => requestLink(one, format.moment(one.at)) },
       { label: "Alike", number: true, cell: (one) => format.rate(one.similarity, 2) },

@@ -34,9 +34,10 @@ function swatch(part) {
   return made;
 }
 
-// From the step before to this one; what is too short to see still has a line.
+// From the step before to this one; what is too short to see still has a line. In microseconds: what grows by less than 1 in all
+// leaves a part of the bar empty.
 function piece(step, before, part) {
   const made = swatch(part);
-  made.style.flexGrow = String(Math.max(step.at_ms - before.at_ms, 0.0001));
+  made.style.flexGrow = String(Math.max(1000 * (step.at_ms - before.at_ms), 1));
   return made;
 }
