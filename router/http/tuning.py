@@ -14,6 +14,9 @@ DIALS = ("threshold", "quality", "strong_share")
 
 PRIVACY_HEADER = "x-router-privacy"
 
+MAX_MODEL_CHARS = 512
+"""A name goes into headers, logs, traces and the ledger, and is kept in memory for a while."""
+
 _OTHER_QUERY = frozenset({"api-version", "beta"})
 """What the official clients of Azure and of Anthropic add to every address."""
 
@@ -28,8 +31,12 @@ def tuning_for(*, query: Iterable[tuple[str, str]], headers: Mapping[str, str], 
 
     Raises:
         InvalidRequest: a dial is no number in 0..1 or is given twice, two dials are given in one place, or a query
-            parameter is unknown.
+            parameter is unknown; or the model's name is too long to be one.
     """
+    if len(model) > MAX_MODEL_CHARS:
+        raise InvalidRequest(
+            f"'model' has more than {MAX_MODEL_CHARS} characters, as no model's name does.", param="model"
+        )
     return (
         _from_dials(_query_dials(query), source="query")
         or _from_dials({_header(dial): headers.get(_header(dial)) for dial in DIALS}, source="header")

@@ -33,6 +33,9 @@ def endpoint_of(settings: Settings, environ: Mapping[str, str]) -> str | None:
     if not _can_be_posted_to(url):
         # Without the URL: it may hold a password.
         raise SettingsError(f"{origin}: must be a URL such as http://localhost:4318.")
+    if settings.otlp_endpoint and _may_hold_a_key(settings.otlp_endpoint):
+        # What stands in the file is shown by `underdog config show`.
+        raise SettingsError(f"{origin}: holds credentials or a query; give a key in OTEL_EXPORTER_OTLP_HEADERS.")
     if settings.privacy == "local-only" and not is_local(url):
         raise SettingsError(
             f"{origin}: is not on this machine or its network, and `privacy` is local-only; "
@@ -65,6 +68,11 @@ def _require_spoken(environ: Mapping[str, str]) -> None:
     wanted = next(((name, environ[name]) for name in PROTOCOLS if environ.get(name)), None)
     if wanted is not None and wanted[1].strip().lower() != SPOKEN:
         raise SettingsError(f"{wanted[0]}: only {SPOKEN} is spoken; collectors listen for it on port 4318.")
+
+
+def _may_hold_a_key(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.username or parts.password or parts.query)
 
 
 def _can_be_posted_to(url: str) -> bool:

@@ -129,3 +129,12 @@ async def test_a_refusal_keeps_its_shape(weak: ScriptedServer, tmp_path: Path) -
     assert answer.status_code == 502
     assert answer.json()["error"]["code"] == "upstream_key_rejected"
     assert (row["outcome"], row["reason"]) == ("error", "embeddings")
+
+
+async def test_a_model_with_a_name_without_measure_is_refused_before_anybody_keeps_it(server: LiveServer) -> None:
+    async with server.http() as http:
+        answer = await http.post("/v1/embeddings", json={"model": "m" * 60_000, "input": "one"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
+    row = await server.ledger_row(answer.headers["x-request-id"])
+    assert (row["model"], len(row["requested_model"])) == (None, 200)
+    assert sum(map(len, answer.headers.values())) < 1_000

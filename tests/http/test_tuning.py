@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.errors import InvalidRequest
-from router.http.tuning import tuning_for
+from router.http.tuning import MAX_MODEL_CHARS, tuning_for
 from router.types import Tuning
 
 
@@ -99,3 +99,12 @@ def test_a_dial_given_twice_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="only once") as caught:
         tuning_for(query=[("threshold", "0.1"), ("threshold", "0.9")], headers={}, model="auto")
     assert caught.value.param == "threshold"
+
+
+@pytest.mark.parametrize("dials", [{}, {"threshold": "0.5"}])
+def test_a_name_that_is_too_long_for_headers_logs_and_traces_is_no_models(dials: dict[str, str]) -> None:
+    tuned(model="m" * MAX_MODEL_CHARS, query=dials)
+    with pytest.raises(InvalidRequest) as caught:
+        tuned(model="m" * (MAX_MODEL_CHARS + 1), query=dials)
+    assert caught.value.param == "model"
+    assert "mmm" not in caught.value.message

@@ -56,6 +56,13 @@ def test_what_cannot_be_posted_to_is_refused_without_being_quoted(wrong: str) ->
     assert wrong not in str(refused.value).replace("http://localhost:4318", "")
 
 
+@pytest.mark.parametrize("url", ["http://me:hunter2@c:4318", "https://hunter2@c", "http://c:4318?key=hunter2"])
+def test_an_address_that_may_hold_a_key_is_refused_since_settings_are_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_HEADERS") as refused:
+        endpoint(setting=url)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_another_protocol_is_refused_by_its_variables_name() -> None:
     with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf"):
         endpoint(OTEL_EXPORTER_OTLP_ENDPOINT="http://c:4317", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")

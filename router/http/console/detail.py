@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from router.http.console.said import Said, read_said
 from router.http.console.timeline import Moment, timeline
 from router.http.services import Services
 from router.ledger.browse import Kept
+from router.principals import Principal
 from router.recent.nearest import Neighbour, nearest
 from router.types import LedgerRow, Rating
 
@@ -68,11 +70,18 @@ class Detail(Struct, frozen=True, kw_only=True):
     why_no_messages: str | None
 
 
+NOT_THEIRS = "What was said with a caller's own key is shown to the master key alone."
+
 _ADDED = [name for name in FullRequest.__struct_fields__ if name not in RequestLine.__struct_fields__]
 
 
-async def detail_of(services: Services, request_id: str) -> Detail | None:
+async def detail_of(services: Services, request_id: str, reader: Principal) -> Detail | None:
     """What there is of a request, in memory and in the ledger; None where it is in neither.
+
+    Args:
+        services: the parts of the server.
+        request_id: of the request.
+        reader: who is told; what others said is not for everybody who may look.
 
     Raises:
         LedgerError: the ledger cannot be read, and the request is not in memory.
@@ -86,13 +95,14 @@ async def detail_of(services: Services, request_id: str) -> Detail | None:
     said = Said(why_no_messages="The ledger cannot be read just now.")
     try:
         kept = await gateway.ledger.find([request_id, *others])
-        said, prompts = await read_said(services, request_id, others)
+        row = settled.row if settled is not None else kept[request_id].row if request_id in kept else None
+        if row is None:
+            return None
+        said, prompts = await _said(services, row, others, reader)
     except LedgerError:
         if settled is None:
             raise
-    row = settled.row if settled is not None else kept[request_id].row if request_id in kept else None
-    if row is None:
-        return None
+        row = settled.row
     why = explained(row, settled, gateway.recent, gateway.in_use)
     return Detail(
         request=_full(row, _rating(kept, request_id)),
@@ -105,6 +115,15 @@ async def detail_of(services: Services, request_id: str) -> Detail | None:
         answer=said.answer,
         why_no_messages=said.why_no_messages,
     )
+
+
+async def _said(
+    services: Services, row: LedgerRow, others: Sequence[str], reader: Principal
+) -> tuple[Said, dict[str, str]]:
+    """What was said, and the neighbours' prompts, as far as the reader may know it."""
+    if row.tenant != reader.tenant and not reader.admin and services.settings.master_key is not None:
+        return Said(why_no_messages=NOT_THEIRS), {}
+    return await read_said(services, row.request_id, others)
 
 
 def _full(row: LedgerRow, rating: Rating | None) -> FullRequest:

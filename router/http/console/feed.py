@@ -41,10 +41,12 @@ class Watcher:
 
     Args:
         drop: called where too many wait.
+        comes_first: whether others make room for it where there is none, and it for nobody.
     """
 
-    def __init__(self, drop: Callable[[], None]) -> None:
+    def __init__(self, drop: Callable[[], None], *, comes_first: bool = False) -> None:
         self._drop = drop
+        self.comes_first = comes_first
         self._events: deque[bytes] = deque()
         self._woken = asyncio.Event()
         self._ended = False
@@ -55,10 +57,14 @@ class Watcher:
         """Let an event wait. Where too many do, the watcher is let go of."""
         self._events.append(event)
         if len(self._events) > MOST_BEHIND:
-            self._events.clear()
-            self.end()
-            self._drop()
+            self.let_go()
         self._woken.set()
+
+    def let_go(self) -> None:
+        """End at once; what waits is lost."""
+        self._events.clear()
+        self.end()
+        self._drop()
 
     def end(self) -> None:
         """There will be no more."""
@@ -85,7 +91,7 @@ class Feed:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._watchers: set[Watcher] = set()
+        self._watchers: dict[Watcher, None] = {}  # in the order in which they came
         self._started = time.monotonic()
         self._told = 0  # requests, of ``Recent.count``
         self._last: Snapshot | None = None
@@ -95,11 +101,12 @@ class Feed:
         self._telling: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watch(self, drop: Callable[[], None]) -> Iterator[Watcher]:
+    def watch(self, drop: Callable[[], None], *, comes_first: bool = False) -> Iterator[Watcher]:
         """Somebody watches for as long as the block lasts.
 
         Args:
             drop: lets go of a watcher who takes no more.
+            comes_first: see `Watcher`.
 
         Raises:
             TooManyRequests: too many watch already.
@@ -108,16 +115,24 @@ class Feed:
         if self._services.gateway.draining:
             raise ShuttingDown("The server was told to stop.")
         if len(self._watchers) >= MOST_WATCHERS:
-            raise TooManyRequests(f"{MOST_WATCHERS} pages watch this server already; close one of them.")
-        watcher = Watcher(drop)
-        self._watchers.add(watcher)
+            self._make_room(comes_first=comes_first)
+        watcher = Watcher(drop, comes_first=comes_first)
+        self._watchers[watcher] = None
         if self._telling is None:
             self._told, self._last = self._services.gateway.recent.count, None
             self._telling = asyncio.create_task(self._tell())
         try:
             yield watcher
         finally:
-            self._watchers.discard(watcher)
+            self._watchers.pop(watcher, None)
+
+    def _make_room(self, *, comes_first: bool) -> None:
+        """Let go of whoever has watched longest, for one who comes first."""
+        leaves = next((each for each in self._watchers if not each.comes_first), None) if comes_first else None
+        if leaves is None:
+            raise TooManyRequests(f"{MOST_WATCHERS} pages watch this server already; close one of them.")
+        del self._watchers[leaves]
+        leaves.let_go()
 
     async def begin(self, watcher: Watcher) -> None:
         """Tell who has only come what there is: the server with its chart, and the newest requests."""

@@ -88,8 +88,8 @@ async def console_request(
     request: Request[Any, Any, Any], services: NamedDependency[Services], request_id: FromPath[str]
 ) -> Response[Detail]:
     """One of them in full, for whoever may look."""
-    watcher(services, request.headers)
-    detail = await detail_of(services, request_id) if _IDS.fullmatch(request_id) else None
+    principal = watcher(services, request.headers)
+    detail = await detail_of(services, request_id, principal) if _IDS.fullmatch(request_id) else None
     if detail is None:
         raise _unknown(request_id)
     return Response(detail, headers=UNKEPT)

@@ -153,7 +153,7 @@ async def test_a_connection_that_takes_nothing_more_is_dropped_and_leaves_its_pl
         raise AssertionError("the server tells by itself who leaves")
 
     scope: Any = {"state": {ABORT: abort, LEAVING: leaving}}
-    watching = asyncio.create_task(LiveStream(feed)(scope, receive, send))
+    watching = asyncio.create_task(LiveStream(feed, lambda: True)(scope, receive, send))
     async with asyncio.timeout(10):
         await full.wait()
         assert len(feed._watchers) == 1

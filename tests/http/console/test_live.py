@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -144,3 +145,44 @@ async def test_a_server_that_is_told_to_stop_stops_though_somebody_watches(tmp_p
             assert await told.rest() == []  # a whole end, not a broken one
         assert await server.process.wait() == 0
         writer.close()
+
+
+@pytest.mark.parametrize("before", [None, "the-key-of-before"])
+async def test_who_watches_by_a_key_that_holds_no_more_is_told_no_more(tmp_path: Path, before: str | None) -> None:
+    config = tmp_path / "underdog.toml"
+    config.write_text(f"api_key = '{before}'\n" if before else "")
+    headers = {"authorization": f"Bearer {before}"} if before else {}
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn(reply="Secret.")]) as weak,
+        routed(tmp_path / "home", weak, None, "--config", str(config)) as server,
+        asyncio.timeout(60),
+        watching(server, headers) as told,
+        server.http() as http,
+    ):
+        await told.next("requests")
+        config.write_text("api_key = 'the-key-from-now-on'\n")
+        later = {"authorization": "Bearer the-key-from-now-on"}
+        while (await http.get("/console/api/session", headers=later)).status_code != 200:
+            await asyncio.sleep(0.05)
+        body = {"messages": [{"role": "user", "content": "What is it?"}]}
+        asked = (await http.post("/v1/chat/completions", json=body, headers=later)).headers["x-request-id"]
+        assert asked not in str(await told.rest())
+
+
+async def test_callers_who_share_a_key_cannot_keep_out_the_master_key(tmp_path: Path) -> None:
+    shared, master = ({"authorization": f"Bearer a-{name}-key-of-16-signs"} for name in ("shared", "master"))
+    keys = {"UNDERDOG_API_KEY": "a-shared-key-of-16-signs", "UNDERDOG_MASTER_KEY": "a-master-key-of-16-signs"}
+    async with (
+        ScriptedServer(model="weak-model", turns=[Turn()]) as weak,
+        routed(tmp_path, weak, None, **keys) as server,
+        asyncio.timeout(60),
+        server.http() as http,
+        AsyncExitStack() as stack,
+    ):
+        callers = [await stack.enter_async_context(watching(server, shared)) for _ in range(MOST_WATCHERS)]
+        await callers[0].next("requests")
+        operator = await stack.enter_async_context(watching(server, master))
+        assert await operator.next("requests") == []
+        with contextlib.suppress(httpx.RemoteProtocolError):  # let go of in the middle
+            await callers[0].rest()
+        assert (await http.get(LIVE, headers=shared)).status_code == 429

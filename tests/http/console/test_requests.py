@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,21 @@ async def test_who_may_look_with_the_shared_key_sees_every_tenant(visitor: Visit
     name = await asked(visitor, EASY, key)
     answer = await visitor.ask("GET", f"{REQUESTS}/{name}", SHARED)
     assert answer.json()["request"]["request_id"] == name
+
+
+async def test_what_was_said_with_a_callers_own_key_is_shown_to_the_master_key_alone(visitor: Visitor) -> None:
+    theirs = (await visitor.key(name="secretive"))["key"]
+    first = await asked(visitor, "What ails my left knee, and whom do I tell?", theirs)
+    second = await asked(visitor, "What ails my right knee, and whom do I tell?", theirs)
+    shown = await detail(visitor, second)
+    assert "right knee" in json.dumps(shown["messages"])
+    assert [each["prompt"] for each in shown["neighbours"] if each["request_id"] == first] != [None]
+    looked = await visitor.ask("GET", f"{REQUESTS}/{second}", SHARED)
+    assert looked.status_code == 200
+    assert " knee" not in looked.text
+    assert (looked.json()["messages"], looked.json()["answer"]) == (None, None)
+    assert "master key alone" in looked.json()["why_no_messages"]
+    assert "own words" in (await visitor.ask("GET", f"{REQUESTS}/{await asked(visitor, 'My own words.')}", SHARED)).text
 
 
 async def test_what_a_server_before_this_one_answered_is_in_the_ledger_still(
