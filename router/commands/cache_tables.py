@@ -14,6 +14,10 @@ from router.commands.printable import printable
 
 ID_CHARS = 12
 
+QUESTION_WIDTH = 20
+"""Characters of a line that a question has at least."""
+
+_COLUMNS = ("id", "age", "left", "hits", "bytes", "saved USD", "model")
 _DISPENSABLE = ("bytes", "left", "age", "hits")
 """Columns that go, in this order, where the terminal is too narrow."""
 
@@ -36,9 +40,11 @@ def show_stats(stats: dict[str, Any], where: str) -> None:
 def show_list(found: EntryList, where: str, *, width: int | None) -> None:
     """Print a table of entries; ``width`` is the number of characters of a question, None where none is shown."""
     console = Console(highlight=False)
-    columns = ["id", "age", "left", "hits", "bytes", "saved USD", "model", *(["question"] if width else [])]
-    rows = [dict(zip(columns, _cells(entry, width), strict=True)) for entry in found.entries]
-    console.print(fitting(lambda left: _table(left, rows), columns, _DISPENSABLE, console))
+    question = ["question"] if width else []
+    rows = [dict(zip([*_COLUMNS, *question], _cells(entry, width), strict=True)) for entry in found.entries]
+    spare = QUESTION_WIDTH if question else 0
+    columns = fitting(lambda left: _table(left, rows), _COLUMNS, _DISPENSABLE, console, spare=spare)
+    console.print(_table([*columns, *question], rows))
     more = " (the file is still being read)" if found.loading else ""
     console.print(escape(f"{len(found.entries):,} of {found.total:,} entries of {where}{more}."))
 

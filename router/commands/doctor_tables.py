@@ -37,7 +37,8 @@ def show(report: Report, console: Console | None = None) -> None:
     console.print(_servers(report))
     console.print(_keys(report), highlight=False)
     if report.advice.suggestions:
-        console.print(fitting(lambda left: _suggestions(report, left), _SUGGESTED, _DISPENSABLE, console))
+        columns = fitting(lambda left: _suggestions(report, left), _SUGGESTED, _DISPENSABLE, console)
+        console.print(_suggestions(report, columns))
     _list(console, "Note", report.advice.notes)
     _list(console, "[bold red]Attention[/]", report.attention)
     _list(console, "Next", report.next_steps)

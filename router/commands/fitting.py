@@ -11,27 +11,31 @@ from rich.table import Table
 _ENDLESS = 10_000
 
 
-def fits(table: Table, console: Console) -> bool:
-    """Whether every cell of a table has room on its lines."""
-    return Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum <= console.width
+def fits(table: Table, console: Console, *, spare: int = 0) -> bool:
+    """Whether every cell of a table has room on its lines, and so many characters are left."""
+    return Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum + spare <= console.width
 
 
 def fitting(
-    make: Callable[[list[str]], Table], columns: Sequence[str], dispensable: Sequence[str], console: Console
-) -> Table:
-    """The table of all columns, or of those that are left once it fits, or nothing more can go.
+    make: Callable[[list[str]], Table],
+    columns: Sequence[str],
+    dispensable: Sequence[str],
+    console: Console,
+    *,
+    spare: int = 0,
+) -> list[str]:
+    """All columns, or those that are left once their table fits, or nothing more can go.
 
     Args:
         make: makes the table of some columns.
         columns: all of them, by name.
         dispensable: those that go where there is no room, the first first.
         console: where it is to be printed.
+        spare: characters of a line that are to be left, for a column that may fold.
     """
     left = list(columns)
-    table = make(left)
     for name in dispensable:
-        if fits(table, console):
+        if fits(make(left), console, spare=spare):
             break
-        left = [each for each in left if each != name]
-        table = make(left)
-    return table
+        left.remove(name)
+    return left

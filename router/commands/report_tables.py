@@ -46,11 +46,13 @@ def _fitting(report: UsageReport, names: Names, console: Console) -> Table:
     told = [_figures(row) for row in (*report.rows, report.total)]
     # What is nowhere needs no column.
     columns = [name for name in told[0] if any(figures[name] not in _NOTHING for figures in told)]
-    table = fitting(lambda left: _table(report, names, told, left), columns, _DISPENSABLE, console)
+    dispensable = [name for name in _DISPENSABLE if name in columns]
+    columns = fitting(lambda left: _table(report, names, told, left), columns, dispensable, console)
+    table = _table(report, names, told, columns)
     if fits(table, console):
         return table
     broken = [{name: text.replace(" to ", "\nto ") for name, text in figures.items()} for figures in told]
-    return _table(report, names, broken, [name for name in columns if name not in _DISPENSABLE])
+    return _table(report, names, broken, columns)
 
 
 def _table(report: UsageReport, names: Names, told: list[dict[str, str]], columns: list[str]) -> Table:

@@ -19,19 +19,19 @@ ENTRY = EntryInfo(
     cost_usd=0.5,
     saved_usd=1.25,
     semantic=True,
-    question="What is the capital of France?",
+    question="What is the capital of France, and why is it not Lyon, which is older than it is?",
 )
 
 
-@pytest.mark.parametrize(("width", "whole"), [(50, False), (120, True)])
+@pytest.mark.parametrize(("width", "question", "whole"), [(50, None, False), (120, None, True), (120, 90, True)])
 def test_ids_and_amounts_are_never_cut_off(
-    width: int, whole: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    width: int, question: int | None, whole: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    show_list(EntryList(entries=[ENTRY], total=1, loading=False), "the server", width=None)
+    show_list(EntryList(entries=[ENTRY], total=1, loading=False), "the server", width=question)
     shown = capsys.readouterr().out
     assert f" {ENTRY.id[:ID_CHARS]} " in shown
     assert " 1.250000 " in shown
-    assert "…" not in shown
+    assert ("…" in shown, "What is" in shown) == (False, question is not None)
     assert ("2,345,678" in shown) is whole
     assert max(map(len, shown.splitlines())) <= width
