@@ -9,9 +9,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cache.inventory import EntryDetail, EntryInfo, EntryList
+from router.commands.fitting import fitting
 from router.commands.printable import printable
 
 ID_CHARS = 12
+
+QUESTION_WIDTH = 20
+"""Characters of a line that a question has at least."""
+
+_COLUMNS = ("id", "age", "left", "hits", "bytes", "saved USD", "model")
+_DISPENSABLE = ("bytes", "left", "age", "hits")
+"""Columns that go, in this order, where the terminal is too narrow."""
+
 _STEPS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -31,12 +40,11 @@ def show_stats(stats: dict[str, Any], where: str) -> None:
 def show_list(found: EntryList, where: str, *, width: int | None) -> None:
     """Print a table of entries; ``width`` is the number of characters of a question, None where none is shown."""
     console = Console(highlight=False)
-    table = Table("id", "age", "left", "hits", "bytes", "saved USD", "model", *(["question"] if width else []))
-    for column in (1, 2, 3, 4, 5):
-        table.columns[column].justify = "right"
-    for entry in found.entries:
-        table.add_row(*(escape(cell) for cell in _cells(entry, width)))
-    console.print(table)
+    question = ["question"] if width else []
+    rows = [dict(zip([*_COLUMNS, *question], _cells(entry, width), strict=True)) for entry in found.entries]
+    spare = QUESTION_WIDTH if question else 0
+    columns = fitting(lambda left: _table(left, rows), _COLUMNS, _DISPENSABLE, console, spare=spare)
+    console.print(_table([*columns, *question], rows))
     more = " (the file is still being read)" if found.loading else ""
     console.print(escape(f"{len(found.entries):,} of {found.total:,} entries of {where}{more}."))
 
@@ -67,6 +75,18 @@ def span(seconds: float) -> str:
     """A length of time in one unit, such as ``3h``."""
     unit, length = next((step for step in _STEPS if seconds >= step[1]), _STEPS[-1])
     return f"{int(seconds // length)}{unit}"
+
+
+def _table(columns: list[str], rows: list[dict[str, str]]) -> Table:
+    table = Table()
+    for name in columns:
+        if name in ("model", "question"):
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="left" if name == "id" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(row[name]) for name in columns))
+    return table
 
 
 def _cells(entry: EntryInfo, width: int | None) -> list[str]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from router.commands.fitting import fitting
 from router.commands.printable import printable
 from router.doctor import Report
 from router.hardware import Gpu, Machine
@@ -20,6 +21,12 @@ PIPED_WIDTH = 160
 MOST_MODELS = 6
 """Models of one server that are listed; the others are counted."""
 
+_SUGGESTED = ("Model", "Quantised", "Files", "Memory", "Context", "Licence", "Remark")
+"""Columns of the models that fit."""
+
+_DISPENSABLE = ("Licence", "Context", "Quantised", "Remark")
+"""Columns that go, in this order, where the terminal is too narrow."""
+
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print what was found, what fits, and what to do."""
@@ -30,7 +37,8 @@ def show(report: Report, console: Console | None = None) -> None:
     console.print(_servers(report))
     console.print(_keys(report), highlight=False)
     if report.advice.suggestions:
-        console.print(_suggestions(report))
+        columns = fitting(lambda left: _suggestions(report, left), _SUGGESTED, _DISPENSABLE, console)
+        console.print(_suggestions(report, columns))
     _list(console, "Note", report.advice.notes)
     _list(console, "[bold red]Attention[/]", report.attention)
     _list(console, "Next", report.next_steps)
@@ -77,24 +85,14 @@ def _keys(report: Report) -> str:
     return escape(f"Keys in the environment: {', '.join(named)}\n")
 
 
-def _suggestions(report: Report) -> Table:
+def _suggestions(report: Report, columns: list[str]) -> Table:
     first = report.advice.suggestions[0]
     title = f"Fits on {first.place.name}, {first.place.free / GIB:.1f} GiB to use"
-    table = Table(
-        "Model",
-        "",
-        "Files",
-        "Memory",
-        "Context",
-        "Licence",
-        "",
-        title=_said(title),
-        title_justify="left",
-        pad_edge=False,
-    )
-    table.box = SIMPLE_HEAD
+    table = Table(title=_said(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name == "Model")
     for each in report.advice.suggestions:
-        table.add_row(
+        cells = (
             each.name,
             each.quantization,
             f"{each.need.weights / GB:.1f} GB",
@@ -103,6 +101,8 @@ def _suggestions(report: Report) -> Table:
             each.licence,
             "thinks first" if each.thinks else "",
         )
+        told = dict(zip(_SUGGESTED, cells, strict=True))
+        table.add_row(*(told[name] for name in columns))
     return table
 
 

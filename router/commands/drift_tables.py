@@ -29,7 +29,9 @@ def _distributions(drift: Drift) -> Table:
 
 
 def _shares(drift: Drift) -> Table:
-    table = Table("", "is", "expected", "by", "", title="Shares")
+    table = Table(title="Shares")
+    for name in ("", "is", "expected", "by", ""):
+        table.add_column(name, overflow="fold")
     for row in drift.shares:
         table.add_row(row.quantity, _percent(row.share), _percent(row.expected), row.expected_from, _counted(row))
     return table

@@ -8,9 +8,9 @@ from decimal import Decimal
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.table import Table
 
+from router.commands.fitting import fits, fitting
 from router.commands.report_names import Names
 from router.ledger.usage import UsageReport, UsageRow
 
@@ -21,7 +21,8 @@ _NOTHING = ("0", "0.0%", "0.0 s")
 _DISPENSABLE = ("own time", "estimated", "errors", "baseline", "tokens in", "out")
 """Columns that go, in this order, where the terminal is too narrow; the lines below the table have the totals."""
 
-_ENDLESS = 10_000
+NAME_WIDTH = 5
+"""Characters of a line that names have at least."""
 
 PIPED_WIDTH = 160
 """Characters of a line where no terminal says how many it has."""
@@ -41,23 +42,23 @@ def show(report: UsageReport, names: Names, console: Console | None = None) -> N
 
 
 def _fitting(report: UsageReport, names: Names, console: Console) -> Table:
-    """The table with as many columns as the terminal has room for: an amount that is cut off is worse than none."""
+    """The table as it fits: with fewer columns where they must go, and in the end intervals on lines of their own."""
     told = [_figures(row) for row in (*report.rows, report.total)]
     # What is nowhere needs no column.
     columns = [name for name in told[0] if any(figures[name] not in _NOTHING for figures in told)]
+    dispensable = [name for name in _DISPENSABLE if name in columns]
+    columns = fitting(lambda left: _table(report, names, told, left), columns, dispensable, console)
     table = _table(report, names, told, columns)
-    for name in _DISPENSABLE:
-        if Measurement.get(console, console.options.update(width=_ENDLESS), table).maximum <= console.width:
-            break
-        columns = [each for each in columns if each != name]
-        table = _table(report, names, told, columns)
-    return table
+    if fits(table, console):
+        return table
+    broken = [{name: text.replace(" to ", "\nto ") for name, text in figures.items()} for figures in told]
+    return _table(report, names, broken, columns)
 
 
 def _table(report: UsageReport, names: Names, told: list[dict[str, str]], columns: list[str]) -> Table:
     table = Table(show_footer=bool(report.grouped_by), box=SIMPLE_HEAD, pad_edge=False)
     for place, group in enumerate(report.grouped_by):
-        table.add_column(group, footer="" if place else "total", overflow="fold")
+        table.add_column(group, footer="" if place else "total", overflow="fold", min_width=NAME_WIDTH)
     for name in columns:
         table.add_column(name, footer=told[-1][name], justify="right", no_wrap=True)
     for row, figures in zip(report.rows, told, strict=False):

@@ -84,6 +84,16 @@ class ServerChat:
         except httpx.HTTPError as error:
             raise RequestFailed("The connection broke before the answer was whole; ask again.", status=502) from error
 
+    def told(self) -> dict[str, str | float | None]:
+        """What the headers of the last answer say of it: who gave it, and why."""
+        texts = {name: self.headers.get(f"x-router-{name}") for name in ("route", "model", "reason", "cache")}
+        numbers = {name: self.headers.get(f"x-router-{name}") for name in ("win-rate", "threshold")}
+        return {
+            "request_id": self.headers.get("x-request-id"),
+            **texts,
+            **{name.replace("-", "_"): None if value is None else float(value) for name, value in numbers.items()},
+        }
+
     def how(self) -> str:
         """Who gave the last answer, and why, in a few words."""
         said = {name: self.headers.get(f"x-router-{name}") for name in ("route", "model", "reason", "cache")}

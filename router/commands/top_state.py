@@ -62,12 +62,16 @@ class State:
 
 
 def shares(figures: dict[str, Any]) -> dict[str, float | None]:
-    """Which share of requests each route was chosen for, and which share the cache answered; None where none came."""
-    total = figures["requests"]
+    """The routes' shares of what went to either, and the cache's of what was looked up there; None where nothing was.
+
+    As in the console: what failed before it was routed, or passed the cache by, is in none.
+    """
     routes, cache = figures["by_route"], figures["by_cache"]
+    weak, strong = routes.get("weak", 0), routes.get("strong", 0)
+    hits = cache.get("exact", 0) + cache.get("semantic", 0)
     counts = {
-        "weak": routes.get("weak", 0),
-        "strong": routes.get("strong", 0),
-        "cached": cache.get("exact", 0) + cache.get("semantic", 0),
+        "weak": (weak, weak + strong),
+        "strong": (strong, weak + strong),
+        "cached": (hits, hits + cache.get("miss", 0)),
     }
-    return {name: count / total if total else None for name, count in counts.items()}
+    return {name: count / total if total else None for name, (count, total) in counts.items()}

@@ -28,7 +28,10 @@ logger = logging.getLogger("underdog.http")
 
 JSON = "application/json"
 
-UNKNOWN_URL = "Unknown request URL. See GET /v1/models and POST /v1/chat/completions; GET /openapi has all of them."
+UNKNOWN_URL = (
+    "Unknown request URL. See GET /v1/models and POST /v1/chat/completions; GET /openapi has all of them. For people "
+    "there is a page, /console."
+)
 
 
 def as_api_error(error: Exception, request: str) -> ApiError:

@@ -95,7 +95,10 @@ class OtlpTracing:
         return RecordedTrace(self._recorder, place, path)
 
     def counts(self) -> Mapping[str, int]:
-        """Spans ``made``, and those of them that the collector took (``sent``) or never will (``failed``)."""
+        """Spans ``made``, those of them that the collector took (``sent``), and those that it did not (``failed``).
+
+        The others wait in the queue, or were lost where it was full.
+        """
         return {"made": self._made, **self._exporter.spans}
 
     async def aclose(self) -> None:

@@ -176,3 +176,10 @@ async def test_the_bar_of_a_timeline_is_full_however_short_the_request(seeded: S
         bar = here.page.locator(".timeline .bar")
         filled = "bar => bar.lastElementChild.getBoundingClientRect().right - bar.getBoundingClientRect().right"
         assert await bar.evaluate(filled) == pytest.approx(0, abs=2)
+
+
+async def test_a_search_of_the_address_that_no_choice_has_is_shown(seeded: Seeded, visiting: Visiting) -> None:
+    here = await visiting(seeded)
+    await here.page.goto(f"{seeded.server.url}/console#/requests?outcome=rejected")
+    await expect(here.page.get_by_label("Outcome")).to_have_value("rejected")
+    await expect(here.page.get_by_text("No request is like that.")).to_be_visible()

@@ -99,3 +99,15 @@ async def test_a_view_that_cannot_be_fetched_is_said_and_tried_again(seeded: See
     await here.page.unroute("**/console/api/session")
     await here.page.get_by_role("button", name="Try again").click()
     await here.page.get_by_role("heading", name="Requests", level=1).wait_for()
+
+
+async def test_a_server_that_is_away_is_said_in_words_and_found_again(seeded: Seeded, visiting: Visiting) -> None:
+    here = await visiting(seeded)
+    await here.open("live", ready=".figure")
+    await here.page.route("**/*", lambda route: route.abort())
+    await here.page.get_by_role("link", name="Cache", exact=True).click()
+    await expect(here.page.get_by_role("alert")).to_contain_text("does not answer: it was stopped, or the network is")
+    await here.page.unroute("**/*")
+    await here.page.get_by_role("button", name="Try again").click()
+    await here.page.get_by_role("heading", name="Cache", level=1).wait_for()
+    here.wrong[:] = [wrong for wrong in here.wrong if "net::ERR_FAILED" not in wrong]

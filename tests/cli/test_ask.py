@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,6 +57,15 @@ async def test_an_answer_may_hold_whatever_ends_lines_in_unicode(server: LiveSer
     weak.turns = [Turn(reply="One.\u2028Two.\u2029Three.\x85Four.")]
     status, out, err = await underdog("ask", "Count.", "--url", server.url)
     assert (status, out) == (0, "One.\u2028Two.\u2029Three.\x85Four.\n"), err
+
+
+async def test_as_json_the_answer_and_who_gave_it_are_one_object(server: LiveServer) -> None:
+    status, out, err = await underdog("ask", "Good morning!", "--model", "weak", "--url", server.url, "--json")
+    told = json.loads(out)
+    assert (status, err, told["answer"]) == (0, "", "Paris,\tof course.")
+    assert (told["route"], told["model"], told["reason"], told["cache"]) == ("weak", "weak-model", "pinned", "miss")
+    assert 0 < told["win_rate"] < 1
+    assert told["request_id"].startswith("req_")
 
 
 async def test_the_model_is_the_callers_to_choose_and_the_question_may_be_piped(

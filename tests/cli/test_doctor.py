@@ -102,8 +102,8 @@ async def test_a_configuration_that_cannot_be_read_is_one_line(repository: Path,
     assert "Traceback" not in err
 
 
-def shown(report: Report) -> str:
-    console = Console(file=StringIO(), width=200)
+def shown(report: Report, *, width: int = 200) -> str:
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
     show(report, console)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -113,6 +113,15 @@ def report(*servers: NearbyServer, gpus: Gpus = NO_GPUS) -> Report:
     machine = Machine(Cpu("a CPU", 8), Memory(32 * GIB, 20 * GIB, limited=True), Disk("home", GIB, GIB), gpus)
     keys = found_keys({"OPENAI_API_KEY": "sk-a-secret", "HF_TOKEN": "hf-a-secret"})
     return Report(machine, servers, keys, advise(machine))
+
+
+def test_a_narrow_terminal_cuts_no_models_name() -> None:
+    found = report()
+    text = shown(found, width=50)
+    assert "Licence" in shown(found)
+    assert "Licence" not in text
+    for each in found.advice.suggestions:
+        assert f" {each.name} " in text
 
 
 def test_a_person_reads_what_there_is() -> None:

@@ -107,7 +107,7 @@ async def test_a_table_shows_totals_intervals_and_what_is_not_known(environ: dic
     assert "No requests in this period." in await report(environ, "--since", "2027-01-01")
 
 
-@pytest.mark.parametrize("width", [72, 80, 120, 200])
+@pytest.mark.parametrize("width", [60, 72, 80, 120, 200])
 def test_a_narrow_terminal_loses_columns_and_no_amount_is_cut_off(width: int) -> None:
     console = Console(width=width, force_terminal=True, color_system=None, file=io.StringIO())
     figures = dict.fromkeys(UsageRow.__struct_fields__, 1_234_567) | dict.fromkeys(AMOUNTS, "1234.567891")
@@ -124,6 +124,7 @@ def test_a_narrow_terminal_loses_columns_and_no_amount_is_cut_off(width: int) ->
     show(report, {}, console)
     shown = cast(io.StringIO, console.file).getvalue()
     assert "…" not in shown
+    assert "xxxxx" in shown, "whose figures they are"
     assert shown.count("$1,234.567891") >= 4
     assert ("own time" in shown) is (width == 200)
     assert max(map(len, shown.splitlines())) <= width

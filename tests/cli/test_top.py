@@ -98,7 +98,7 @@ class TestTop:
         async with top("--url", server.url, "--interval", "0.2") as process:
             for _ in range(3):
                 line = await line_with(process, "req/s")
-                assert "weak 67%  strong 0%  cached 33%  errors 1" in line
+                assert "weak 100%  strong 0%  cached 50%  errors 1" in line
                 assert "\x1b" not in line
             process.send_signal(signal.SIGINT)
             assert await process.wait() == 0

@@ -28,13 +28,13 @@ SNAPSHOT: dict[str, Any] = {
         "saved_low_usd": "10",
         "saved_high_usd": "30.5",
         "by_route": {"weak": 9000, "strong": 3000},
-        "by_cache": {"exact": 345},
+        "by_cache": {"exact": 345, "miss": 3105, "bypass": 8895},
         "by_outcome": {"ok": 12_000, "error": 345},
     },
     "minute": {
-        "requests": 10,
-        "by_route": {"weak": 7, "strong": 3},
-        "by_cache": {"exact": 1, "semantic": 1},
+        "requests": 16,
+        "by_route": {"weak": 7, "strong": 3, "named": 5},
+        "by_cache": {"exact": 1, "semantic": 1, "miss": 8, "bypass": 4},
         "errors": 0,
         "cost_usd": "0.000012",
         "saved_usd": None,
@@ -98,10 +98,12 @@ def test_the_table_has_the_figures() -> None:
     shown = drawn(state(request(1)), no_color=True, color_system=None)
     for text in (
         "Underdog 1.2.3  http://box:8787  up 30 s  default/1 at 0.771",
-        "10 (0.33/s)",
+        "16 (0.53/s)",
         "12,345",
         "70%",
         "20%",
+        "75%",
+        "10%",
         "$0.000012",
         "$20.25 ($10.00 to $30.50)",
         "120 ms / 1.5 s / -",
@@ -151,7 +153,7 @@ def test_a_server_that_is_away_is_said_until_it_is_back() -> None:
     assert line(of, noon).endswith("away: nothing listens there")
     of.take(Told("snapshot", SNAPSHOT))
     assert line(of, noon).startswith(
-        "12:00:00  0.33 req/s  weak 70%  strong 30%  cached 20%  errors 0  latency 120 ms/1.5 s"
+        "12:00:00  0.53 req/s  weak 70%  strong 30%  cached 20%  errors 0  latency 120 ms/1.5 s"
     )
     assert "away" not in line(of, noon)
 

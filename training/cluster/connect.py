@@ -6,7 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,23 @@ def cluster(given: str, say: Say) -> Iterator[Cluster]:
         yield Cluster(client, say)
 
 
+class TidyClient(Client):  # type: ignore[misc]
+    """A client that is closed where it cannot connect.
+
+    Dask leaves that to the garbage collector, which may run in the thread that the next client starts. Closing one
+    takes a lock that starting one holds, so both would wait for ever.
+    """
+
+    def start(self, **options: Any) -> None:
+        """Connect, or raise and be closed."""
+        try:
+            super().start(**options)
+        except BaseException:
+            with suppress(Exception):
+                self.close()
+            raise
+
+
 class SilentWorkers(WorkerPlugin):  # type: ignore[misc]
     """Workers that were started here print nothing: our standard output, where JSON goes, is theirs too.
 
@@ -126,20 +143,13 @@ def _connected(url: str, given: str) -> Iterator[Client]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # check_versions says it, and stops
-                client = stack.enter_context(_client(url))
+                client = stack.enter_context(TidyClient(url, timeout=CONNECT_S, set_as_default=False))
         except Exception as error:  # what somebody else sends who listens there may raise anything
             raise ClusterError(
                 f"--dask {given}: no Dask scheduler answers there ({_first_line(error)}); start one with "
                 f"`dask scheduler` and workers with `dask worker {url}`, or take --dask local:2"
             ) from error
         yield client
-
-
-def _client(url: str) -> Client:
-    try:
-        return Client(url, timeout=CONNECT_S, set_as_default=False)
-    except AssertionError:  # Dask's own: its thread did not start within ten seconds, as on a machine that stood still
-        return Client(url, timeout=CONNECT_S, set_as_default=False)
 
 
 def _wait_for_workers(client: Client, url: str, given: str) -> None:

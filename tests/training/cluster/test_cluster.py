@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from distributed import Client
 from numpy.typing import NDArray
 
 from router.errors import ClusterError
@@ -189,6 +191,7 @@ def test_an_artifact_of_a_cluster_loads_and_tells_easy_prompts_from_hard_ones(
 
 
 OF_ONES_OWN = """
+import gc
 import json
 import os
 
@@ -257,6 +260,9 @@ def test_a_port_that_somebody_else_holds_is_no_scheduler() -> None:
         threading.Thread(target=_speak_http, args=[server], daemon=True).start()
         said = _refused("--dask", f"127.0.0.1:{server.getsockname()[1]}")
     assert "no Dask scheduler answers there" in said
+    # One that is not closed would be closed by the garbage collector, which may stop the next one for ever.
+    left = [one for one in gc.get_objects() if issubclass(type(one), Client)]
+    assert {client.status for client in left} <= {"closed"}
 
 
 def _speak_http(server: socket.socket) -> None:

@@ -49,7 +49,7 @@ export class Api {
     if (body !== undefined) sent["content-type"] = "application/json";
     const answer = await fetch(url, {
       method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
-    });
+    }).catch(away);
     if (answer.ok) return answer;
     const said = await answer.json().catch(() => ({}));
     throw new Refused(answer.status, said.error);
@@ -60,6 +60,12 @@ export class Api {
   async *events(path, { method = "GET", query = {}, body, signal, relative = "console/api/", heard = () => {} } = {}) {
     yield* eventsOf(await this.fetch(method, `${relative}${path}`, { query, body, signal }), heard);
   }
+}
+
+// What a browser says of a server that is not there is "Failed to fetch", or other words in each.
+function away(error) {
+  if (error.name === "AbortError") throw error;
+  throw new Error(`The server at ${location.host} does not answer: it was stopped, or the network is away.`, { cause: error });
 }
 
 // The server-sent events of an answer that has begun.

@@ -47,7 +47,11 @@ async function show({ focus = true } = {}) {
   document.title = `${view.title} – Underdog`;
   let session, mount;
   try {
-    [session, { mount }] = await Promise.all([api.get("session"), load(view)]);
+    const loading = load(view);
+    // Where both fail, the server's words are the better ones.
+    loading.catch(() => {});
+    session = await api.get("session");
+    ({ mount } = await loading);
   } catch (error) {
     if (turn === shown) refuse(error);
     return;

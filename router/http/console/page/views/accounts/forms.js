@@ -12,7 +12,7 @@ const COMMON = [
   ["requests_per_minute", "Requests a minute", () => number(1)],
   ["tokens_per_minute", "Tokens a minute", () => number(1)],
   ["concurrent_requests", "Requests at once", () => number(1)],
-  ["budget_usd", "Budget in US dollars", () => element("input", { inputmode: "decimal", pattern: "[0-9]+([.][0-9]+)?", autocomplete: "off" }), "Empty for none."],
+  ["budget_usd", "Budget in US dollars", () => element("input", { inputmode: "decimal", pattern: "[0-9]+([.][0-9]+)?", autocomplete: "off" }), "Such as 2.50; empty for none."],
   ["budget_period", "Budget for", () => select(PERIODS, { value: "month" })],
   ["budget_when_spent", "When it is spent", () => select(WHEN_SPENT, { value: "refuse" })],
 ];

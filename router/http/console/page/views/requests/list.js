@@ -32,6 +32,11 @@ const FILTERS = {
   id: ["Request id", () => element("input", { type: "text", spellcheck: "false", autocomplete: "off" })],
 };
 
+// An address may ask for what no choice has; it is searched for, and so it is shown.
+function offer(control, wanted) {
+  if (!Array.from(control.options).some((option) => option.value === wanted)) control.append(element("option", { value: wanted }, wanted));
+}
+
 // A page may be short, or empty, where few requests are like that: the next goes on from where it looked.
 const says = (found) => (found.requests.length === 0 && found.next !== null ? "None so far; older ones may be." : `${found.requests.length} on this page`);
 
@@ -50,6 +55,7 @@ export function list(root, { api, announce, query }) {
   const fields = Object.entries(FILTERS).map(([name, [label, make]]) => {
     const control = make();
     control.name = name;
+    if (control.tagName === "SELECT") offer(control, asked[name]);
     control.value = asked[name];
     if (control.tagName === "SELECT") control.addEventListener("change", search);
     return field(label, control);
