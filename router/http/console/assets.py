@@ -49,7 +49,9 @@ class File(Struct, frozen=True):
 
 @get("/console", include_in_schema=False)
 async def console_page(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The page."""
+    """The page. It names its files from where it lies, so that by an address that ends with a stroke none is found."""
+    if request.scope["raw_path"].endswith(b"/"):
+        return Response(b"", status_code=308, headers={**HEADERS, "location": "../console"})
     return _answer(request, files()["index.html"])
 
 

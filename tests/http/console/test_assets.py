@@ -113,3 +113,11 @@ def test_without_the_chart_library_the_page_asks_for_no_file_of_its(monkeypatch:
 
 def test_with_the_chart_library_the_page_asks_for_its_files() -> None:
     assert set(assets.CHARTS) <= set(LINKED.findall(page()))
+
+
+async def test_an_address_that_ends_with_a_stroke_leads_to_the_page(http: httpx.AsyncClient) -> None:
+    led = await http.get("/console/")
+    assert (led.status_code, led.headers["location"]) == (308, "../console")
+    assert "content-security-policy" in led.headers
+    found = await http.get("/console/", follow_redirects=True)
+    assert (found.status_code, found.url.path) == (200, "/console")
