@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from router.commands.ask import model_option
-from router.commands.options import config_option, server_url_option
+from router.commands.options import config_option, server_url, url_option
 from router.settings import load_settings
 
 PROMPT = "> "
@@ -17,20 +17,18 @@ PROMPT = "> "
 
 @click.command("chat")
 @model_option
-@server_url_option
+@url_option
 @config_option
 def command(*, model: str, url: str | None, config: Path | None) -> None:
     """Talk to a running server, a line at a time; what was said before goes along. Ctrl-D or Ctrl-C ends it.
 
     Who answered, and why, is said on standard error.
     """
-    from router.artifacts.server import RunningServer
     from router.commands.server_chat import ServerChat, tell
     from router.errors import RequestFailed
 
     settings = load_settings(config=config)
-    where = url or RunningServer.at(settings.host, settings.port).url
-    chat = ServerChat(where, settings.api_key or settings.master_key, model)
+    chat = ServerChat(server_url(url, settings), settings.api_key or settings.master_key, model)
     said: list[dict[str, str]] = []
     try:
         for line in _lines():

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from router.commands.options import config_option, json_option, print_json
+from router.commands.options import artifact_option, config_option, json_option, print_json
 from router.errors import ArtifactError
 from router.settings import load_settings
 
@@ -27,7 +27,7 @@ SHIFTED_STATUS = 3
 )
 @click.option("--tenant", help="Whose requests.  [default: everybody's]")
 @click.option("--home", help="Folder with the ledger.  [default: the server's]")
-@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+@artifact_option
 @click.option("--strict", is_flag=True, help="Let a difference from the artifact's prompts count for the exit status.")
 @config_option
 @json_option

@@ -10,33 +10,17 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from router.settings import FIELDS, PREFIX, is_secret, is_table
+from router.settings import FIELDS, PREFIX, Settings, is_secret, is_table
 
 Command = Callable[..., None]
 
 config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _server_url(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
-    """The address without a path: as clients have it, with its /v1, it is the same server."""
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound:
-        raise click.BadParameter(f"must be an address such as http://127.0.0.1:8787, not '{url}'.")
-    return url.rstrip("/").removesuffix("/v1")
-
-
-server_url_option = click.option(
-    "--url",
-    callback=_server_url,
-    help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]",
+artifact_option = click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
+unfamiliar_option = click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+url_option = click.option(
+    "--url", help="Where the server is.  [default: http://127.0.0.1:8787, or as the settings say]"
 )
 
 
@@ -50,6 +34,26 @@ def setting_options(command: Command) -> Command:
         about = f"{_sentence(field)}  [default: {_shown_default(field)}; {PREFIX}{name.upper()}]"
         command = click.option(declaration, name, default=None, help=about)(command)
     return config_option(command)
+
+
+def server_url(named: str | None, settings: Settings) -> str:
+    """Where the server is that ``--url`` names; without it the one of the settings.
+
+    Raises:
+        UsageError: what it names is no address.
+    """
+    from router.artifacts.server import RunningServer
+
+    if not named:
+        return RunningServer.at(settings.host, settings.port).url
+    try:
+        parts = urlsplit(named)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise click.UsageError(f"--url: must be an address such as http://127.0.0.1:8787, not '{named}'.")
+    return named.rstrip("/").removesuffix("/v1")  # as clients have it, it is the same server
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from router.commands.options import config_option, home_option, json_option, print_json
+from router.commands.options import (
+    artifact_option,
+    config_option,
+    home_option,
+    json_option,
+    print_json,
+    unfamiliar_option,
+)
 from router.commands.printable import printable
 from router.settings import load_settings
 
@@ -45,8 +52,8 @@ BAD_LINES_NAMED = 10
     type=click.IntRange(min=0),
     help="Length of an answer to a request that nobody has answered.  [default: the mean in the ledger, else 264]",
 )
-@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
-@click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+@artifact_option
+@unfamiliar_option
 @home_option
 @config_option
 @json_option

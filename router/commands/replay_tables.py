@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from router.commands.few_signs import money
 from router.commands.printable import printable
 from router.commands.replay_told import Replayed, Row, Told
 from router.replay.left_out import WHY
@@ -70,13 +71,8 @@ def _share(told: Told) -> str:
 def _dollars(told: Told | None) -> str:
     if told is None:
         return "unknown"
-    return f"{_amount(told.value)}\n({_amount(told.low)} to {_amount(told.high)})"
-
-
-def _amount(text: str | float) -> str:
-    amount = float(text)
-    digits = 2 if abs(amount) >= 1 or not amount else 4 if abs(amount) >= 0.001 else 6
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+    value, low, high = (money(str(end)) for end in (told.value, told.low, told.high))
+    return f"{value}\n({low} to {high})"
 
 
 def _notes(told: Replayed) -> list[str]:
@@ -92,7 +88,9 @@ def _notes(told: Replayed) -> list[str]:
     if told.left_out:
         others = "; ".join(f"{count:,}: {WHY.get(why, why)}" for why, count in sorted(told.left_out.items()))
         total = sum(told.left_out.values())
-        notes.append(f"Left out, since no threshold moves them: {total:,} ({others}). They cost ${told.left_out_usd}.")
+        notes.append(
+            f"Left out, since no threshold moves them: {total:,} ({others}). They cost {money(told.left_out_usd)}."
+        )
     if told.unanswered:
         notes.append(f"Never answered: {told.unanswered:,}; {told.answer_tokens} tokens are taken for an answer.")
     if told.rescored:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from router.commands.options import config_option, home_option, json_option
+from router.commands.options import artifact_option, config_option, home_option, json_option, unfamiliar_option
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.option("--quality", help="Share of the gap between weak and strong model to recover, 0 to 1.")
 @click.option("--strong-share", help="Share of requests to send to the strong model, 0 to 1.")
 @click.option("--point", metavar="NAME", help="Operating point of the artifact, as in auto:NAME.")
-@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
-@click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+@artifact_option
+@unfamiliar_option
 @home_option
 @config_option
 @json_option

@@ -67,7 +67,8 @@ class ServerChat:
             NoServer: no Underdog answers there.
             RequestFailed: it answers with an error, or its answer breaks off.
         """
-        body = {"model": self._model, "messages": messages, "stream": True}
+        sayable = [{name: _sayable(text) for name, text in message.items()} for message in messages]
+        body = {"model": self._model, "messages": sayable, "stream": True}
         try:
             with self._client.stream("POST", "/v1/chat/completions", json=body) as answer:
                 self.headers = answer.headers
@@ -111,6 +112,11 @@ class ServerChat:
         if said is None:
             return NoServer(f"{self._url} does not answer as an Underdog does ({status}); name another with --url.")
         return RequestFailed(printable(said.message), status=status)
+
+
+def _sayable(text: str) -> str:
+    """A text without what stands in it for bytes that were no UTF-8, as a terminal or a file may have them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _texts(data: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from router.commands.options import config_option, json_option, server_url_option
+from router.commands.options import config_option, json_option, server_url, url_option
 from router.settings import load_settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FIRST_S = 10.0
 
 
 @click.command("top")
-@server_url_option
+@url_option
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1, max=3600.0),
@@ -46,13 +46,12 @@ def command(*, url: str | None, interval: float, once: bool, config: Path | None
     """
     from rich.console import Console
 
-    from router.artifacts.server import RunningServer
     from router.commands.top_feed import Feed
     from router.commands.top_state import State
     from router.commands.top_view import View, line
 
     settings = load_settings(config=config)
-    where = url or RunningServer.at(settings.host, settings.port).url
+    where = server_url(url, settings)
     feed, state, console = Feed(where, settings.master_key or settings.api_key), State(), Console(highlight=False)
     feed.start()
     looks = _looks(feed, state, interval, once=once)

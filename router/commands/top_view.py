@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from router.commands.few_signs import UNKNOWN, clock, milliseconds, money, percent, percentiles, shown, span
 from router.commands.top_state import State, shares
-from router.commands.top_words import UNKNOWN, clock, milliseconds, money, percent, percentiles, shown, span
 
 NARROW = 72
 """Columns below which a table leaves out what matters less."""

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from router.commands.options import config_option, home_option, json_option, print_json
+from router.commands.options import (
+    artifact_option,
+    config_option,
+    home_option,
+    json_option,
+    print_json,
+    unfamiliar_option,
+)
 from router.naming import plain
 from router.settings import load_settings
 
@@ -59,8 +66,8 @@ class Tuned(Struct, frozen=True, kw_only=True):
     help="With --ledger: so many newest requests.",
 )
 @click.option("--tenant", help="With --ledger: whose requests.  [default: everybody's]")
-@click.option("--artifact", help="Folder of the classifier artifact.  [default: the server's]")
-@click.option("--unfamiliar", help="Where prompts unlike all training go: strong, weak or win-rate.")
+@artifact_option
+@unfamiliar_option
 @home_option
 @config_option
 @json_option

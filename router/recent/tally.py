@@ -6,6 +6,7 @@ Times are counted in buckets that grow by 5 %, so that a percentile is told to w
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -28,6 +29,11 @@ MINUTE_S = 60
 
 _BUCKETS = 1 / math.log(1.05)
 _LEAST_MS = 0.001
+
+
+def _since_boot() -> float:
+    """Seconds, those in which the machine slept among them where the system counts these."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -67,13 +73,14 @@ class Tally:
     """Counts requests as they come to their end.
 
     Args:
-        clock: seconds that never go back.
-        epoch: the Unix time at which the clock stood at 0.
+        clock: seconds that never go back, and go on while the machine sleeps.
+        wall: Unix time; where it is set, what was counted keeps its distance from now.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, epoch: float | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] = _since_boot, wall: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._epoch = time.time() - clock() if epoch is None else epoch
+        self._wall = wall
+        self._epoch = wall() - clock()  # the Unix time at which the clock stood at 0
         self._slots: deque[_Slot] = deque()
 
     def count(self, row: LedgerRow) -> None:
@@ -86,21 +93,32 @@ class Tally:
 
     def minute(self) -> Figures:
         """The last minute's, to within a slot."""
+        self._set_right()
         first = (self._now() - MINUTE_S) // SLOT_S + 1
         return _joined(slot for slot in self._slots if slot.number >= first).figures()
 
     def steps(self) -> Steps:
         """All steps of the span; the last one goes on."""
+        self._set_right()
         newest = self._now() // STEP_S
         return self._columns(range(newest - SPAN_S // STEP_S + 1, newest + 1))
 
     def step(self) -> Steps:
         """The step that goes on."""
+        self._set_right()
         newest = self._now() // STEP_S
         return self._columns(range(newest, newest + 1))
 
     def _now(self) -> int:
         return int(self._epoch + self._clock())
+
+    def _set_right(self) -> None:
+        """Follow the wall's clock where it was set."""
+        steps = round((self._wall() - self._epoch - self._clock()) / STEP_S)
+        if steps:
+            self._epoch += steps * STEP_S
+            for slot in self._slots:
+                slot.number += steps * STEP_S // SLOT_S
 
     def _begin(self, number: int) -> None:
         self._slots.append(_Slot(number))

@@ -114,6 +114,7 @@ PROVIDERS = (
 OTHER_NAMES = {
     "ai21_chat": "ai21",
     "alibaba": "dashscope",
+    "anthropic_text": "anthropic",
     "azure-openai": "azure",
     "bedrock": "aws",
     "cohere_chat": "cohere",

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 
+from router.cli import main
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import LiveServer, routed
 
@@ -29,7 +31,7 @@ async def server(tmp_path: Path, weak: ScriptedServer) -> AsyncIterator[LiveServ
         yield running
 
 
-async def underdog(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+async def underdog(*arguments: str | bytes, typed: str | bytes = "") -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "router", *arguments),
         env={"PATH": "/usr/bin:/bin"},
@@ -38,7 +40,7 @@ async def underdog(*arguments: str, typed: str = "") -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate(typed.encode())
+    out, err = await process.communicate(typed.encode() if isinstance(typed, str) else typed)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -105,3 +107,17 @@ async def test_without_a_server_there_is_one_line(command: tuple[str, ...]) -> N
     assert err == (
         f"Error: No Underdog answers on {NOBODY}: start it (`underdog serve`), or name another with --url.\n"
     )
+
+
+async def test_bytes_that_are_no_text_are_asked_as_question_marks(server: LiveServer, weak: ScriptedServer) -> None:
+    for arguments, typed in (("ask", b"A caf\xe9?"), b""), (("chat",), b"A caf\xe9?\n"):
+        status, _, said = await underdog(*arguments, "--url", server.url, typed=typed)
+        assert status == 0, said
+        assert weak.chats[-1].body["messages"] == [{"role": "user", "content": "A caf??"}]
+
+
+@pytest.mark.parametrize("command", [("ask", "Hello!"), ("chat",), ("top", "--once")])
+@pytest.mark.parametrize("url", ["nowhere", "http://[::1", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
+def test_what_is_no_address_is_said_in_a_line(command: tuple[str, ...], url: str) -> None:
+    result = CliRunner().invoke(main, [*command, "--url", url], prog_name="underdog")
+    assert (result.exit_code, "must be an address" in result.output) == (2, True)

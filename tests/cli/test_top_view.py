@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from router.commands.event_stream import events_in
+from router.commands.few_signs import milliseconds, money, span
 from router.commands.top_feed import Lost, Told
 from router.commands.top_state import State
 from router.commands.top_view import View, line
-from router.commands.top_words import milliseconds, money, span
 
 TIMES = {"p50": 120.4, "p95": 1500.0, "p99": None}
 SNAPSHOT: dict[str, Any] = {
@@ -183,12 +183,12 @@ def test_no_text_in_an_event_ends_it_or_begins_another(sign: str) -> None:
 
 
 def test_figures_are_short() -> None:
-    assert [money(usd) for usd in (None, "0", "0.0000123", "0.0123", "1234.5")] == [
+    assert [money(usd) for usd in (None, "0", "0.0000123", "-0.0123", "-1234.5")] == [
         "-",
         "$0.00",
         "$0.000012",
-        "$0.0123",
-        "$1,234.50",
+        "-$0.0123",
+        "-$1,234.50",
     ]
     assert [milliseconds(value) for value in (None, 0.42, 12.4, 1234.0)] == ["-", "0.4 ms", "12 ms", "1.2 s"]
     assert [span(seconds) for seconds in (5, 65, 3_700, 90_061)] == ["5 s", "1 min", "1 h 1 min", "1 d 1 h"]

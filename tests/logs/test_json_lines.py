@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +56,19 @@ def test_a_traceback_is_within_the_line() -> None:
 @pytest.mark.parametrize("awkward", ["\ud800", '"\\', "\x00\u2028"])
 def test_whatever_is_said_can_be_read_again(awkward: str) -> None:
     assert line("%s", awkward)["message"]
+
+
+def test_lines_are_utf_8_whatever_the_locale(repository: Path) -> None:
+    program = "import logging, router.logs as logs; logs.set_up('json', 'info'); logging.warning('für 5 € 🙂')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repository,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:backslashreplace"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stderr)["message"] == "für 5 € 🙂"
 
 
 def test_the_level_is_for_what_we_say_and_never_lower_than_a_warning_for_libraries() -> None:

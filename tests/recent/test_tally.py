@@ -16,10 +16,11 @@ EPOCH = 1_000_000.0
 
 
 class Clock:
-    """Stands until it is moved."""
+    """Stands until it is moved. ``epoch``: the Unix time at which it stood at 0."""
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.epoch = EPOCH
 
     def __call__(self) -> float:
         return self.now
@@ -32,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tally(clock: Clock) -> Tally:
-    return Tally(clock, EPOCH)
+    return Tally(clock, lambda: clock.epoch + clock.now)
 
 
 def test_nothing_came_to_nothing(tally: Tally) -> None:
@@ -109,6 +110,19 @@ def test_what_is_older_than_the_span_is_forgotten(tally: Tally, clock: Clock) ->
     counted = sum(tally.steps().weak)
     assert SPAN_S / 7 - 3 <= counted <= SPAN_S / 7 + 3
     assert len(tally._slots) <= (SPAN_S + STEP_S) // 2 + 1
+
+
+@pytest.mark.parametrize("by", [86_400.0, -86_400.0])
+def test_where_the_walls_clock_is_set_what_was_counted_keeps_its_distance(
+    tally: Tally, clock: Clock, by: float
+) -> None:
+    tally.count(a_row())
+    clock.now, clock.epoch = 25, EPOCH + by
+    steps = tally.steps()
+    assert (steps.at[-1], steps.weak[-3:]) == (int(EPOCH + by) + 20, [1, 0, 0])
+    tally.count(a_row())
+    assert tally.minute().requests == 2
+    assert tally.step().weak == [1]
 
 
 def test_percentiles_are_told_to_within_three_percent(tally: Tally) -> None:

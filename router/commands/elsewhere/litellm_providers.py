@@ -1,7 +1,8 @@
 """LiteLLM's names of providers, and who is meant by our provider table.
 
-LiteLLM writes a model as ``provider/model``. Its names, and the variables in which it looks for keys, are those of its
-documentation (https://docs.litellm.ai/docs/providers, October 2026); a row is here where ours differ.
+LiteLLM writes a model as ``provider/model``. Its names are among those that our table of providers knows; the variables
+in which it looks for keys are those of its documentation (https://docs.litellm.ai/docs/providers, October 2026), and a
+row is here where ours differ.
 """
 
 from __future__ import annotations
@@ -30,25 +31,6 @@ _OPENAI_ALIKE = frozenset(
     "custom custom_openai docker_model_runner infinity litellm_proxy openai openai_like xinference".split()
 )
 """Those who are told by ``api_base`` alone; ``openai`` without one is OpenAI."""
-
-_OURS = {
-    "ai21_chat": "ai21",
-    "anthropic_text": "anthropic",
-    "cohere_chat": "cohere",
-    "fireworks_ai": "fireworks",
-    "friendliai": "friendli",
-    "gemini": "google",
-    "hosted_vllm": "vllm",
-    "lm_studio": "lmstudio",
-    "meta_llama": "meta",
-    "moonshot": "moonshotai",
-    "nvidia_nim": "nvidia",
-    "ollama_chat": "ollama",
-    "together_ai": "together",
-    "vercel_ai_gateway": "vercel",
-    "xai": "x-ai",
-}
-"""LiteLLM's name to our id, where they differ."""
 
 _VARIABLES = {
     "azure": "AZURE_API_KEY",
@@ -92,7 +74,7 @@ def served(model: str, custom: str | None, *, has_base: bool) -> Served:
         return _alike(bare, has_base=has_base, is_openai=name == "openai")
     if name in _LIBRARY:
         return _unspoken(name, bare)
-    provider = provider_called(_OURS.get(name, name)) if name is not None else None
+    provider = provider_called(name) if name is not None else None
     if provider is not None:
         return Served(provider=provider.id, model=bare, variable=_variable(provider))
     if has_base:

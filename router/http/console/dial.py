@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from router.configured.given import Source
-from router.errors import InvalidRequest
+from router.errors import InvalidRequest, LedgerError
 from router.gateway import Gateway
 from router.http.body import read_body
 from router.http.console.access import tuner, watcher
@@ -38,6 +38,9 @@ MAX_BODY_BYTES = 1_000
 DECIMALS = 6
 
 SEVERAL = "Each server follows a settings' file of its own: set the threshold on the others as well."
+
+
+UNREAD = "The ledger cannot be read just now, so that nothing is told of your own requests."
 
 
 class Which(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +105,7 @@ class DialView(Struct, frozen=True, kw_only=True):
     ``curve``: measured on the artifact's own prompts. ``threshold``: in use by default; it comes from
     ``threshold_from``, at ``threshold_place``. ``may_apply``: whether who asks may set it here, else ``why_not`` says
     why and what to do instead. ``note``: what to know when setting it. ``own``: None where no threshold decides any of
-    the last requests; ``left_out`` says why in either case.
+    the last requests, or they cannot be read; ``left_out`` and ``note`` say why.
     """
 
     curve: CurvePoints
@@ -134,7 +137,11 @@ async def set_console_dial(request: Request[Any, Any, Any], services: NamedDepen
     await apply(services, request.headers, _wanted(body))
     # What is set is set: it must not look refused.
     async with services.dialling.turn(may_be_turned_away=False):
-        return await _answer(request, services)
+        try:
+            return await _answer(request, services)
+        except LedgerError:
+            view = await asyncio.to_thread(_view, services, request.headers, [])
+            return Response(msgspec.structs.replace(view, note=UNREAD), headers=UNKEPT)
 
 
 async def _answer(request: Request[Any, Any, Any], services: Services) -> Response[DialView]:

@@ -20,9 +20,11 @@ import pytest_asyncio
 
 from router.app import create_app
 from router.configured.secret import Secret
+from router.errors import LedgerError
 from router.http.console import dial as handlers
 from router.http.services import Services
 from router.http.turns import MOST_WAITING
+from router.ledger.decided import PastRequest
 from router.settings import Settings, Sources
 from router.upstream.scripted import ScriptedServer
 from tests.ledger.support import a_row
@@ -369,6 +371,24 @@ async def test_a_folder_that_cannot_be_written_is_named_before_anybody_tries(
         assert (told["may_apply"], str(tmp_path) in told["why_not"]) == (False, True)
         assert (await client.put(DIAL, json={"threshold": 0.5})).status_code == 409
     assert file.read_text() == COMMENTED
+
+
+async def test_it_is_set_also_while_the_ledger_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(COMMENTED)
+
+    async def away(_: int) -> list[PastRequest]:
+        raise LedgerError("The ledger is away.")
+
+    async with server(tmp_path / "home", rows=3, sources=Sources(config=file, environ={}, flags=MODELS)) as (
+        client,
+        services,
+    ):
+        monkeypatch.setattr(services.gateway.ledger, "decided", away)
+        assert (await client.get(DIAL)).status_code == 503
+        answer = await client.put(DIAL, json={"threshold": 0.5})
+        assert (answer.status_code, answer.json()["threshold"], answer.json()["own"]) == (200, 0.5, None)
+        assert "cannot be read just now" in answer.json()["note"]
 
 
 async def test_of_many_who_set_it_at_once_the_last_one_stands_in_the_file_and_in_use(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a watched server as people read them, in few signs."""
+"""Figures as people read them, in few signs."""
 
 from __future__ import annotations
 
