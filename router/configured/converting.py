@@ -14,6 +14,8 @@ from router.configured.secret import Secret
 from router.errors import UNREADABLE_JSON, SettingsError
 
 _TABLE_KINDS = (msgspec.inspect.VarTupleType, msgspec.inspect.DictType)
+_NUMBERS = (msgspec.inspect.IntType, msgspec.inspect.FloatType, msgspec.inspect.DecimalType)
+_WITHOUT_ZERO = re.compile(r"[.]\d+")  # as people write shares, and as the console shows them
 _ENTRY = re.compile(r"at `\$\[(?P<index>\d+)\]")
 
 
@@ -39,6 +41,8 @@ def converted(given: Given, field: msgspec.structs.FieldInfo, *, secret: bool) -
     words = _words(kind)
     if isinstance(value, str):
         value = words.get(value.strip().lower(), value)
+        if isinstance(value, str) and _WITHOUT_ZERO.fullmatch(value) and isinstance(_kind(kind), _NUMBERS):
+            value = f"0{value}"
     if secret:
         if isinstance(value, str):
             return Secret(value)
@@ -88,11 +92,17 @@ def _bare(kind: Any) -> Any:
     return info
 
 
-def _expected(kind: Any) -> str:
-    """What a setting may be, in words."""
+def _kind(kind: Any) -> Any:
+    """The type of a setting's values, but for none."""
     info = _bare(kind)
     if isinstance(info, msgspec.inspect.UnionType):
         info = next(part for part in info.types if not isinstance(part, msgspec.inspect.NoneType))
+    return info
+
+
+def _expected(kind: Any) -> str:
+    """What a setting may be, in words."""
+    info = _kind(kind)
     if isinstance(info, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):

@@ -80,7 +80,7 @@ def test_no_secret_is_shown_not_even_one_within_a_table(
 
 
 def test_a_change_keeps_comments_order_and_the_group_in_which_a_setting_stands(file: Path) -> None:
-    assert config("set", "threshold", "0.5").exit_code == 0
+    assert config("set", "threshold", ".5").exit_code == 0
     assert config("set", "cache.max-wrong", "0.03").exit_code == 0
     assert config("set", "retries", "1").exit_code == 0
     text = file.read_text()

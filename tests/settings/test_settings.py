@@ -228,3 +228,10 @@ def test_what_is_wrong_in_the_file_is_told_with_its_line(toml: str, expected: st
     with pytest.raises(SettingsError) as raised:
         load_settings(environ={}, config=config)
     assert expected in str(raised.value)
+
+
+def test_a_share_may_be_written_without_its_zero() -> None:
+    settings = load_settings(environ={"UNDERDOG_THRESHOLD": ".771", "UNDERDOG_BUDGET_USD": ".5"})
+    assert (settings.threshold, settings.budget_usd) == (0.771, Decimal("0.5"))
+    with pytest.raises(SettingsError, match="whole number"):
+        load_settings(environ={"UNDERDOG_PORT": ".5"})
