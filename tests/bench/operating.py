@@ -13,7 +13,7 @@ from decimal import Decimal
 from router.logs import JsonLines
 from router.logs.setup import TEXT
 from router.metrics import Traffic, render
-from router.settlement import log_line
+from router.settlement.log import log_line
 from router.tracing import TRACE, NoTracing, Tracing
 from router.types import Decision, Evidence, LedgerRow
 

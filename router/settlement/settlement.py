@@ -26,6 +26,8 @@ from router.ledger.tokens import estimate_usage
 from router.policy import kept_promise
 from router.principals import Principal
 from router.recent import Recent, Settled, Sight, Step
+from router.settlement.headers import answer_headers, cost_headers, decision_headers
+from router.settlement.log import log_line
 from router.tracing import NO_TRACE, Trace
 from router.types import CachedAnswer, CacheOutcome, ChatRequest, Cost, Decision, LedgerRow, Raw, Route, Served, Usage
 
@@ -294,10 +296,10 @@ class Settlement:
         """The ``x-router-*`` headers that can be said by now."""
         headers = {"x-request-id": self.request_id, **self._grant.headers}
         if self._hit is not None:
-            headers |= _answer_headers(self._hit.answer)
+            headers |= answer_headers(self._hit.answer)
             headers["age"] = str(int(self._hit.age_s))
         if self._decision is not None:
-            headers |= _decision_headers(self._decision, hit=self._hit)
+            headers |= decision_headers(self._decision, hit=self._hit)
         if self._attempts:
             headers["x-router-attempts"] = str(self._attempts)
         if self._served is not None:
@@ -313,7 +315,7 @@ class Settlement:
             headers["x-router-cache"] = self._cache_outcome()
             headers["x-router-cache-similarity"] = f"{self._similarity():.4f}"
         if self._usage is not None:
-            headers |= _cost_headers(self.cost)
+            headers |= cost_headers(self.cost)
         return headers
 
     def _bounds_headers(self) -> dict[str, str]:
@@ -553,68 +555,8 @@ class Settlement:
         return self._error.status if self._error else 200
 
 
-LOGGED = (
-    "request_id endpoint outcome status error_code route reason rule cache model deployment attempts stream latency_ms "
-    "first_token_ms prompt_tokens completion_tokens cost_usd baseline_cost_usd tenant key_id team"
-).split()
-"""What of a row the log's line of each request has for fields; those without a value are left out."""
-
-
-def log_line(row: LedgerRow, trace_id: str | None) -> None:
-    """The one line that the log has of each request, where it is to have one."""
-    if not logger.isEnabledFor(logging.INFO):
-        return
-    fields = {name: getattr(row, name) for name in LOGGED} | {"trace_id": trace_id}
-    logger.info(
-        "request %s %s %s route=%s reason=%s cache=%s latency_ms=%.1f",
-        row.request_id,
-        row.outcome,
-        row.status,
-        row.route,
-        row.reason,
-        row.cache,
-        row.latency_ms,
-        extra={"fields": {name: value for name, value in fields.items() if value is not None}},
-    )
-
-
 def _decided(decision: Decision | None, pace: Pace | None) -> Decided:
     if decision is None:
         return Decided()
     paces = {} if pace is None else pace.each
     return Decided(decision.route, decision.win_rate, decision.threshold, decision.reason == "paced", paces)
-
-
-def _answer_headers(answer: CachedAnswer) -> dict[str, str]:
-    headers = {"x-router-route": answer.route, "x-router-model": answer.model, "x-router-reason": answer.reason}
-    if answer.win_rate is not None:
-        headers["x-router-win-rate"] = f"{answer.win_rate:.4f}"
-    if answer.threshold is not None:
-        headers["x-router-threshold"] = f"{answer.threshold:.4f}"
-    return headers
-
-
-def _decision_headers(decision: Decision, *, hit: Hit | None) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if hit is None:
-        headers = {
-            "x-router-route": decision.route,
-            "x-router-model": decision.model,
-            "x-router-reason": decision.reason,
-        }
-    if decision.win_rate is not None:
-        headers["x-router-win-rate"] = f"{decision.win_rate:.4f}"
-    if decision.threshold is not None:
-        headers["x-router-threshold"] = f"{decision.threshold:.4f}"
-    if decision.evidence.needs is not None:
-        headers["x-router-needs"] = decision.evidence.needs
-    return headers
-
-
-def _cost_headers(cost_: Cost) -> dict[str, str]:
-    headers = {}
-    if cost_.usd is not None:
-        headers["x-router-cost-usd"] = f"{cost_.usd:f}"
-    if cost_.saved_usd is not None:
-        headers["x-router-saved-usd"] = f"{cost_.saved_usd:f}"
-    return headers
