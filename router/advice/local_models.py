@@ -12,9 +12,9 @@ Looked up on 29 November 2026. The line above each row names what was read for i
 Sizes are rounded to a megabyte. Each agrees with parameters times the bits per weight that llama.cpp publishes
 (tools/quantize/README.md: 4.89 for Q4_K_M, 8.50 for Q8_0), by test. Ollama's own pages of these models were not at hand.
 
-Licences: the READMEs of openai/gpt-oss and of QwenLM/Qwen3 (all its weights) and, before it, Qwen2.5 (all but 3B and 72B);
-the card of bartowski/phi-4-GGUF; Scaleway's list of models (scaleway/docs-content) for Llama 3.1 and 3.3 and for Mistral
-Small 3.2. For Llama 3.2 only lists that others keep were found.
+Licences: openai/gpt-oss's README; Qwen's READMEs as others quote them (all of Qwen3; Qwen2.5 but for 3B and 72B); the card
+of bartowski/phi-4-GGUF; Scaleway's list of models (scaleway/docs-content) for Llama 3.1 and 3.3 and for Mistral Small 3.2.
+For Llama 3.2 only lists that others keep were found.
 """
 # ruff: noqa: E501 - a row is a line
 
@@ -122,7 +122,7 @@ LOCAL_MODELS = (
     # a951a23b46a1, 65 369 818 941 bytes, 116.8B. Shape: openai/gpt-oss, gpt_oss/torch/model.py. README: 5.1B active. Context:
     # NVIDIA's documentation of Megatron Bridge (128K, both sizes).
     _model("gpt-oss:120b MXFP4 65370", 116.8, "36x8x64", 131_072, "Apache-2.0", active=5.1, thinks=True),
-    # 030ee887880f, 20 201 253 588 bytes (printed once; ``ollama list``: 20 GB). litgpt: Qwen3-32B.
+    # 030ee887880f, 20 201 253 588 bytes (once, in the data of a test; ``ollama list``: 20 GB). litgpt: Qwen3-32B.
     _model("qwen3:32b Q4_K_M 20201", 32.76, "64x8x128", 40_960, "Apache-2.0", thinks=True),
     # 17052f91a42e, 13 793 441 244 bytes, 20.9B, context. Shape: the same documentation. README: 3.6B active.
     _model("gpt-oss:20b MXFP4 13793", 20.9, "24x8x64", 131_072, "Apache-2.0", active=3.6, thinks=True),
