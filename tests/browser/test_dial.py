@@ -47,6 +47,19 @@ async def number(here: Visit) -> float:
     return float(await here.page.get_by_label(NUMBER).input_value())
 
 
+async def test_a_number_that_is_no_threshold_is_refused_in_words(changing: Seeded, visiting: Visiting) -> None:
+    here = await opened(visiting, changing)
+    field = here.page.get_by_label(NUMBER)
+    before = await field.input_value()
+    await field.fill("2")
+    await field.press("Enter")
+    await expect(here.page.get_by_role("alert").filter(has_text="a number from 0 to 1")).to_be_visible()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    await here.page.get_by_role("button", name="in use").click()
+    await expect(field).to_have_value(before)
+    await expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
 async def test_it_says_what_the_last_requests_would_have_cost_and_been_worth(
     changing: Seeded, visiting: Visiting
 ) -> None:

@@ -126,19 +126,25 @@ function controlsOf(state, choose) {
   const slider = element("input", { type: "range", min: low, max: high, step: STEP });
   const number = element("input", { type: "number", min: 0, max: 1, step: STEP, inputmode: "decimal" });
   slider.addEventListener("input", () => choose(Number(slider.value)));
-  number.addEventListener("change", () => choose(number.value === "" ? state.chosen : Number(number.value)));
+  const exact = field("As a number", number);
+  number.addEventListener("change", () => {
+    const given = number.valueAsNumber;
+    if (given >= 0 && given <= 1) choose(given);
+    else exact.wrong("A threshold is a number from 0 to 1.");
+  });
   const points = Object.entries(state.dial.points).map(([name, point]) => [name, point.threshold]).sort((a, b) => a[1] - b[1]);
   const named = [["always strong", 0], ...points, ["always weak", 1], ["in use", state.dial.threshold]];
   const buttons = named.map(([name, threshold]) => [threshold, button(`${name} ${rate(threshold)}`, () => choose(threshold), { kind: "small" })]);
   return {
     root: element("div", { class: "dial-controls" },
       field("Threshold: from this win rate on, the strong model answers", slider).root,
-      field("As a number", number).root,
+      exact.root,
       element("div", { class: "buttons", role: "group", "aria-label": "Named thresholds" }, buttons.map(([, each]) => each))),
     update() {
       slider.value = String(state.chosen);
       slider.setAttribute("aria-valuetext", `${rate(state.chosen, 4)}. ${saying(state)}`);
       if (document.activeElement !== number || Number(number.value) !== state.chosen) number.value = String(state.chosen);
+      exact.wrong(null);
       for (const [threshold, each] of buttons) each.setAttribute("aria-pressed", String(same(threshold, state.chosen)));
     },
   };
