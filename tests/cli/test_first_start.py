@@ -56,7 +56,7 @@ def test_it_says_in_two_lines_what_was_found_and_what_fits() -> None:
     lines = first_lines(machine(Gpu("nvidia", "NVIDIA GeForce RTX 3060", total=12 * GIB, free=11 * GIB)))
     assert lines == [
         "Found: 8 cores, 32 GiB of memory, NVIDIA GeForce RTX 3060 (11 GiB free).",
-        "A larger weak model that fits: underdog models pull qwen2.5:14b (9.0 GB); see underdog doctor",
+        "A larger weak model that fits: underdog models pull phi4:14b (9.1 GB); see underdog doctor",
     ]
 
 

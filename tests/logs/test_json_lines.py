@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from router.logs import REQUEST_ID, JsonLines, set_level
+from router.logs.setup import NOTEWORTHY, OURS
 
 
 def line(message: str = "told", *arguments: object, **more: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def test_lines_are_utf_8_whatever_the_locale(repository: Path) -> None:
 
 
 def test_the_level_is_for_what_we_say_and_never_lower_than_a_warning_for_libraries() -> None:
-    names = ("", "underdog", "router", "underdog.settings")
+    names = ("", *OURS, *NOTEWORTHY)
     before = {name: logging.getLogger(name).level for name in names}
     try:
         set_level("info")

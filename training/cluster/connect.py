@@ -98,6 +98,15 @@ class TidyClient(Client):  # type: ignore[misc]
                 self.close()
             raise
 
+    def __exit__(self, *raised: Any) -> None:
+        """Leave the cluster."""
+        try:
+            super().__exit__(*raised)
+        except RuntimeError:
+            # Where the scheduler is gone, Dask may stumble over its own last try to reach it, which runs out just then.
+            with suppress(RuntimeError):
+                self.close()
+
 
 class SilentWorkers(WorkerPlugin):  # type: ignore[misc]
     """Workers that were started here print nothing: our standard output, where JSON goes, is theirs too.

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -288,6 +289,23 @@ def test_tls_without_certificates_says_where_they_are_set() -> None:
         "TLS needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT"
         in said
     )
+
+
+def test_who_stumbles_while_leaving_has_left(dask_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    closing = Client.close
+    tried: list[Client] = []
+
+    def close(client: Client, *args: Any, **kwargs: Any) -> Any:
+        tried.append(client)
+        if len(tried) == 1:
+            raise RuntimeError("Cannot change state of expiring Timeout")
+        return closing(client, *args, **kwargs)
+
+    monkeypatch.setattr(Client, "close", close)
+    with cluster(dask_url, lambda _line: None) as there:
+        client = there.client
+    assert tried[:2] == [client, client]
+    assert client.status == "closed"
 
 
 def test_a_scheduler_that_goes_away_ends_the_run_in_a_sentence(
