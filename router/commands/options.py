@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
+from router.configured.address import http_address
 from router.settings import FIELDS, PREFIX, Settings, is_secret, is_table
 
 Command = Callable[..., None]
@@ -46,12 +46,7 @@ def server_url(named: str | None, settings: Settings) -> str:
 
     if not named:
         return RunningServer.at(settings.host, settings.port).url
-    try:
-        parts = urlsplit(named)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if http_address(named) is None:
         raise click.UsageError(f"--url: must be an address such as http://127.0.0.1:8787, not '{named}'.")
     return named.rstrip("/").removesuffix("/v1")  # as clients have it, it is the same server
 

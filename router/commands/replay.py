@@ -156,7 +156,7 @@ def _pricing(settings: Settings) -> Pricing:
     """The models that the settings name, and their prices as a server would have them."""
     from router.errors import PriceListError
     from router.ledger.price_list import PriceList
-    from router.ledger.prices import ModelRef, Prices
+    from router.ledger.prices import Prices
     from router.replay.amounts import Pricing
     from router.upstream.build import build_upstreams
 
@@ -164,12 +164,7 @@ def _pricing(settings: Settings) -> Pricing:
         PriceList(settings.home_path).adopt()
     except PriceListError as error:  # a server goes on with the installed one
         click.echo(str(error), err=True)
-    upstreams = build_upstreams(settings, os.environ)
-    weak, strong = (
-        None if upstream is None else ModelRef(upstream.provider, upstream.model)
-        for upstream in (upstreams.weak, upstreams.strong)
-    )
-    return Pricing(Prices(settings.prices), weak=weak, strong=strong)
+    return Pricing.between(Prices(settings.prices), build_upstreams(settings, os.environ))
 
 
 def _length(settings: Settings) -> Callable[[], int]:

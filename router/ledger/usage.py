@@ -204,22 +204,23 @@ def _row(by: dict[str, str | None], part: Totals, terms: Terms) -> UsageRow:
         estimated_requests=part.estimated,
         unpriced_requests=part.unpriced,
         compared_requests=part.compared,
-        cost_usd=_text(part.cost_usd if part.priced or not part.unpriced else None),
-        baseline_usd=_text(part.baseline_cost_usd if part.baselined else None),
-        saved_usd=_text(saved),
-        saved_low_usd=_text(low),
-        saved_high_usd=_text(high),
+        cost_usd=usd(part.cost_usd if part.priced or not part.unpriced else None),
+        baseline_usd=usd(part.baseline_cost_usd if part.baselined else None),
+        saved_usd=usd(saved),
+        saved_low_usd=usd(low),
+        saved_high_usd=usd(high),
         routing_s=part.decision_us / 1e6,
         verifying_s=part.verify_us / 1e6,
         embedded_s=part.embedded_us / 1e6,
-        compute_usd=_text(compute),
+        compute_usd=usd(compute),
     )
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else dollars(amount)
 
 
 def dollars(amount: Decimal) -> str:
     """All of an amount's digits, and no zeros behind them."""
     return format(amount.normalize(EXACT) or Decimal(0), "f")
+
+
+def usd(amount: Decimal | None) -> str | None:
+    """The same of an amount that may not be known."""
+    return None if amount is None else dollars(amount)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import nan
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from router.ledger.baseline import Lengths
 from router.ledger.decided import PastRequest
 from router.ledger.prices import ModelRef, Prices
 from router.types import Usage
+
+if TYPE_CHECKING:
+    from router.upstream.build import Upstreams
 
 
 class Amounts(NamedTuple):
@@ -41,6 +44,15 @@ class Pricing:
         self._prices = prices
         self._weak = weak
         self._strong = strong
+
+    @classmethod
+    def between(cls, prices: Prices, upstreams: Upstreams) -> Pricing:
+        """By the models that answer the two routes now."""
+        weak, strong = (
+            None if upstream is None else ModelRef(upstream.provider, upstream.model)
+            for upstream in (upstreams.weak, upstreams.strong)
+        )
+        return cls(prices, weak=weak, strong=strong)
 
     def of_answered(self, past: PastRequest) -> Amounts:
         """A request that one of the two routes answered.

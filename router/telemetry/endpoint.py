@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from router.configured.address import http_address
 from router.errors import SettingsError
 from router.settings import PREFIX, Settings
 from router.upstream.providers import is_local
@@ -30,7 +31,7 @@ def endpoint_of(settings: Settings, environ: Mapping[str, str]) -> str | None:
         return None
     origin, url = named
     _require_spoken(environ)
-    if not _can_be_posted_to(url):
+    if http_address(url) is None:
         # Without the URL: it may hold a password.
         raise SettingsError(f"{origin}: must be a URL such as http://localhost:4318.")
     if settings.otlp_endpoint and _may_hold_a_key(settings.otlp_endpoint):
@@ -73,12 +74,3 @@ def _require_spoken(environ: Mapping[str, str]) -> None:
 def _may_hold_a_key(url: str) -> bool:
     parts = urlsplit(url)
     return bool(parts.username or parts.password or parts.query)
-
-
-def _can_be_posted_to(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_sound = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_sound

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from msgspec import Struct
 
 from router.commands.elsewhere.source import Entry
+from router.configured.address import http_address
 
 IN_ENVIRONMENT = "os.environ/"
 """What LiteLLM puts before the name of a variable that holds a value."""
@@ -116,12 +117,8 @@ class Move:
         """An address of a model's server, without a query; one that could never work, or holds a key, is told."""
         if entry is None or (text := self.text(entry)) is None:
             return None
-        try:
-            parts = urlsplit(text.strip())
-            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = http_address(text.strip())
+        if parts is None:
             self.remark(entry, "is no address that begins with http:// or https:// and names a host")
             return None
         if parts.username or parts.password:

@@ -10,12 +10,13 @@ from typing import Any
 from msgspec import Struct
 
 from router.errors import LedgerError
-from router.http.console.lines import RequestLine, line_of, usd
+from router.http.console.lines import RequestLine, line_of
 from router.http.console.reasons import Reasons, explained
 from router.http.console.said import Said, read_said
 from router.http.console.timeline import Moment, timeline
 from router.http.services import Services
 from router.ledger.browse import Kept
+from router.ledger.usage import usd
 from router.principals import Principal
 from router.recent.nearest import Neighbour, nearest
 from router.types import LedgerRow, Rating

@@ -23,7 +23,6 @@ from router.http.services import Services
 from router.http.unkept import UNKEPT
 from router.ledger.baseline import lengths_of
 from router.ledger.decided import PastRequest
-from router.ledger.prices import ModelRef
 from router.replay.amounts import Pricing, Ratios, ratios_of
 from router.replay.figures import Figures, figures_as_it_was, figures_at
 from router.replay.money import usd_text, usd_texts
@@ -31,7 +30,6 @@ from router.replay.requests import Collected, FloatArray, Requests
 from router.replay.thresholds import dial_thresholds
 from router.scoring.curve import CurvePoints
 from router.types import WhenUnfamiliar
-from router.upstream.base import Upstream
 
 MOST_REQUESTS = 20_000
 MAX_BODY_BYTES = 1_000
@@ -184,16 +182,11 @@ def _view(services: Services, headers: Mapping[str, str], past: list[PastRequest
 
 
 def _collected(gateway: Gateway, past: list[PastRequest]) -> Requests:
-    upstreams, artifact = gateway.upstreams, gateway.in_use.artifact
-    pricing = Pricing(gateway.prices, weak=_model(upstreams.weak), strong=_model(upstreams.strong))
+    artifact, pricing = gateway.in_use.artifact, Pricing.between(gateway.prices, gateway.upstreams)
     collected = Collected()
     for each in past:
         collected.take(each, artifact, pricing)
     return collected.requests()
-
-
-def _model(upstream: Upstream | None) -> ModelRef | None:
-    return None if upstream is None else ModelRef(upstream.provider, upstream.model)
 
 
 def _own(requests: Requests, *, besides: list[float], when_unfamiliar: WhenUnfamiliar, ratios: Ratios) -> Own | None:

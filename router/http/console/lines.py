@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
 from msgspec import Struct
 
-from router.ledger.usage import dollars
+from router.ledger.usage import usd
 from router.types import Cost, LedgerRow, Rating
 
 
@@ -52,8 +51,3 @@ def line_of(row: LedgerRow, rating: Rating | None = None) -> RequestLine:
     fields = {name: getattr(row, name) for name in _AS_THEY_ARE}
     saved = Cost(row.cost_usd, row.baseline_cost_usd).saved_usd
     return RequestLine(**fields, cost_usd=usd(row.cost_usd), saved_usd=usd(saved), rating=rating)
-
-
-def usd(amount: Decimal | None) -> str | None:
-    """An amount as text, exactly."""
-    return None if amount is None else dollars(amount)

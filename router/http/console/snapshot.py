@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from router.http.console.lines import usd
 from router.http.services import Services, SettingsFile
 from router.http.status import UpstreamHealth, health_of
 from router.ledger.reports import Percentiles, Stats
+from router.ledger.usage import usd
 from router.recent import Figures, Steps
 
 

@@ -25,13 +25,6 @@ KEYS = {"THOROUGH_API_KEY": "k1", "SECOND_KEY": "k2", "AZURE_EU_KEY": "k3", "ANT
 MASTER = "a-master-key-of-sixteen-signs-and-more"
 
 
-@pytest.fixture(autouse=True)
-def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("UNDERDOG_") or name.endswith("_API_KEY")]:
-        monkeypatch.delenv(name)
-
-
 def init(source: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["init", "--from", "litellm", str(source), *arguments], prog_name="underdog")
 

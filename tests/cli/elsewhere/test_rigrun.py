@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,6 @@ from tests.live import live_server
 
 FOLDER = Path(__file__).parent
 KEY = "OPENROUTER_API_KEY"
-
-
-@pytest.fixture(autouse=True)
-def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("UNDERDOG_") or name.endswith("_API_KEY")]:
-        monkeypatch.delenv(name)
 
 
 def told(source: Path, *arguments: str) -> Any:

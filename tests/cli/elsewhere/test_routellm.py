@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
@@ -15,13 +13,6 @@ from router.upstream.scripted import ScriptedServer
 from tests.live import live_server
 
 FOLDER = Path(__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("UNDERDOG_") or name.endswith("_API_KEY")]:
-        monkeypatch.delenv(name)
 
 
 def init(source: Path, *arguments: str) -> Result:
