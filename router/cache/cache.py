@@ -15,7 +15,7 @@ from router.cache.disk.file import NoFile, Persistence
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
 from router.cache.judge import Judge
 from router.cache.peers import NoPeers, Peers
-from router.cache.rewordings import Candidate, Rewordings, found, vector_of
+from router.cache.rewordings import Candidate, Rewordings, Sifted, found, vector_of
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.shelf import Shelf
 from router.cache.store import Entry, entry_size
@@ -41,8 +41,9 @@ class _Tally(msgspec.Struct):
 class SemanticCache:
     """Answers repeated questions, and rewordings of which a verifier is sure.
 
-    Looking up an exact request, finding candidates and storing cost microseconds and run where they are called. The
-    verifier costs milliseconds: ``semantic`` runs it in a thread, and only where there are candidates.
+    Looking up an exact request, finding candidates, refusing most of them and storing cost microseconds and run where
+    they are called. The whole verifier costs milliseconds: ``semantic`` runs it in a thread, and only for candidates
+    that it may pass.
 
     Args:
         ttl_s: seconds that an answer lives, by ``clock``.
@@ -149,7 +150,7 @@ class SemanticCache:
         hit = self.exact(ticket)
         if hit is not None or not ticket.may_read:
             return hit
-        return self._counted(self._verified(ticket, self._candidates(ticket, embed, accept), accept))
+        return self._counted(self._judged(ticket, self._candidates(ticket, embed, accept), accept))
 
     def exact(self, ticket: Ticket) -> Hit | None:
         """The answer kept for this very request, or None. Counts hits and bypasses; ``semantic`` counts misses."""
@@ -171,8 +172,8 @@ class SemanticCache:
     async def semantic(self, ticket: Ticket, embed: Embed, accept: Accept | None = None) -> Hit | None:
         """The answer kept for a rewording of this request, or None. Call it after ``exact`` gave nothing.
 
-        It waits for a thread where there are candidates, and runs through at once where there are none or too many
-        others wait: a model answers sooner then.
+        It waits for a thread where candidates are left that only the whole verifier can tell from traps, and runs
+        through at once where there are none or too many others wait: a model answers sooner then.
 
         Args:
             ticket: of this request.
@@ -182,12 +183,17 @@ class SemanticCache:
         if not ticket.may_read:
             return None
         candidates = self._candidates(ticket, embed, accept)
+        judge = self._judged
+        if candidates and self._rewordings.is_soon_sifted(ticket, candidates):
+            sifted = self._sifted(ticket, candidates)
+            hit = self._verified(ticket, sifted.certain, accept)
+            if hit is not None:
+                return self._counted(hit)
+            candidates, judge = sifted.unsure, self._verified
         if not candidates:
             return self._counted(None)
         try:
-            hit = await self._verifying.run(
-                lambda: self._verified(ticket, candidates, accept), patient=ticket.only_if_cached
-            )
+            hit = await self._verifying.run(lambda: judge(ticket, candidates, accept), patient=ticket.only_if_cached)
         except VerifierBusy:
             self._tally.unjudged += 1
             hit = None
@@ -257,6 +263,17 @@ class SemanticCache:
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
             return []
+
+    def _judged(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
+        certain, unsure = self._sifted(ticket, candidates)
+        return self._verified(ticket, [*certain, *unsure], accept)
+
+    def _sifted(self, ticket: Ticket, candidates: list[Candidate]) -> Sifted:
+        try:
+            return self._rewordings.sifted(ticket, candidates)
+        except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
+            self._failed("semantic lookup", error)
+            return Sifted([], [])
 
     def _verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
         try:

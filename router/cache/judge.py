@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,9 @@ RULES = "rules"
 """The name of the verifier that is right by construction: it serves what is the same words in other clothes."""
 
 MOST_BANNED = 100_000
+
+Outlook = Literal["certain", "open", "refused"]
+"""``certain``: the same words in other clothes; ``open``: only the whole verifier can tell."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -99,6 +103,17 @@ class Judge:
     def prepare(self, turns: Sequence[str] | str) -> Turns:
         """What is kept of a request's turns; it suits every verifier."""
         return self._rules.prepare(turns)
+
+    def outlook(self, cached: Turns, new: Turns) -> Outlook:
+        """How ``verdict`` will come out, as far as the verifier soon knows: the pair encoder reads nothing for it."""
+        with self._lock:
+            verifier, budget = self._verifier, self._budget
+        if budget is None or budget.shipped == ALWAYS:
+            return "certain" if self._rules.same(cached, new) else "refused"
+        most = verifier.most(cached, new, at_least=budget.shipped)
+        if most == ALWAYS:
+            return "certain"
+        return "open" if most >= budget.shipped else "refused"
 
     def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
         """Why the answer to one request may be served for another; None where it may not."""

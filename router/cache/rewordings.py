@@ -32,11 +32,29 @@ Of 893 prompts of an arena 2 % have a neighbour above it among 1,000 questions o
 """
 
 
+AT_ONCE_CHARS = 2_400
+"""Characters of all pairs of a lookup that are looked through where they are found; more are in a thread.
+
+That takes a millisecond or two at most and mostly a quarter of one, as long as the way to a thread and back."""
+
+MOST_READ_CHARS = 1_000
+"""Characters of all pairs of a lookup that the pair encoder reads, the nearest pair in any case.
+
+Four pairs of questions are 500. Of prompts made from one mould there are always four, of 15 ms each."""
+
+
 class Candidate(NamedTuple):
     """A kept entry whose question lies near a new one's, by cosine."""
 
     entry: Entry
     similarity: float
+
+
+class Sifted(NamedTuple):
+    """Candidates that say the same by rule, and those of which only the whole verifier can tell; nearest first."""
+
+    certain: list[Candidate]
+    unsure: list[Candidate]
 
 
 class Rewordings:
@@ -68,6 +86,25 @@ class Rewordings:
             for entry, similarity in held
             if entry is not None and similarity >= MIN_SIMILARITY and self._may_serve(ticket, entry, accept)
         ]
+
+    def is_soon_sifted(self, ticket: Ticket, candidates: list[Candidate]) -> bool:
+        """Whether ``sifted`` takes no longer than a request's other steps do."""
+        return sum(_chars_that_differ(ticket, each.entry) for each in candidates) <= AT_ONCE_CHARS
+
+    def sifted(self, ticket: Ticket, candidates: list[Candidate]) -> Sifted:
+        """What is known of candidates before the pair encoder has read any: those that it could not save are gone."""
+        certain: list[Candidate] = []
+        unsure: list[Candidate] = []
+        read = 0
+        for each in candidates:
+            outlook = self._judge.outlook(self._prepared_again(each.entry), self.prepared(ticket))
+            if outlook == "certain":
+                certain.append(each)
+            elif outlook == "open":
+                read += _chars_that_differ(ticket, each.entry)
+                if not unsure or read <= MOST_READ_CHARS:
+                    unsure.append(each)
+        return Sifted(certain, unsure)
 
     def verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
         """The first candidate that the verifier passes and that still lives by then."""
@@ -130,3 +167,9 @@ def vector_of(ticket: Ticket, embed: Embed) -> FloatArray | None:
     if ticket.vector is None:
         ticket.vector = np.ascontiguousarray(embed(ticket.question), dtype=np.float32)
     return ticket.vector if np.count_nonzero(ticket.vector) else None
+
+
+def _chars_that_differ(ticket: Ticket, entry: Entry) -> int:
+    asked = ticket.keys.turns if ticket.keys is not None else None
+    pairs = zip(asked or (), entry.turns or (), strict=False)  # where one has more turns, nothing is read
+    return sum(len(one) + len(other) for one, other in pairs if one != other)

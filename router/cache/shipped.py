@@ -97,6 +97,10 @@ class BackgroundVerifier:
         """See ``Verifier``."""
         return self._current.score(cached, new, at_least=at_least)
 
+    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """See ``Verifier``."""
+        return self._current.most(cached, new, at_least=at_least)
+
     def probability(self, cached: Turns, new: Turns) -> float:
         """See ``Verifier``."""
         return self._current.probability(cached, new)

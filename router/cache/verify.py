@@ -42,6 +42,10 @@ class Verifier(Protocol):
         """
         ...
 
+    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """The most that the score can be, as far as that is soon known; below ``at_least`` no more than "below"."""
+        ...
+
     def probability(self, cached: Turns, new: Turns) -> float:
         """The score as 0..1: ``SERVED_FROM`` and above exactly from ``threshold`` on; 1 for what is equal."""
         ...
@@ -66,6 +70,10 @@ class WordingVerifier:
         return least_score(
             cached, new, lambda place: pair_score(cached.texts[place], new.texts[place]), at_least=at_least
         )
+
+    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """The score itself: nothing of it is dear."""
+        return self.score(cached, new, at_least=at_least)
 
     def probability(self, cached: Turns, new: Turns) -> float:
         """The score itself, 0..1."""
@@ -96,6 +104,10 @@ class LearnedVerifier:
     def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
         """See ``Verifier``; raises ``ArtifactError`` where the pair encoder was due and cannot be loaded."""
         return self.pairs.conversation_score(cached, new, at_least=at_least)
+
+    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+        """See ``Verifier``."""
+        return self.pairs.most(cached, new, at_least=at_least)
 
     def probability(self, cached: Turns, new: Turns) -> float:
         """See ``Verifier``."""

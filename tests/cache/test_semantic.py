@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from router.cache import SemanticCache
-from router.cache.judge import Judge, Verdict
+from router.cache.judge import Judge, Outlook, Verdict
 from router.cache.rewordings import CANDIDATES
 from router.cache.verifying import MOST_UNDER_WAY, VERIFIER_THREADS
 from router.scoring.verifier.conversation import Turns
@@ -22,13 +22,19 @@ REWORDED = "Please tell me how to reverse a list in Python"
 
 
 class WatchedJudge(Judge):
-    """Notes what was judged and in which thread, and does something else first where it is told to."""
+    """Notes what was judged and in which thread, and does something else first where it is told to.
+
+    Nothing is plain to it beforehand, so that every candidate waits for a thread.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: Callable[[], None] = lambda: None
         self.judged: list[str] = []
         self.threads: set[str] = set()
+
+    def outlook(self, cached: Turns, new: Turns) -> Outlook:
+        return "open"
 
     def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
         self.judged.append(cached.texts[-1])
