@@ -10,7 +10,7 @@ import pytest
 
 from router.cache import SemanticCache
 from router.cache.judge import Judge, Outlook, Verdict
-from router.cache.rewordings import AT_ONCE_CHARS, MOST_READ_CHARS
+from router.cache.rewordings import AT_ONCE_CHARS, CHARS_APART, MOST_READ_CHARS
 from router.cache.verify import LearnedVerifier
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.conversation import Turns
@@ -142,3 +142,19 @@ def test_the_most_that_a_score_can_be_is_no_less_than_the_score(tmp_path: Path) 
     most = pairs.most(cached, new, at_least=NEVER)
     assert not pairs.ready, "the network was not even loaded"
     assert most >= pairs.conversation_score(cached, new)
+
+
+async def test_a_question_far_longer_than_the_kept_one_is_not_even_looked_at() -> None:
+    judge = Sees(reverse="certain")
+    cache = holding(judge, ASKED)
+    much = f"{WORDS}, {'reverse a list ' * 6}?"
+    assert len(much) - len(ASKED) > CHARS_APART
+    assert await told(cache, much) is None
+    assert judge.looked == []
+    assert await told(cache, f"{WORDS}, {'reverse a list ' * 4}?") == ASKED
+
+
+async def test_of_long_questions_as_much_as_a_quarter_may_be_in_one_alone() -> None:
+    judge = Sees(reverse="certain")
+    kept = f"{WORDS}, {'and tell me why ' * 25}?"
+    assert await told(holding(judge, kept), f"{WORDS}, {'and tell me why ' * 19}?") == kept
