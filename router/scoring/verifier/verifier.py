@@ -13,7 +13,7 @@ from router.scoring.verifier.artifact import Parts, load_parts
 from router.scoring.verifier.conversation import Turns, least_score
 from router.scoring.verifier.evidence import ALWAYS, MAX_WRONG, NEVER, common_threshold
 from router.scoring.verifier.features import PairReader, Prepared, Side, ordered
-from router.scoring.verifier.gate import REFUSED, rules_decide
+from router.scoring.verifier.gate import REFUSED, is_long, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from router.scoring.verifier.pair_encoder import PairEncoder
 
@@ -145,6 +145,8 @@ class PairVerifier:
     def _glance(self, cached: Prepared, new: Prepared, *, turn: bool) -> Glance:
         if cached.form == new.form:
             return Glance(ALWAYS)
+        if is_long(cached.text, new.text, turn=turn):
+            return Glance(REFUSED)
         a, b = ordered(self.reader.side(cached), self._side(new))
         row = self.reader.features(a, b)
         if rules_decide(row):

@@ -15,6 +15,7 @@ from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.conversation import MAX_CHANGED, Turns
 from router.scoring.verifier.evidence import ALWAYS, NEVER, Evidence, threshold_for
 from router.scoring.verifier.features import NAMES
+from router.scoring.verifier.gate import LONG, LONG_TURNS, REFUSED
 from router.scoring.verifier.verifier import PairVerifier
 from tests.scoring.verifier.parts import EVIDENCE, make_verifier, stumps
 
@@ -135,6 +136,27 @@ def test_the_pair_encoder_reads_nothing_that_it_could_not_lift_to_what_is_asked_
     assert not verifier.ready, "it was not even loaded"
     assert verifier.conversation_score(Turns(A), Turns(B), at_least=3.5) == 3.5
     assert verifier.ready
+
+
+def test_long_texts_are_left_to_the_rules(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, CLAMPED)
+    filler = "light " * (LONG // 2 // len("light "))
+    cached, new = f"{filler} turn on", f"{filler} turn off"
+    assert verifier.conversation_score(Turns(cached), Turns(new)) == REFUSED
+    assert verifier.conversation_score(Turns(cached), Turns(f"{cached}.")) == ALWAYS
+    assert not verifier.ready, "nothing was read"
+
+
+def test_turns_may_be_longer_than_questions_but_not_as_long_as_they_like(tmp_path: Path) -> None:
+    verifier = with_network(tmp_path, CLAMPED)
+
+    def scored(chars: int) -> float:
+        filler = "light " * (chars // 2 // len("light "))
+        cached, new = (conversation(f"{filler} turn {way}", "Done.") for way in ("on", "off"))
+        return verifier.conversation_score(cached, new)
+
+    assert scored(LONG) > REFUSED
+    assert scored(LONG_TURNS) == REFUSED
 
 
 def test_the_pair_encoder_reads_no_turn_where_another_is_lost_already(tmp_path: Path) -> None:
