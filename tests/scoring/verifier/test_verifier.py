@@ -143,7 +143,6 @@ def test_long_texts_are_left_to_the_rules(tmp_path: Path) -> None:
     filler = "light " * (LONG // 2 // len("light "))
     cached, new = f"{filler} turn on", f"{filler} turn off"
     assert verifier.conversation_score(Turns(cached), Turns(new)) == REFUSED
-    assert verifier.conversation_score(Turns(cached), Turns(cached.replace(" ", "  "))) == ALWAYS
     assert not verifier.ready, "nothing was read"
 
 
