@@ -184,9 +184,11 @@ class SemanticCache:
             return None
         candidates = self._candidates(ticket, embed, accept)
         judge = self._judged
-        if candidates and self._rewordings.is_soon_sifted(ticket, candidates):
-            sifted = self._sifted(ticket, candidates)
-            hit = self._verified(ticket, sifted.certain, accept)
+        time_left = self._verifying.loop_time
+        if candidates and time_left.is_left and self._rewordings.is_soon_sifted(ticket, candidates):
+            with time_left.spent():
+                sifted = self._sifted(ticket, candidates)
+                hit = self._verified(ticket, sifted.certain, accept)
             if hit is not None:
                 return self._counted(hit)
             candidates, judge = sifted.unsure, self._verified

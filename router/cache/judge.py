@@ -6,14 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from router.cache.account import Trial
 from router.cache.budget import Budget, Standing
 from router.cache.peers import NoPeers, Peers
-from router.cache.verify import Verifier, WordingVerifier
+from router.cache.verify import Glimpse, Verifier, WordingVerifier
 from router.scoring.verifier.conversation import Turns
 from router.scoring.verifier.evidence import ALWAYS, Evidence
 
@@ -24,8 +24,15 @@ RULES = "rules"
 
 MOST_BANNED = 100_000
 
-Outlook = Literal["certain", "open", "refused"]
-"""``certain``: the same words in other clothes; ``open``: only the whole verifier can tell."""
+
+class Outlook(NamedTuple):
+    """How a verdict will come out, as far as that is soon known, and what was seen for it.
+
+    ``certain``: the same words in other clothes; ``open``: only the whole verifier can tell.
+    """
+
+    kind: Literal["certain", "open", "refused"]
+    seen: Glimpse | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -106,27 +113,32 @@ class Judge:
 
     def outlook(self, cached: Turns, new: Turns) -> Outlook:
         """How ``verdict`` will come out, as far as the verifier soon knows: the pair encoder reads nothing for it."""
-        with self._lock:
-            verifier, budget = self._verifier, self._budget
-        if budget is None or budget.shipped == ALWAYS:
-            return "certain" if self._rules.same(cached, new) else "refused"
-        most = verifier.most(cached, new, at_least=budget.shipped)
-        if most == ALWAYS:
-            return "certain"
-        return "open" if most >= budget.shipped else "refused"
+        verifier, shipped, _ = self._now()
+        if shipped == ALWAYS:
+            return Outlook("certain" if self._rules.same(cached, new) else "refused")
+        seen = verifier.glance(cached, new, at_least=shipped)
+        if seen.most == ALWAYS:
+            return Outlook("certain", seen)
+        return Outlook("open" if seen.most >= shipped else "refused", seen)
 
-    def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
-        """Why the answer to one request may be served for another; None where it may not."""
-        with self._lock:
-            verifier, budget = self._verifier, self._budget
-        if budget is not None and budget.shipped < ALWAYS:
-            score = verifier.score(cached, new, at_least=budget.shipped)
+    def verdict(self, tenant: str, cached: Turns, new: Turns, seen: Glimpse | None = None) -> Verdict | None:
+        """Why the answer to one request may be served for another; None where it may not.
+
+        Args:
+            tenant: whose budget it is.
+            cached: what the answer was given to.
+            new: what is asked now.
+            seen: what ``outlook`` saw of the two, if it was asked.
+        """
+        verifier, shipped, budget = self._now()
+        if budget is not None and shipped < ALWAYS:
+            score = verifier.score(cached, new, at_least=shipped, seen=seen)
             if score == ALWAYS:
                 return Verdict(ALWAYS, RULES)
+            if score < shipped:
+                return None
             if score >= budget.threshold(tenant):
                 return Verdict(score, budget.verifier)
-            if score < budget.shipped:
-                return None
         # Where reports raised the threshold, or nothing else may be served, the same words still are.
         return Verdict(ALWAYS, RULES) if self._rules.same(cached, new) else None
 
@@ -186,6 +198,12 @@ class Judge:
     def reports(self) -> int:
         """Rewordings reported wrong, of all tenants, in the time that counts."""
         return 0 if self._budget is None else self._budget.reports
+
+    def _now(self) -> tuple[Verifier, float, Budget | None]:
+        """The verifier, the threshold that follows from its evidence, and its budget, which belong together."""
+        with self._lock:
+            verifier, budget = self._verifier, self._budget
+        return verifier, ALWAYS if budget is None else budget.shipped, budget
 
     def _budget_of(self, verifier: str) -> Budget | None:
         return self._budget if self._budget is not None and self._budget.verifier == verifier else None

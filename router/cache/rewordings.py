@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from router.cache.index import FloatArray
 from router.cache.judge import Judge, Verdict
 from router.cache.shelf import Shelf
 from router.cache.store import Entry
+from router.cache.verify import Glimpse
 
 CANDIDATES = 4
 """Neighbours that are judged, nearest first.
@@ -39,10 +41,10 @@ As ``MIN_SIMILARITY`` it bounds work: of 746 rewordings that the shipped verifie
 an arena's prompts that have neighbours among Quora's questions 78 % of these do.
 """
 
-AT_ONCE_CHARS = 2_400
-"""Characters of all pairs of a lookup that are looked through where they are found; more are in a thread.
+AT_ONCE_PAIRS, AT_ONCE_CHARS = 4, 300
+"""Texts to compare, and characters of two of them, up to which a lookup is sifted where it is found.
 
-That takes a millisecond or two at most and mostly a quarter of one, as long as the way to a thread and back."""
+That takes a quarter of a millisecond a pair, as long as the way to a thread and back; of words made for it, two."""
 
 MOST_READ_CHARS = 1_000
 """Characters of all pairs of a lookup that the pair encoder reads, the nearest pair in any case.
@@ -51,10 +53,11 @@ Four pairs of questions are 500. Of prompts made from one mould there are always
 
 
 class Candidate(NamedTuple):
-    """A kept entry whose question lies near a new one's, by cosine."""
+    """A kept entry whose question lies near a new one's, by cosine; ``seen``: what was found out about the two."""
 
     entry: Entry
     similarity: float
+    seen: Glimpse | None = None
 
 
 class Sifted(NamedTuple):
@@ -93,37 +96,44 @@ class Rewordings:
             for entry, similarity in held
             if entry is not None
             and similarity >= MIN_SIMILARITY
-            and _alike_in_length(keys.turns, entry.turns)
+            and is_alike_in_length(keys.turns, entry.turns)
             and self._may_serve(ticket, entry, accept)
         ]
 
     def is_soon_sifted(self, ticket: Ticket, candidates: list[Candidate]) -> bool:
         """Whether ``sifted`` takes no longer than a request's other steps do."""
-        return sum(_chars_that_differ(ticket, each.entry) for each in candidates) <= AT_ONCE_CHARS
+        sizes = [size for each in candidates for size in _sizes_of_pairs(ticket, each.entry)]
+        return len(sizes) <= AT_ONCE_PAIRS and max(sizes, default=0) <= AT_ONCE_CHARS
 
     def sifted(self, ticket: Ticket, candidates: list[Candidate]) -> Sifted:
         """What is known of candidates before the pair encoder has read any: those that it could not save are gone."""
         certain: list[Candidate] = []
         unsure: list[Candidate] = []
         read = 0
-        for each in candidates:
-            outlook = self._judge.outlook(self._prepared_again(each.entry), self.prepared(ticket))
-            if outlook == "certain":
-                certain.append(each)
-            elif outlook == "open":
-                read += _chars_that_differ(ticket, each.entry)
-                if not unsure or read <= MOST_READ_CHARS:
-                    unsure.append(each)
+        for entry, similarity, _ in candidates:
+            if self._is_banned(ticket, entry):
+                continue
+            prepared = self._with_prepared(entry)
+            kind, seen = self._judge.outlook(prepared.prepared, self.prepared(ticket))
+            found = Candidate(prepared, similarity, seen)
+            if kind == "certain":
+                certain.append(found)
+            elif kind == "open":
+                size = sum(_sizes_of_pairs(ticket, entry))
+                if not unsure or read + size <= MOST_READ_CHARS:
+                    unsure.append(found)
+                    read += size
         return Sifted(certain, unsure)
 
     def verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
         """The first candidate that the verifier passes and that still lives by then."""
-        for entry, similarity in candidates:
-            verdict = self._verdict(ticket, entry)
+        for candidate in candidates:
+            verdict = self._verdict(ticket, candidate)
             if verdict is None:
                 continue
+            entry = candidate.entry
             with self._shelf.lock:
-                hit = found(self._shelf, ticket, entry.exact, "semantic", similarity)
+                hit = found(self._shelf, ticket, entry.exact, "semantic", candidate.similarity)
             # Another answer may stand there by now.
             if hit is not None and (accept is None or accept(hit.answer)):
                 self._shelf.used(entry.exact)
@@ -141,19 +151,23 @@ class Rewordings:
         young = ticket.max_age_s is None or now - entry.stored_at <= ticket.max_age_s
         return young and entry.expires_at > now and (accept is None or accept(entry.answer))
 
-    def _verdict(self, ticket: Ticket, entry: Entry) -> Verdict | None:
-        if ticket.keys is None or self._judge.is_banned(entry.exact, ticket.keys.exact):
+    def _verdict(self, ticket: Ticket, candidate: Candidate) -> Verdict | None:
+        if self._is_banned(ticket, candidate.entry):
             return None
-        return self._judge.verdict(ticket.tenant, self._prepared_again(entry), self.prepared(ticket))
+        entry = self._with_prepared(candidate.entry)
+        return self._judge.verdict(ticket.tenant, entry.prepared, self.prepared(ticket), candidate.seen)
 
-    def _prepared_again(self, entry: Entry) -> Any:
-        """What the verifier keeps of an entry, made now where the entry came from the file or another server."""
-        if entry.prepared is None and entry.turns is not None:
-            prepared = msgspec.structs.replace(entry, prepared=self._judge.prepare(entry.turns))
-            with self._shelf.lock:
-                self._shelf.entries.amend(entry, prepared)
-            return prepared.prepared
-        return entry.prepared
+    def _is_banned(self, ticket: Ticket, entry: Entry) -> bool:
+        return ticket.keys is None or self._judge.is_banned(entry.exact, ticket.keys.exact)
+
+    def _with_prepared(self, entry: Entry) -> Entry:
+        """An entry with what the verifier keeps of it, made now where it came from the file or another server."""
+        if entry.prepared is not None or entry.turns is None:
+            return entry
+        prepared = msgspec.structs.replace(entry, prepared=self._judge.prepare(entry.turns))
+        with self._shelf.lock:
+            self._shelf.entries.amend(entry, prepared)
+        return prepared
 
 
 def found(
@@ -179,15 +193,25 @@ def vector_of(ticket: Ticket, embed: Embed) -> FloatArray | None:
     return ticket.vector if np.count_nonzero(ticket.vector) else None
 
 
-def _alike_in_length(asked: tuple[str, ...] | None, kept: tuple[str, ...] | None) -> bool:
+def is_alike_in_length(asked: tuple[str, ...] | None, kept: tuple[str, ...] | None) -> bool:
     """Whether the lengths of two questions allow for a rewording. Conversations are judged turn by turn."""
     if asked is None or kept is None or len(asked) > 1 or len(kept) > 1:
         return True
-    one, other = len(asked[-1]), len(kept[-1])
-    return abs(one - other) <= max(CHARS_APART, SHARE_APART * max(one, other))
+    lengths = len(asked[-1]), len(kept[-1])
+    return not _far_apart(*lengths) or not _far_apart(*(_plain_length(text) for text in (asked[-1], kept[-1])))
 
 
-def _chars_that_differ(ticket: Ticket, entry: Entry) -> int:
+def _far_apart(one: int, other: int) -> bool:
+    return abs(one - other) > max(CHARS_APART, SHARE_APART * max(one, other))
+
+
+def _plain_length(text: str) -> int:
+    """Characters without what no reader sees: runs of spaces, and accents that are characters of their own."""
+    return len(" ".join(unicodedata.normalize("NFC", text).split()))
+
+
+def _sizes_of_pairs(ticket: Ticket, entry: Entry) -> list[int]:
+    """Characters of each two texts that differ."""
     asked = ticket.keys.turns if ticket.keys is not None else None
     pairs = zip(asked or (), entry.turns or (), strict=False)  # where one has more turns, nothing is read
-    return sum(len(one) + len(other) for one, other in pairs if one != other)
+    return [len(one) + len(other) for one, other in pairs if one != other]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from router.cache.judge import Judge
-from router.cache.verify import LearnedVerifier, Verifier, WordingVerifier
+from router.cache.verify import Glimpse, LearnedVerifier, Verifier, WordingVerifier
 from router.errors import ArtifactError
 from router.scoring.verifier.conversation import Turns
 from router.scoring.verifier.evidence import MAX_WRONG, NEVER
@@ -93,13 +93,13 @@ class BackgroundVerifier:
         """See ``Verifier``."""
         return Turns(turns)
 
-    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER, seen: Glimpse | None = None) -> float:
         """See ``Verifier``."""
-        return self._current.score(cached, new, at_least=at_least)
+        return self._current.score(cached, new, at_least=at_least, seen=seen)
 
-    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def glance(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> Glimpse:
         """See ``Verifier``."""
-        return self._current.most(cached, new, at_least=at_least)
+        return self._current.glance(cached, new, at_least=at_least)
 
     def probability(self, cached: Turns, new: Turns) -> float:
         """See ``Verifier``."""

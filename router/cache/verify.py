@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from router.scoring.pair import SERVED_FROM, pair_score
 from router.scoring.verifier.conversation import Turns, least_score
 from router.scoring.verifier.evidence import MAX_WRONG, NEVER, probability
 
 if TYPE_CHECKING:
-    from router.scoring.verifier.verifier import PairVerifier
+    from router.scoring.verifier.verifier import Glances, PairVerifier
+
+
+class Glimpse(NamedTuple):
+    """What is soon known of a score: the most that it can be, and what the verifier found on the way.
+
+    ``most`` is ``ALWAYS`` only where the score is; below the ``at_least`` that was asked for it says no more than that.
+    """
+
+    most: float
+    found: Glances | None = None
 
 
 class Verifier(Protocol):
@@ -34,16 +44,16 @@ class Verifier(Protocol):
         """What is kept of the turns' texts, the question last; a string is a question on its own."""
         ...
 
-    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER, seen: Glimpse | None = None) -> float:
         """How surely the answer to one request answers the other; higher is safer, the same both ways round.
 
         ``ALWAYS`` for equal texts. A score below ``at_least`` may be found before the last turn is read: it then says
-        no more than "below".
+        no more than "below". ``seen`` is what ``glance`` gave of the same two, if it did.
         """
         ...
 
-    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
-        """The most that the score can be, as far as that is soon known; below ``at_least`` no more than "below"."""
+    def glance(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> Glimpse:
+        """What is soon known of the score; no network is read."""
         ...
 
     def probability(self, cached: Turns, new: Turns) -> float:
@@ -65,15 +75,15 @@ class WordingVerifier:
         """See ``Verifier``."""
         return Turns(turns)
 
-    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER, seen: Glimpse | None = None) -> float:
         """The least of :func:`~router.scoring.pair.pair_score` over the turns that differ, 0..1; see ``Verifier``."""
         return least_score(
             cached, new, lambda place: pair_score(cached.texts[place], new.texts[place]), at_least=at_least
         )
 
-    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def glance(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> Glimpse:
         """The score itself: nothing of it is dear."""
-        return self.score(cached, new, at_least=at_least)
+        return Glimpse(self.score(cached, new, at_least=at_least))
 
     def probability(self, cached: Turns, new: Turns) -> float:
         """The score itself, 0..1."""
@@ -101,13 +111,15 @@ class LearnedVerifier:
         """See ``Verifier``."""
         return Turns(turns)
 
-    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER, seen: Glimpse | None = None) -> float:
         """See ``Verifier``; raises ``ArtifactError`` where the pair encoder was due and cannot be loaded."""
-        return self.pairs.conversation_score(cached, new, at_least=at_least)
+        found = None if seen is None else seen.found
+        return self.pairs.conversation_score(cached, new, at_least=at_least, glances=found)
 
-    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def glance(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> Glimpse:
         """See ``Verifier``."""
-        return self.pairs.most(cached, new, at_least=at_least)
+        found = self.pairs.glance(cached, new, at_least=at_least)
+        return Glimpse(found.most, found)
 
     def probability(self, cached: Turns, new: Turns) -> float:
         """See ``Verifier``."""

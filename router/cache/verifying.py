@@ -1,11 +1,13 @@
-"""Threads that judge rewordings, and how long a request waits for them: a burst goes past the cache, not after it."""
+"""Where rewordings are judged, and how long a request waits for it: a burst goes past the cache, not after it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,8 +27,42 @@ VERDICT_PATIENCE_S = 2.0
 """Seconds that it waits once its turn has come; who takes a cached answer or none waits as long for the turn itself."""
 
 
+SHARE_ON_LOOP, MOST_ON_LOOP_S = 0.2, 0.01
+"""Share of an event loop's time that may be spent on sifting where it happens, and how much of it at one go."""
+
+
 class VerifierBusy(Exception):
     """Others are judged for as long as a request can wait."""
+
+
+class LoopTime:
+    """How much of an event loop's time is left for what else would wait for a thread. For one event loop.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._left_s = MOST_ON_LOOP_S
+        self._at = clock()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether there is any: in a burst it is soon gone, and threads take over, which turn away what is too much."""
+        now = self._clock()
+        self._left_s = min(MOST_ON_LOOP_S, self._left_s + SHARE_ON_LOOP * (now - self._at))
+        self._at = now
+        return self._left_s > 0
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """What happens within is counted."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._left_s -= self._clock() - began
 
 
 class Verifying:
@@ -35,6 +71,7 @@ class Verifying:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(VERIFIER_THREADS, thread_name_prefix="cache-verifier")
         self._under_way: set[Future[Any]] = set()
+        self.loop_time = LoopTime()
 
     async def run(self, work: Callable[[], T], *, patient: bool) -> T:
         """What ``work`` gives; where its turn has not come by the end of this call, it never comes.

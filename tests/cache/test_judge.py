@@ -9,7 +9,7 @@ import pytest
 
 from router.cache.account import Trial
 from router.cache.judge import Answered, Judge, Verdict
-from router.cache.verify import WordingVerifier
+from router.cache.verify import Glimpse, WordingVerifier
 from router.scoring.verifier.conversation import Turns
 from router.scoring.verifier.evidence import ALWAYS, NEVER, Evidence
 
@@ -24,7 +24,7 @@ class Scores(WordingVerifier):
     def __init__(self, score: float) -> None:
         self._score = score
 
-    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def score(self, cached: Turns, new: Turns, *, at_least: float = NEVER, seen: Glimpse | None = None) -> float:
         return self._score
 
 

@@ -13,6 +13,7 @@ import pytest
 from router.cache import SemanticCache
 from router.cache.judge import Judge, Outlook, Verdict
 from router.cache.rewordings import CANDIDATES
+from router.cache.verify import Glimpse
 from router.cache.verifying import MOST_UNDER_WAY, VERIFIER_THREADS
 from router.scoring.verifier.conversation import Turns
 from tests.cache.support import Clock, answer, body, completion, embed, ticket
@@ -34,9 +35,9 @@ class WatchedJudge(Judge):
         self.threads: set[str] = set()
 
     def outlook(self, cached: Turns, new: Turns) -> Outlook:
-        return "open"
+        return Outlook("open")
 
-    def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
+    def verdict(self, tenant: str, cached: Turns, new: Turns, seen: Glimpse | None = None) -> Verdict | None:
         self.judged.append(cached.texts[-1])
         self.threads.add(threading.current_thread().name)
         self.meanwhile()

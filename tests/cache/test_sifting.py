@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
 
 from router.cache import SemanticCache
 from router.cache.judge import Judge, Outlook, Verdict
-from router.cache.rewordings import AT_ONCE_CHARS, CHARS_APART, MOST_READ_CHARS
-from router.cache.verify import LearnedVerifier
+from router.cache.rewordings import AT_ONCE_CHARS, CHARS_APART, MOST_READ_CHARS, is_alike_in_length
+from router.cache.verify import Glimpse, LearnedVerifier
+from router.cache.verifying import MOST_ON_LOOP_S, SHARE_ON_LOOP, LoopTime
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.conversation import Turns
-from router.scoring.verifier.evidence import ALWAYS, NEVER, Evidence
+from router.scoring.verifier.evidence import ALWAYS, Evidence
 from router.scoring.verifier.verifier import PairVerifier
-from tests.cache.support import answer, body, completion, embed, ticket
+from tests.cache.support import Clock, answer, body, completion, embed, ticket
 from tests.scoring.verifier.parts import make_verifier
+
+Kind = Literal["certain", "open", "refused"]
 
 WORDS = "How do I reverse a list in Python"
 ASKED, REWORDED = f"{WORDS}?", f"{WORDS} quickly?"
@@ -27,19 +32,22 @@ HERE = threading.main_thread().name
 class Sees(Judge):
     """Finds candidates as plain as it is told, by their texts, and notes where they were judged."""
 
-    def __init__(self, **outlooks: Outlook) -> None:
+    def __init__(self, **outlooks: Kind) -> None:
         super().__init__()
         self.outlooks = outlooks
         self.looked: list[str] = []
         self.judged: list[tuple[str, str]] = []
+        self.seen: list[Glimpse | None] = []
 
     def outlook(self, cached: Turns, new: Turns) -> Outlook:
         self.looked.append(threading.current_thread().name)
-        return next((seen for word, seen in self.outlooks.items() if word in cached.texts[-1]), "refused")
+        kind = next((seen for word, seen in self.outlooks.items() if word in cached.texts[-1]), "refused")
+        return Outlook(kind, Glimpse(float(len(self.looked))))
 
-    def verdict(self, tenant: str, cached: Turns, new: Turns) -> Verdict | None:
+    def verdict(self, tenant: str, cached: Turns, new: Turns, seen: Glimpse | None = None) -> Verdict | None:
         self.judged.append((cached.texts[-1], threading.current_thread().name))
-        return Verdict(ALWAYS, "rules") if self.outlook(cached, new) == "certain" else None
+        self.seen.append(seen)
+        return Verdict(ALWAYS, "rules") if self.outlook(cached, new).kind == "certain" else None
 
 
 def holding(judge: Judge, *texts: str) -> SemanticCache:
@@ -70,21 +78,43 @@ async def test_what_is_certain_is_served_where_it_is_found_and_before_what_is_ne
     assert cache.stats().hits_semantic == 1
 
 
-async def test_what_only_the_whole_verifier_can_tell_is_judged_in_a_thread() -> None:
+async def test_what_only_the_whole_verifier_can_tell_is_judged_in_a_thread_by_what_was_seen() -> None:
     judge = Sees(reverse="open")
     cache = holding(judge, ASKED)
     assert await told(cache, REWORDED) is None
     assert [text for text, _ in judge.judged] == [ASKED]
     assert judge.judged[0][1] != HERE
+    assert judge.seen == [Glimpse(1.0)]
 
 
 async def test_long_candidates_are_looked_through_in_the_thread_too() -> None:
     judge = Sees()
-    filler = "please " * (AT_ONCE_CHARS // 8 // len("please "))
+    filler = "please " * (AT_ONCE_CHARS // 2 // len("please "))
     kept = [f"{filler}{WORDS} number {number}?" for number in range(4)]
     assert await told(holding(judge, *kept), f"{filler}{WORDS}?") is None
     assert len(judge.looked) == 4
     assert HERE not in judge.looked
+
+
+async def test_a_burst_is_looked_through_in_threads_once_the_loops_time_is_spent() -> None:
+    judge = Sees()
+    cache = holding(judge, ASKED)
+    with cache._verifying.loop_time.spent():
+        threading.Event().wait(2 * MOST_ON_LOOP_S)
+    assert await told(cache, REWORDED) is None
+    assert HERE not in judge.looked
+
+
+def test_time_on_the_loop_comes_back_as_it_passes() -> None:
+    clock = Clock()
+    left = LoopTime(clock)
+    with left.spent():
+        clock.now += 3 * MOST_ON_LOOP_S
+    assert not left.is_left
+    clock.now += 2 * MOST_ON_LOOP_S / SHARE_ON_LOOP
+    assert not left.is_left
+    clock.now += 0.001
+    assert left.is_left
 
 
 async def test_no_more_is_read_than_is_worth_it_and_the_nearest_in_any_case() -> None:
@@ -98,6 +128,29 @@ async def test_no_more_is_read_than_is_worth_it_and_the_nearest_in_any_case() ->
     assert len(short.judged) == 4
 
 
+async def test_what_is_not_read_leaves_its_share_to_the_next() -> None:
+    judge = Sees(reverse="open")
+    filler = "please " * 28
+    middle, large = f"{filler}{WORDS} in all?", f"{filler}{WORDS} in all {'there ' * 12}?"
+    asked = f"{filler}{WORDS} in all now?"
+    cache = holding(judge, large, middle, f"{middle} ?")
+    sizes = [len(asked) + len(text) for text in (middle, f"{middle} ?", large)]
+    assert sum(sizes[:2]) <= MOST_READ_CHARS < sizes[0] + sizes[2]
+    assert await told(cache, asked) is None
+    assert sorted(text for text, _ in judge.judged) == sorted([middle, f"{middle} ?"])
+
+
+async def test_a_banned_pair_is_neither_looked_at_nor_takes_anothers_share() -> None:
+    judge = Sees(reverse="open")
+    cache = holding(judge, ASKED)
+    asked, entry = ticket(cache, body(REWORDED)), ticket(cache, body(ASKED))
+    assert asked.keys is not None
+    assert entry.keys is not None
+    judge.ban(entry.keys.exact, asked.keys.exact)
+    assert await told(cache, REWORDED) is None
+    assert (judge.looked, judge.judged) == ([], [])
+
+
 async def test_who_fails_at_a_glance_makes_a_miss(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Sees):
         def outlook(self, cached: Turns, new: Turns) -> Outlook:
@@ -108,40 +161,6 @@ async def test_who_fails_at_a_glance_makes_a_miss(caplog: pytest.LogCaptureFixtu
     assert (cache.stats().misses, cache.stats().errors) == (1, 1)
     assert "RuntimeError" in caplog.text
     assert ASKED not in caplog.text
-
-
-def learned(folder: Path, rule: Combination) -> Judge:
-    pairs = PairVerifier.load(make_verifier(folder / "1", rule=rule, network=True))
-    judge = Judge(0.01)
-    judge.adopt(LearnedVerifier(pairs), {"questions": Evidence(traps=2_000, tail=[4.0] * 200)}, name="v/1")
-    return judge
-
-
-@pytest.mark.parametrize(("most_logit", "seen"), [(1.0, "refused"), (9.0, "open")])
-def test_the_outlook_is_open_only_where_the_network_could_save_a_pair(
-    tmp_path: Path, most_logit: float, seen: Outlook
-) -> None:
-    judge = learned(tmp_path, Combination(encoder=1.0, most_logit=most_logit))
-    cached, new = Turns("turn on the light"), Turns("turn off the light")
-    assert judge.outlook(cached, new) == seen
-    assert (judge.verdict("acme", cached, new) is not None) == (seen == "open")
-
-
-def test_other_clothes_are_certain_with_and_without_a_verifier(tmp_path: Path) -> None:
-    cached, new = Turns("Turn on the light."), Turns("turn on the light")
-    for judge in (Judge(), learned(tmp_path, Combination(encoder=1.0, most_logit=1.0))):
-        assert judge.outlook(cached, new) == "certain"
-        assert judge.verdict("acme", cached, new) == Verdict(ALWAYS, "rules")
-
-
-def test_the_most_that_a_score_can_be_is_no_less_than_the_score(tmp_path: Path) -> None:
-    pairs = PairVerifier.load(
-        make_verifier(tmp_path / "1", rule=Combination(encoder=1.0, most_logit=2.0), network=True)
-    )
-    cached, new = Turns("turn on the light"), Turns("turn off the light")
-    most = pairs.most(cached, new, at_least=NEVER)
-    assert not pairs.ready, "the network was not even loaded"
-    assert most >= pairs.conversation_score(cached, new)
 
 
 async def test_a_question_far_longer_than_the_kept_one_is_not_even_looked_at() -> None:
@@ -158,3 +177,67 @@ async def test_of_long_questions_as_much_as_a_quarter_may_be_in_one_alone() -> N
     judge = Sees(reverse="certain")
     kept = f"{WORDS}, {'and tell me why ' * 25}?"
     assert await told(holding(judge, kept), f"{WORDS}, {'and tell me why ' * 19}?") == kept
+
+
+@pytest.mark.parametrize("same", [ASKED + "\n" * 2 * CHARS_APART, ASKED.replace(" ", " " * 30)])
+async def test_what_no_reader_sees_makes_no_question_longer(same: str) -> None:
+    assert await told(holding(Judge(), ASKED), same) == ASKED
+
+
+def test_letters_in_two_characters_make_no_question_longer() -> None:
+    kept = "서울에서 부산까지 가는 가장 빠른 방법은 무엇입니까? " * 3
+    same = unicodedata.normalize("NFD", kept)
+    assert len(same) - len(kept) > max(CHARS_APART, len(same) / 4)
+    assert is_alike_in_length((same,), (kept,))
+    assert not is_alike_in_length((kept * 3,), (kept,))
+
+
+def learned(folder: Path, rule: Combination, **others: object) -> Judge:
+    pairs = PairVerifier.load(make_verifier(folder / "1", rule=rule, network=True, **others))  # type: ignore[arg-type]
+    judge = Judge(0.01)
+    judge.adopt(LearnedVerifier(pairs), {"questions": Evidence(traps=2_000, tail=[4.0] * 200)}, name="v/1")
+    return judge
+
+
+@pytest.mark.parametrize(("most_logit", "seen"), [(1.0, "refused"), (9.0, "open"), (None, "open")])
+def test_the_outlook_is_open_only_where_the_network_could_save_a_pair(
+    tmp_path: Path, most_logit: float | None, seen: str
+) -> None:
+    judge = learned(tmp_path, Combination(encoder=1.0, most_logit=most_logit))
+    cached, new = Turns("turn on the light"), Turns("turn off the light")
+    assert judge.outlook(cached, new).kind == seen
+    assert (judge.verdict("acme", cached, new) is not None) == (seen == "open")
+
+
+def test_other_clothes_are_certain_with_and_without_a_verifier(tmp_path: Path) -> None:
+    cached, new = Turns("Turn on the light."), Turns("turn on the light")
+    for judge in (Judge(), learned(tmp_path, Combination(encoder=1.0, most_logit=1.0))):
+        assert judge.outlook(cached, new).kind == "certain"
+        assert judge.verdict("acme", cached, new) == Verdict(ALWAYS, "rules")
+
+
+def test_a_verdict_by_what_was_seen_is_the_same_and_reads_no_features_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = learned(tmp_path, Combination(encoder=1.0, most_logit=9.0))
+    cached, new = Turns("turn on the light"), Turns("turn off the light")
+    seen = judge.outlook(cached, new).seen
+    anew = judge.verdict("acme", cached, new)
+    monkeypatch.setattr(PairVerifier, "glance", None)
+    assert judge.verdict("acme", cached, new, seen) == anew is not None
+
+
+def test_what_another_verifier_saw_is_not_gone_by(tmp_path: Path) -> None:
+    cached, new = Turns("turn on the light"), Turns("turn off the light")
+    strict = learned(tmp_path / "strict", Combination(encoder=1.0, most_logit=1.0))
+    lenient = learned(tmp_path / "lenient", Combination(encoder=1.0, most_logit=9.0))
+    assert lenient.verdict("acme", cached, new, strict.outlook(cached, new).seen) is not None
+
+
+def test_the_most_that_a_score_can_be_is_no_less_than_the_score(tmp_path: Path) -> None:
+    rule = Combination(encoder=1.0, most_logit=2.0)
+    pairs = PairVerifier.load(make_verifier(tmp_path / "1", rule=rule, network=True))
+    cached, new = Turns("turn on the light"), Turns("turn off the light")
+    most = pairs.glance(cached, new).most
+    assert not pairs.ready, "the network was not even loaded"
+    assert most >= pairs.conversation_score(cached, new)

@@ -132,12 +132,12 @@ def _alike(one: str, other: str) -> bool:
         return False
     if long.startswith(short) and long[len(short) :] in ENDINGS:
         return True
-    start = next((place for place, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
-    if len(short) < 5:
+    if len(short) < 5 or len(long) > len(short) + 1:
         return False
+    start = next((place for place, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short))
     if len(long) == len(short):
         return short[start + 1 : start + 2] + short[start : start + 1] + short[start + 2 :] == long[start:]
-    return len(long) == len(short) + 1 and short[start:] == long[start + 1 :]
+    return short[start:] == long[start + 1 :]
 
 
 def _quoted(text: str) -> frozenset[str]:

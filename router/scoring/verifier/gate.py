@@ -16,7 +16,7 @@ SHORT = 14
 """Words of both texts together; longer ones leave less to a small word."""
 
 LONG, LONG_TURNS = 600, 1000
-"""Characters of both texts together from which on they are long: of questions on their own, and of turns.
+"""Characters of both texts together beyond which they are long: of questions on their own, and of turns.
 
 Of our pairs, of questions and of turns, 99 % have at most 260; of 624 questions that are served the longest has 393, of
 382 turns one has more than 600. Longer turns are mostly answers, and bounded by others that differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from router.scoring.verifier.features import PairReader, Prepared, Side, ordered
 from router.scoring.verifier.gate import REFUSED, is_long, rules_decide
 from router.scoring.verifier.manifest import VerifierManifest
 from router.scoring.verifier.pair_encoder import PairEncoder
+from router.scoring.wording import normal_form
 
 
 class Unread(NamedTuple):
@@ -36,10 +38,12 @@ class Glance(NamedTuple):
 
 
 class Glances(NamedTuple):
-    """A pair of conversations without the pair encoder: each turn that was looked at, and the most that all leave."""
+    """A pair of conversations without the pair encoder: each turn that was looked at, and the most that all leave.
 
-    cached: Turns
-    new: Turns
+    ``most`` is ``ALWAYS`` only where it is the score.
+    """
+
+    by: PairVerifier
     at_least: float
     turns: dict[int, Glance]
     most: float
@@ -60,7 +64,6 @@ class PairVerifier:
         self._encoder: PairEncoder | None = parts.pair_encoder
         self._rule = parts.manifest.combination
         self._newest: tuple[Prepared, Side] | None = None
-        self._glanced: Glances | None = None
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> PairVerifier:
@@ -101,58 +104,58 @@ class PairVerifier:
         """
         return self._settled(self._glance(cached, new, turn=False))
 
-    def conversation_score(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
+    def conversation_score(
+        self, cached: Turns, new: Turns, *, at_least: float = NEVER, glances: Glances | None = None
+    ) -> float:
         """The score of the turns that are least alike; see :func:`~router.scoring.verifier.conversation.least_score`.
 
         Every turn that differs is glanced at before the pair encoder, the dearest part, reads any: it runs only where
-        it could lift all of them to ``at_least``.
+        it could lift all of them to ``at_least``. ``glances`` at the same two spare that where they suit.
 
         Raises:
             ArtifactError: the pair encoder was due and cannot be loaded.
         """
-        glances = self._glances(cached, new, at_least)
-        if glances.most < at_least or not glances.turns:
+        if glances is None or glances.by is not self or glances.at_least != at_least:
+            glances = self.glance(cached, new, at_least=at_least)
+        turns = glances.turns
+        if glances.most < at_least or not turns:
             return glances.most
-        return least_score(cached, new, lambda place: self._settled(glances.turns[place]), at_least=at_least)
+        return least_score(cached, new, lambda place: self._settled(turns[place]), at_least=at_least)
 
-    def most(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> float:
-        """The most that ``conversation_score`` can give; some 200 us for two questions, and no network is read.
+    def glance(self, cached: Turns, new: Turns, *, at_least: float = NEVER) -> Glances:
+        """What is known of two conversations before a network has read anything; some 200 us for two questions.
 
-        A figure below ``at_least`` says no more than "below", as there. Who asks for the score next pays for this once.
+        A bound below ``at_least`` says no more than "below", as in ``conversation_score``.
         """
-        return self._glances(cached, new, at_least).most
+        turn = len(new.texts) > 1
+        turns: dict[int, Glance] = {}
+
+        def most(place: int) -> float:
+            turns[place] = self._glance_at(cached, new, place, turn=turn)
+            return turns[place].most
+
+        return Glances(self, at_least, turns, least_score(cached, new, most, at_least=at_least))
 
     def threshold(self, max_wrong: float = MAX_WRONG) -> float:
         """The score from which at most ``max_wrong`` of traps are surely answered; infinite where none can show it."""
         return common_threshold(self.manifest.evidence, max_wrong)
 
-    def _glances(self, cached: Turns, new: Turns, at_least: float) -> Glances:
-        found = self._glanced
-        if found is not None and found.cached is cached and found.new is new and found.at_least == at_least:
-            return found
-        turn = len(new.texts) > 1
-        turns: dict[int, Glance] = {}
-
-        def most(place: int) -> float:
-            sides = cached.prepared(place, self.prepare), new.prepared(place, self.prepare)
-            turns[place] = self._glance(*sides, turn=turn)
-            return turns[place].most
-
-        bound = least_score(cached, new, most, at_least=at_least)
-        found = self._glanced = Glances(cached, new, at_least, turns, bound)
-        return found
+    def _glance_at(self, cached: Turns, new: Turns, place: int, *, turn: bool) -> Glance:
+        one, other = cached.texts[place], new.texts[place]
+        if is_long(one, other, turn=turn):
+            return Glance(ALWAYS if normal_form(one) == normal_form(other) else REFUSED)
+        return self._glance(cached.prepared(place, self.prepare), new.prepared(place, self.prepare), turn=turn)
 
     def _glance(self, cached: Prepared, new: Prepared, *, turn: bool) -> Glance:
         if cached.form == new.form:
             return Glance(ALWAYS)
-        if is_long(cached.text, new.text, turn=turn):
-            return Glance(REFUSED)
         a, b = ordered(self.reader.side(cached), self._side(new))
         row = self.reader.features(a, b)
         if rules_decide(row):
             return Glance(REFUSED)
         trees = float(self._trees.predict(row[None])[0])
-        most = self._rule.most(trees, turn=turn)
+        # A rule without a bound leaves no more than ``ALWAYS``, which would be certain.
+        most = min(self._rule.most(trees, turn=turn), sys.float_info.max)
         return Glance(most, Unread(a, b, row, trees, turn))
 
     def _settled(self, glance: Glance) -> float:
