@@ -111,9 +111,9 @@ def test_time_on_the_loop_comes_back_as_it_passes() -> None:
     with left.spent():
         clock.now += 3 * MOST_ON_LOOP_S
     assert not left.is_left
-    clock.now += 2 * MOST_ON_LOOP_S / SHARE_ON_LOOP
+    clock.now += MOST_ON_LOOP_S / SHARE_ON_LOOP
     assert not left.is_left
-    clock.now += 0.001
+    clock.now += MOST_ON_LOOP_S / SHARE_ON_LOOP
     assert left.is_left
 
 
