@@ -22,7 +22,8 @@ def would_hit(cached: Conversation, new: Conversation) -> float:
     """How sure the cache is that the answer to one conversation may be served for another.
 
     It says what the shipped setting does with a candidate that it has found: the verifier that comes with the package,
-    loaded when first asked, at ``cache.max_wrong`` 0.01. The same two always get the same figure, both ways round.
+    loaded when first asked, at ``cache.max_wrong`` 0.01. The same two always get the same figure, both ways round. What
+    is too far away to be found (:mod:`router.cache.rewordings`) is judged here all the same.
 
     Args:
         cached: the question or messages whose answer is kept.
