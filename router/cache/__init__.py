@@ -4,7 +4,8 @@ from router.cache.administration import Administration
 from router.cache.cache import SemanticCache
 from router.cache.clock import elapsed_s
 from router.cache.contract import Accept, Cache, CacheStats, Embed, Hit, NullCache, Ticket, standing_aside
-from router.cache.disk.file import CacheFile, FileStatus, NoFile
+from router.cache.disk.file import CacheFile
+from router.cache.disk.persistence import FileStatus, NoFile
 from router.cache.flights import Elsewhere, Flight, Flights
 from router.cache.fold import AnswerFacts, StreamFold, read_answer
 from router.cache.inventory import EntryDetail, EntryList, Order, Selection

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from router.cache.disk.file import NoFile
+from router.cache.disk.persistence import NoFile
 from router.cache.inventory import EntryDetail, EntryList, Held, Order, Selection, asks, detail, found_by_id, listed
 from router.cache.peers import NoPeers
 from router.cache.shelf import Shelf

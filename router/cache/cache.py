@@ -11,7 +11,7 @@ import msgspec
 
 from router.cache.administration import Administration
 from router.cache.contract import Accept, CacheStats, Embed, Hit, Ticket
-from router.cache.disk.file import NoFile, Persistence
+from router.cache.disk.persistence import NoFile, Persistence
 from router.cache.fingerprint import Fingerprint, fingerprint, question_of
 from router.cache.judge import Judge
 from router.cache.peers import NoPeers, Peers

@@ -9,7 +9,7 @@ import msgspec
 
 from router.cache.administration import Administration
 from router.cache.budget import Standing
-from router.cache.disk.file import FileStatus
+from router.cache.disk.persistence import FileStatus
 from router.cache.fingerprint import Fingerprint
 from router.cache.index import FloatArray
 from router.cache.judge import Judge, Verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from router.cache.disk.file import Persistence
+from router.cache.disk.persistence import Persistence
 from router.cache.disk.rows import Kept
 from router.cache.index import FloatArray, PartitionIndex
 from router.cache.peers import Peers

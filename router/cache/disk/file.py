@@ -1,8 +1,7 @@
 """The cache's file as the cache sees it: told of every change at once, written a moment later by a thread.
 
-Nothing here makes a request wait, and nothing that is wrong with the file reaches one. A damaged file is set aside,
-once, and a new one begins; one that cannot be used just now is tried again and again, and the changes wait. Several
-servers may share a file: each reads at its start what all of them wrote, and none sees the others' changes before that.
+Nothing here makes a request wait, and nothing that is wrong with the file reaches one (see `recovery`). Several servers
+may share a file: each reads at its start what all of them wrote, and none sees the others' changes before that.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
 
 import msgspec
 
@@ -27,10 +25,11 @@ from router.cache.disk.database import (
     give_back_space,
     open_database,
     read_anchor,
-    set_aside,
     trouble_with,
     write_anchor,
 )
+from router.cache.disk.persistence import FileStatus, Restored, State
+from router.cache.disk.recovery import Recovery
 from router.cache.disk.rows import Kept
 from router.cache.index import FloatArray
 from router.cache.store import Entry
@@ -51,110 +50,7 @@ LOAD_ROWS = 128
 LOAD_PAUSE_S = 0.0005
 """Rows are read in bits of a few milliseconds, with a pause between, so that requests hardly wait for the reading."""
 
-RETRY_S = 1.0
-LONGEST_RETRY_S = 60.0
-
 LAST_SEQ = 2**63 - 1
-
-State = Literal["off", "opening", "loading", "ready", "unavailable"]
-
-
-class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the cache's file is doing.
-
-    ``state``: ``off`` (memory only), ``opening``, ``loading`` (what it holds is being read), ``ready``, or
-    ``unavailable`` (``trouble`` says why). ``persisted``: entries in the file; ``queue``: changes that it does not have
-    yet; ``loaded``: entries read at the start; ``unreadable``: entries that were not what had been written.
-    """
-
-    state: State = "off"
-    persisted: int = 0
-    queue: int = 0
-    loaded: int = 0
-    unreadable: int = 0
-    trouble: str | None = None
-
-
-class Restored(Protocol):
-    """What the file needs of a cache."""
-
-    def restore(self, batch: list[Kept], outdated: Callable[[bytes], bool]) -> int:
-        """Take up entries of the file but for those that are ``outdated``.
-
-        Returns:
-            how many it got through: fewer than there are where there is no room for more.
-        """
-        ...
-
-    def purge(self) -> int:
-        """Let go of some of what has expired; gives how many entries that were, 0 at the end."""
-        ...
-
-
-class Persistence(Protocol):
-    """What the cache needs of a file. No call waits for the disk but ``close``, and none raises."""
-
-    def start(self, cache: Restored, clock: Callable[[], float]) -> None:
-        """Begin to read and to write, in the background. ``clock`` is the one by which entries are timed."""
-        ...
-
-    def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
-        """An entry was stored."""
-        ...
-
-    def forget(self, exact: bytes) -> None:
-        """An entry left."""
-        ...
-
-    def used(self, exact: bytes, hits: int) -> None:
-        """An entry has answered so many times by now."""
-        ...
-
-    def wipe(self) -> None:
-        """Every entry left."""
-        ...
-
-    def status(self) -> FileStatus:
-        """How it is doing."""
-        ...
-
-    def wait_until_read(self, timeout_s: float) -> bool:
-        """Wait until everything is read that will be; False where that takes longer."""
-        ...
-
-    def close(self) -> None:
-        """Write what waits, and end."""
-        ...
-
-
-class NoFile:
-    """A cache that ends with the process."""
-
-    def start(self, cache: Restored, clock: Callable[[], float]) -> None:
-        """Nothing to read."""
-
-    def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
-        """Nothing to write."""
-
-    def forget(self, exact: bytes) -> None:
-        """Nothing to let go of."""
-
-    def used(self, exact: bytes, hits: int) -> None:
-        """Nothing to count."""
-
-    def wipe(self) -> None:
-        """Nothing to let go of."""
-
-    def status(self) -> FileStatus:
-        """Only that it is off."""
-        return FileStatus()
-
-    def wait_until_read(self, timeout_s: float) -> bool:
-        """Nothing to wait for."""
-        return True
-
-    def close(self) -> None:
-        """Nothing to end."""
 
 
 class CacheFile:
@@ -180,10 +76,7 @@ class CacheFile:
         self._connection: sqlite3.Connection | None = None
         self._state: State = "opening"
         self._reading = True
-        self._trouble: FileTrouble | None = None
-        self._given_up = False
-        self._retry_s = RETRY_S
-        self._was_set_aside = False
+        self._recovery = Recovery(path)
         self._file_time_s = 0.0
         self._read_down_to = LAST_SEQ
         self._purge_at = 0.0
@@ -197,39 +90,40 @@ class CacheFile:
     def keep(self, entry: Entry, vector: FloatArray | None, hits: int) -> None:
         """An entry was stored."""
         with self._wake:
-            if not self._given_up:
+            if not self._recovery.given_up:
                 self._changes.keep(Kept(entry, vector, hits))
                 self._wake.notify()
 
     def forget(self, exact: bytes) -> None:
         """An entry left."""
         with self._wake:
-            if not self._given_up:
+            if not self._recovery.given_up:
                 self._changes.forget(exact)
                 self._wake.notify()
 
     def used(self, exact: bytes, hits: int) -> None:
         """An entry has answered so many times by now."""
         with self._wake:
-            if not self._given_up:
+            if not self._recovery.given_up:
                 self._changes.used(exact, hits)
 
     def wipe(self) -> None:
         """Every entry left."""
         with self._wake:
-            if not self._given_up:
+            if not self._recovery.given_up:
                 self._changes.wipe()
                 self._wake.notify()
 
     def status(self) -> FileStatus:
         """How it is doing."""
+        trouble = self._recovery.trouble
         return FileStatus(
             state=self._state,
             persisted=self._persisted,
             queue=len(self._changes),
             loaded=self._loaded,
             unreadable=self._unreadable,
-            trouble=str(self._trouble) if self._trouble else None,
+            trouble=str(trouble) if trouble else None,
         )
 
     def wait_until_read(self, timeout_s: float) -> bool:
@@ -262,7 +156,7 @@ class CacheFile:
                 while self._cache.purge():
                     # Who waits for the cache's lock would hardly ever get it if it were taken again at once.
                     self._stop.wait(LOAD_PAUSE_S)
-            if self._given_up:
+            if self._recovery.given_up:
                 return
             connection = self._connection or self._open()
             if purging:
@@ -270,15 +164,24 @@ class CacheFile:
             if self._reading:
                 self._load(connection)
             self._write(connection)
-            self._recovered()
+            self._recovery.end()
         except Exception as error:  # noqa: BLE001 - a cache may do without its file, but not a server without a cache
             self._in_trouble(trouble_with(error))
 
+    def _in_trouble(self, trouble: FileTrouble) -> None:
+        self._let_go()
+        self._state = self._recovery.begin(trouble)
+        if self._state == "unavailable":
+            self._read.set()
+        if self._recovery.given_up:
+            with self._wake:
+                self._changes = Changes()
+
     def _pause(self) -> None:
-        if self._given_up:
+        if self._recovery.given_up:
             self._stop.wait(PURGE_S)
-        elif self._trouble is not None:
-            self._stop.wait(self._retry_s)
+        elif self._recovery.trouble is not None:
+            self._stop.wait(self._recovery.retry_s)
         elif self._reading:
             self._stop.wait(LOAD_PAUSE_S)
         else:
@@ -390,50 +293,6 @@ class CacheFile:
             except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
                 logger.warning("cache %s: an entry is not kept on disk: %s", self._path, type(error).__name__)
         return written
-
-    # Trouble.
-
-    def _in_trouble(self, trouble: FileTrouble) -> None:
-        self._let_go()
-        known = self._trouble is not None
-        self._trouble = trouble
-        if trouble.kind in ("damaged", "newer") and not self._was_set_aside:
-            self._set_aside(trouble)
-            return
-        self._state = "unavailable"
-        self._read.set()
-        if trouble.kind == "unusable":
-            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S) if known else RETRY_S
-            if not known:
-                logger.warning(
-                    "cache %s cannot be used (%s): answers are kept in memory until it can", self._path, trouble
-                )
-            return
-        self._give_up(trouble)
-
-    def _set_aside(self, trouble: FileTrouble) -> None:
-        self._was_set_aside = True
-        try:
-            aside = set_aside(self._path, trouble.kind)
-        except OSError as error:
-            self._give_up(trouble_with(error))
-            return
-        logger.warning("cache %s: %s. It lies in %s now, and a new one begins", self._path, trouble, aside)
-        self._trouble = None
-        self._state = "opening"
-
-    def _give_up(self, trouble: FileTrouble) -> None:
-        self._state = "unavailable"
-        self._read.set()
-        with self._wake:
-            self._given_up = True
-            self._changes = Changes()
-        logger.warning("cache %s: %s. Answers are kept in memory only until the next start", self._path, trouble)
-
-    def _recovered(self) -> None:
-        if self._trouble is not None:
-            self._trouble = None
-            logger.warning("cache %s can be used again", self._path)
 
     def _let_go(self) -> None:
         if self._connection is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router.cache.disk import file as module
+from router.cache.disk import file, recovery
 from router.cache.disk.database import SCHEMA_VERSION
 from tests.cache.disk.support import cache_on, keep, sql, told, until
 
@@ -98,8 +98,8 @@ def test_another_programs_database_is_left_alone(path: Path, caplog: pytest.LogC
 def test_a_locked_file_is_waited_for_in_the_background(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(module, "RETRY_S", 0.1)
+    monkeypatch.setattr(file, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(recovery, "RETRY_S", 0.1)
     with cache_on(path) as cache:
         keep(cache, "question 1")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
