@@ -182,26 +182,13 @@ class SemanticCache:
         """
         if not ticket.may_read:
             return None
-        candidates = self._candidates(ticket, embed, accept)
-        judge = self._judged
-        time_left = self._verifying.loop_time
-        if candidates and time_left.is_left and self._rewordings.is_soon_sifted(ticket, candidates):
-            with time_left.spent():
-                sifted = self._sifted(ticket, candidates)
-                hit = self._verified(ticket, sifted.certain, accept)
-            if hit is not None:
-                return self._counted(hit)
-            candidates, judge = sifted.unsure, self._verified
-        if not candidates:
-            return self._counted(None)
+        hit = None
         try:
-            hit = await self._verifying.run(lambda: judge(ticket, candidates, accept), patient=ticket.only_if_cached)
+            hit = await self._reworded(ticket, embed, accept)
         except VerifierBusy:
             self._tally.unjudged += 1
-            hit = None
         except Exception as error:  # noqa: BLE001 - no failure of the cache may reach a request
             self._failed("semantic lookup", error)
-            hit = None
         return self._counted(hit)
 
     def store(self, ticket: Ticket, answer: CachedAnswer, embed: Embed) -> bool:
@@ -258,6 +245,21 @@ class SemanticCache:
             False where there is none.
         """
         return self.shelf.evict(exact)
+
+    async def _reworded(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> Hit | None:
+        candidates = self._candidates(ticket, embed, accept)
+        judge = self._judged
+        time_left = self._verifying.loop_time
+        if candidates and time_left.is_left and self._rewordings.is_soon_sifted(ticket, candidates):
+            with time_left.spent():
+                sifted = self._sifted(ticket, candidates)
+                hit = self._verified(ticket, sifted.certain, accept)
+            if hit is not None:
+                return hit
+            candidates, judge = sifted.unsure, self._verified
+        if not candidates:
+            return None
+        return await self._verifying.run(lambda: judge(ticket, candidates, accept), patient=ticket.only_if_cached)
 
     def _candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         try:

@@ -24,9 +24,9 @@ MAX_TURN_CHARS = 600
 """Longest text that counts as wording. A longer one is part of the partition: its turn must be the same, letter by
 letter, and where it is the question itself only the exact request can hit.
 
-Practically all of Quora's questions are shorter. Of 892 arena prompts 173 are longer; those of them with another one near
-(5 to 14 %, cosine .9) repeat it but for a letter or a word. What is shorter than this and still long is left to the
-rules (:mod:`router.scoring.verifier.gate`).
+Practically all of Quora's questions are shorter. Of 892 arena prompts 173 are longer; those of them with another one
+near (5 to 14 %, cosine .9) repeat it but for a letter or a word. What is shorter than this and still long is left to
+the rules (:mod:`router.scoring.verifier.gate`).
 """
 
 Standing = Literal["belongs", "wording", "delivery"]
