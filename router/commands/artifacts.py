@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from msgspec import Struct
 
 from router.commands.options import config_option, home_option, json_option, print_json
 from router.errors import ArtifactError, SettingsError
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from router.artifacts.server import RunningServer
 
 
+class Confirmed(Struct, frozen=True, kw_only=True):
+    """What the server at an address makes of a choice. ``why`` it is silent on the artifact that it serves."""
+
+    url: str
+    state: Literal["serves it", "away", "silent"]
+    why: str | None = None
+
+
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     """What finds the home folder and the server on it."""
     for option in (
@@ -26,6 +35,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--host", help="Address of the server that may be running.  [default: 127.0.0.1]"),
         config_option,
         home_option,
+        json_option,
     ):
         command = option(command)
     return command
@@ -108,7 +118,7 @@ def show(wanted: str | None, home: str | None, config: Path | None, as_json: boo
 @command.command()
 @click.argument("wanted", metavar="NAME[/VERSION]|FOLDER")
 @_server_options
-def use(wanted: str, **flags: Any) -> None:
+def use(*, wanted: str, as_json: bool, **flags: Any) -> None:
     """Put an artifact in use.
 
     It is verified first; a running server takes it over within seconds. Of a NAME the highest version is taken. One
@@ -122,13 +132,16 @@ def use(wanted: str, **flags: Any) -> None:
     chosen = _verified(folder, settings)
     server = _running(settings)
     Pointer(settings.home_path).put(folder, chosen.artifact, chosen.digest)
+    if as_json:
+        _print_chosen(server, chosen, folder)
+        return
     click.echo(f"{chosen.artifact} is in use from now on ({folder}).")
-    _confirm(server, chosen)
+    click.echo(_in_words(_confirmed(server, chosen)))
 
 
 @command.command()
 @_server_options
-def rollback(**flags: Any) -> None:
+def rollback(*, as_json: bool, **flags: Any) -> None:
     """Go back to the artifact in use before. The shipped one was before the first."""
     from router.artifacts.pointer import Pointer
     from router.scoring.artifact import default_artifact_path
@@ -139,18 +152,23 @@ def rollback(**flags: Any) -> None:
     if not uses:
         raise ArtifactError("Nothing to roll back: no artifact was put in use; the shipped one is.")
     before = uses[-2] if len(uses) > 1 else None
+    folder = Path(before.folder) if before else default_artifact_path()
     try:
-        chosen = _verified(Path(before.folder) if before else default_artifact_path(), settings)
+        chosen = _verified(folder, settings)
     except ArtifactError as error:
         raise ArtifactError(
             f"{error} Nothing was changed; choose another with `underdog artifacts use NAME`."
         ) from error
     server = _running(settings)
     pointer.back(uses[-1])
+    made_anew = before is not None and before.digest != chosen.digest
+    if as_json:
+        _print_chosen(server, chosen, folder, back_from=uses[-1].label, made_anew=made_anew)
+        return
     click.echo(f"Back from {uses[-1].label}: {chosen.artifact} is in use from now on.")
-    if before is not None and before.digest != chosen.digest:
-        click.echo(f"Note: {before.folder} was made anew since it was in use; it is not quite what it was then.")
-    _confirm(server, chosen)
+    if made_anew:
+        click.echo(f"Note: {folder} was made anew since it was in use; it is not quite what it was then.")
+    click.echo(_in_words(_confirmed(server, chosen)))
 
 
 def _printable(text: str) -> str:
@@ -192,22 +210,38 @@ def _running(settings: Settings) -> RunningServer:
     return server
 
 
-def _confirm(server: RunningServer, chosen: InUse) -> None:
-    """Wait until the server serves what was chosen, if there is one."""
+def _confirmed(server: RunningServer, chosen: InUse) -> Confirmed:
+    """Wait until the server serves what was chosen, if there is one.
+
+    Raises:
+        ArtifactError: it goes on with another.
+    """
     from router.artifacts.server import Silence
 
     health = server.health()
     if health is None:
-        click.echo(f"No server answers on {server.url}; the next one with this home folder starts with it.")
-        return
+        return Confirmed(url=server.url, state="away")
     if isinstance(health, Silence):
-        click.echo(
-            f"Something answers on {server.url} but does not say which artifact it serves ({health.why}): look at "
-            f"{server.url}/health, and restart it if it is an older server."
-        )
-        return
+        return Confirmed(url=server.url, state="silent", why=health.why)
     server.wait_for(chosen.artifact, chosen.digest)
-    click.echo(f"The server on {server.url} serves it.")
+    return Confirmed(url=server.url, state="serves it")
+
+
+def _in_words(confirmed: Confirmed) -> str:
+    if confirmed.state == "away":
+        return f"No server answers on {confirmed.url}; the next one with this home folder starts with it."
+    if confirmed.state == "silent":
+        return (
+            f"Something answers on {confirmed.url} but does not say which artifact it serves ({confirmed.why}): "
+            f"look at {confirmed.url}/health, and restart it if it is an older server."
+        )
+    return f"The server on {confirmed.url} serves it."
+
+
+def _print_chosen(server: RunningServer, chosen: InUse, folder: Path, **more: object) -> None:
+    """What is in use from now on, and what the server makes of it; ``more`` is told besides."""
+    told = {"artifact": chosen.artifact, "folder": str(folder), "sha256": chosen.digest, **more}
+    print_json({**told, "server": _confirmed(server, chosen)})
 
 
 def _chosen(settings: Settings) -> tuple[Path, str]:

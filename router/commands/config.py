@@ -58,16 +58,22 @@ def get(name: str, as_json: bool, config: Path | None, **flags: Any) -> None:
 
 @command.command()
 @config_option
-def path(config: Path | None) -> None:
+@json_option
+def path(config: Path | None, as_json: bool) -> None:
     """Print the file that is read, and that `set` writes; it need not be there."""
-    click.echo(Sources(config=config).file.absolute())
+    file = Sources(config=config).file.absolute()
+    if as_json:
+        print_json({"file": str(file), "exists": file.is_file()})
+    else:
+        click.echo(file)
 
 
 @command.command("set")
 @click.argument("name")
 @click.argument("value", required=False)
 @config_option
-def set_(name: str, value: str | None, config: Path | None) -> None:
+@json_option
+def set_(name: str, value: str | None, config: Path | None, as_json: bool) -> None:
     """Give a setting a value in the file, and keep all else that stands there. A running server takes it up.
 
     Lists and tables are JSON. Without VALUE it is read from standard input, unseen on a terminal: keys have no other
@@ -82,14 +88,15 @@ def set_(name: str, value: str | None, config: Path | None) -> None:
             f"asked, or send it to standard input. Better still, set {PREFIX}{name.upper()} where the server starts."
         )
     put_in = written(name, _asked(name) if value is None else value)
-    _change(config, lambda document: put(document, name, put_in))
-    _say_what_counts(name, config)
+    still_wrong = _change(config, lambda document: put(document, name, put_in))
+    _say_what_counts(name, config, still_wrong, as_json)
 
 
 @command.command()
 @click.argument("name")
 @config_option
-def unset(name: str, config: Path | None) -> None:
+@json_option
+def unset(name: str, config: Path | None, as_json: bool) -> None:
     """Take a setting out of the file."""
     from router.settings_file.document import take_out
 
@@ -99,12 +106,11 @@ def unset(name: str, config: Path | None) -> None:
         if not take_out(document, name):
             raise SettingsError(f"{file} does not give '{name}'.")
 
-    _change(config, change)
-    _say_what_counts(name, config)
+    _say_what_counts(name, config, _change(config, change), as_json)
 
 
-def _change(config: Path | None, change: Any) -> None:
-    """Change the file, unless a server would refuse what comes of it."""
+def _change(config: Path | None, change: Any) -> str | None:
+    """Change the file, unless a server would refuse what comes of it. Gives what was wrong before and still is."""
     from router.parts import wiring_of
     from router.settings_file.change import changed
     from router.settings_file.document import write
@@ -114,18 +120,24 @@ def _change(config: Path | None, change: Any) -> None:
     write(document, sources.file)
     if still_wrong is not None:
         click.echo(f"The file was wrong before, and still is: {still_wrong}", err=True)
+    return still_wrong
 
 
-def _say_what_counts(name: str, config: Path | None) -> None:
-    """Say where a value came from that stands above the file's."""
-    given = Sources(config=config).gather().get(name)
+def _say_what_counts(name: str, config: Path | None, still_wrong: str | None, as_json: bool) -> None:
+    """Say where a value came from that stands above the file's; as JSON, whence it comes in any case."""
+    sources = Sources(config=config)
+    given = sources.gather().get(name)
     if given is not None and given.source != "file":
         click.echo(f"Note that {given.place} is set, and comes before the file.", err=True)
+    if as_json:
+        source, place, line = ("default", None, None) if given is None else (given.source, given.place, given.line())
+        told = {"name": name, "file": _file(sources), "source": source, "place": place, "line": line}
+        print_json({**told, "still_wrong": still_wrong})
 
 
 def _asked(name: str) -> str:
     if sys.stdin.isatty():
-        return str(click.prompt(name, hide_input=is_secret(name)))
+        return str(click.prompt(name, hide_input=is_secret(name), err=True))
     return sys.stdin.read().strip("\r\n")
 
 

@@ -118,7 +118,9 @@ def _weak(found: Sequence[Offer], asks: bool) -> Offer | None:
 def _strong(found: Sequence[Offer], asks: bool) -> Offer | None:
     options: list[tuple[str, Offer | None]] = [(offer.label, offer) for offer in found] + [(NO_STRONG, None)]
     if asks and not found:
-        click.echo("No provider's key is in the environment: set one, such as OPENAI_API_KEY, and it is taken up.")
+        click.echo(
+            "No provider's key is in the environment: set one, such as OPENAI_API_KEY, and it is taken up.", err=True
+        )
     # With one possible answer there is no question.
     return _asked("Which is the strong one?", options) if asks and found else options[0][1]
 
@@ -128,11 +130,11 @@ def _preference() -> str:
 
 
 def _asked(question: str, options: Sequence[tuple[str, T]], default: int = 1) -> T:
-    """The option that a person chooses by its number."""
-    click.echo(question)
+    """The option that a person chooses by its number. Asked on standard error: what was done is told on the other."""
+    click.echo(question, err=True)
     for number, (label, _) in enumerate(options, start=1):
-        click.echo(printable(f"  {number}  {label}"))
-    number = click.prompt("Number", default=default, type=click.IntRange(1, len(options)))
+        click.echo(printable(f"  {number}  {label}"), err=True)
+    number = click.prompt("Number", default=default, type=click.IntRange(1, len(options)), err=True)
     return options[number - 1][1]
 
 

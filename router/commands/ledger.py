@@ -18,15 +18,21 @@ import click
 import msgspec
 
 from router.commands.ledger_prompts import command as prompts_command
-from router.commands.options import config_option, home_option
+from router.commands.options import config_option, home_option, json_option, print_json
 from router.settings import load_settings
 
-Write = Callable[[Iterator[dict[str, Any]], TextIO], None]
+Write = Callable[[Iterator[dict[str, Any]], TextIO], int]
+"""Writes records, and gives how many they were."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _REMEDY = "check the path and the space left."
 _FOR_ALL, _FOR_THIS_USER = 0o666, 0o600
 """What a new file allows, before the umask: where prompts are in it, as little as the ledger itself."""
+
+
+file_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: what file was written (--out), and how many records it has."
+)
 
 
 @click.group("ledger")
@@ -44,6 +50,7 @@ def command() -> None:
 )
 @home_option
 @config_option
+@file_json_option
 def export(
     *,
     since: datetime | None,
@@ -53,12 +60,14 @@ def export(
     out: Path | None,
     home: str | None,
     config: Path | None,
+    as_json: bool,
 ) -> None:
     """Write the requests, one record each, with the callers' feedback: no keys, and no prompts unless asked for.
 
     `train-router tune-threshold --on` reads it. In CSV, a text that a spreadsheet would run as a formula gets a '
     before it.
     """
+    _require_file(out, as_json)
     from router.database import open_database
     from router.ledger.export import EXPORTED, PROMPT_FIELDS, read_export
     from router.ledger.opening import prompt_keys
@@ -70,7 +79,8 @@ def export(
     mode = _FOR_THIS_USER if prompts else _FOR_ALL
     with closing(open_database(settings, "ledger")) as database:
         records = read_export(database, since=begin, tenant=tenant, prompt_keys=keys)
-        _write_records(records, form, out, fields=fields, mode=mode)
+        written = _write_records(records, form, out, fields=fields, mode=mode)
+    _say_written(written, form, out, as_json)
 
 
 @command.command()
@@ -81,19 +91,29 @@ def export(
 )
 @home_option
 @config_option
+@file_json_option
 def pairs(
-    *, since: datetime | None, tenant: str | None, out: Path | None, home: str | None, config: Path | None
+    *,
+    since: datetime | None,
+    tenant: str | None,
+    out: Path | None,
+    home: str | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Write the reworded questions that callers rated, each beside the question whose answer it got, as JSON lines.
 
     They are kept from the moment that the setting `cache_keep_pairs` is on. `train-router verifier --pairs` reads them.
     """
+    _require_file(out, as_json)
     from router.database import open_database
     from router.ledger.feedback import read_pairs
 
     begin = None if since is None else since.replace(tzinfo=UTC)
     with closing(open_database(load_settings(flags={"home": home}, config=config), "ledger")) as database:
-        _write_records(read_pairs(database, since=begin, tenant=tenant), "jsonl", out, mode=_FOR_THIS_USER)
+        records = read_pairs(database, since=begin, tenant=tenant)
+        written = _write_records(records, "jsonl", out, mode=_FOR_THIS_USER)
+    _say_written(written, "jsonl", out, as_json)
 
 
 @command.command()
@@ -104,7 +124,8 @@ def pairs(
 )
 @home_option
 @config_option
-def prune(*, days: float | None, home: str | None, config: Path | None) -> None:
+@json_option
+def prune(*, days: float | None, home: str | None, config: Path | None, as_json: bool) -> None:
     """Delete the requests that are older, with their prompts and ratings; totals stay. A server may be running."""
     from router.database import open_database, require_newest_schema
     from router.ledger.migrations import COMPONENT, MIGRATIONS
@@ -118,7 +139,10 @@ def prune(*, days: float | None, home: str | None, config: Path | None) -> None:
     with closing(open_database(settings, "ledger")) as database, as_ledger_errors():
         require_newest_schema(database, COMPONENT, MIGRATIONS)
         gone = prune_before(database, before)
-    click.echo(f"{gone} requests are gone.")
+    if as_json:
+        print_json({"pruned": gone, "before": before})
+    else:
+        click.echo(f"{gone} requests are gone.")
 
 
 command.add_command(prompts_command)
@@ -126,27 +150,35 @@ command.add_command(prompts_command)
 
 def _write_records(
     records: Iterator[dict[str, Any]], form: str, out: Path | None, *, mode: int, fields: Sequence[str] = ()
-) -> None:
-    """One line for each record; of ``fields`` in CSV."""
+) -> int:
+    """One line for each record; of ``fields`` in CSV. Gives how many they were."""
     write: Write = partial(_write_csv, fields=fields) if form == "csv" else _write_json_lines
     if out is None:
-        _write_standard_output(write, records)
-        return
+        return _write_standard_output(write, records)
     try:
         if out.exists() and not out.is_file():
-            _write_file(write, records, out, mode)  # a pipe or a device: it must not be replaced
-        else:
-            _write_whole_file(write, records, out, mode)
+            return _write_file(write, records, out, mode)  # a pipe or a device: it must not be replaced
+        return _write_whole_file(write, records, out, mode)
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}; {_REMEDY}") from error
 
 
-def _write_standard_output(write: Write, records: Iterator[dict[str, Any]]) -> None:
+def _require_file(out: Path | None, as_json: bool) -> None:
+    if as_json and out is None:
+        raise click.UsageError("--json tells of the file that was written: add --out; else the records are there.")
+
+
+def _say_written(records: int, form: str, out: Path | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": str(out), "format": form, "records": records})
+
+
+def _write_standard_output(write: Write, records: Iterator[dict[str, Any]]) -> int:
     # Whatever the locale, as with a file: UTF-8.
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=True)
     try:
         try:
-            write(records, stream)
+            return write(records, stream)
         finally:
             stream.detach()
     except OSError as error:
@@ -159,30 +191,39 @@ def _write_standard_output(write: Write, records: Iterator[dict[str, Any]]) -> N
         raise click.ClickException(f"standard output: {error.strerror}; {_REMEDY}") from error
 
 
-def _write_whole_file(write: Write, records: Iterator[dict[str, Any]], out: Path, mode: int) -> None:
+def _write_whole_file(write: Write, records: Iterator[dict[str, Any]], out: Path, mode: int) -> int:
     """A file that appears, or takes another's place, only when all of it is written."""
     part = out.with_name(out.name + ".part")
     try:
-        _write_file(write, records, part, mode)
+        written = _write_file(write, records, part, mode)
         part.replace(out)
     finally:
         with suppress(OSError):  # the failure that led here is the one to report
             part.unlink(missing_ok=True)
+    return written
 
 
-def _write_file(write: Write, records: Iterator[dict[str, Any]], path: Path, mode: int) -> None:
+def _write_file(write: Write, records: Iterator[dict[str, Any]], path: Path, mode: int) -> int:
     with open(path, "w", encoding="utf-8", newline="", opener=partial(os.open, mode=mode)) as sink:
-        write(records, sink)
+        return write(records, sink)
 
 
-def _write_json_lines(records: Iterator[dict[str, Any]], sink: TextIO) -> None:
-    sink.writelines(msgspec.json.encode(record).decode() + "\n" for record in records)
+def _write_json_lines(records: Iterator[dict[str, Any]], sink: TextIO) -> int:
+    written = 0
+    for record in records:
+        sink.write(msgspec.json.encode(record).decode() + "\n")
+        written += 1
+    return written
 
 
-def _write_csv(records: Iterator[dict[str, Any]], sink: TextIO, *, fields: Sequence[str]) -> None:
+def _write_csv(records: Iterator[dict[str, Any]], sink: TextIO, *, fields: Sequence[str]) -> int:
     writer = csv.DictWriter(sink, fields)
     writer.writeheader()
-    writer.writerows({name: _inert(value) for name, value in record.items()} for record in records)
+    written = 0
+    for record in records:
+        writer.writerow({name: _inert(value) for name, value in record.items()})
+        written += 1
+    return written
 
 
 def _inert(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from router.commands.options import config_option, home_option, print_json
+from router.commands.options import config_option, home_option, json_option, print_json
 from router.settings import load_settings
 
 
@@ -17,19 +17,25 @@ def command() -> None:
 
 
 @command.command()
-def key() -> None:
+@json_option
+def key(as_json: bool) -> None:
     """Make a key to encrypt them by: set it as UNDERDOG_LEDGER_PROMPTS_KEY, and keep a copy in a safe place."""
     from router.ledger.prompts import new_key
 
-    click.echo(new_key())
+    made = new_key()
+    if as_json:
+        print_json({"key": made})
+    else:
+        click.echo(made)
 
 
 @command.command()
 @click.argument("request_id")
 @home_option
 @config_option
+@click.option("--json", is_flag=True, expose_value=False, help="Print JSON; it does so anyway.")
 def show(*, request_id: str, home: str | None, config: Path | None) -> None:
-    """Print the messages and the answer of one request."""
+    """Print the messages and the answer of one request, as JSON."""
     from router.database import open_database
     from router.ledger.opening import prompt_keys
     from router.ledger.prompts import read_prompt

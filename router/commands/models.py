@@ -13,6 +13,9 @@ from router.commands.options import json_option, print_json
 if TYPE_CHECKING:
     from router.upstream.nearby import OllamaModel
 
+EMBEDDED = "embedded"
+"""What the LLM of our own is called where a model is named, as in `underdog init --weak`."""
+
 url_option = click.option("--url", help="Where Ollama listens.  [default: OLLAMA_HOST, else http://127.0.0.1:11434]")
 
 
@@ -62,7 +65,8 @@ def show(name: str, url: str | None, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @url_option
-def pull(name: str | None, yes: bool, url: str | None) -> None:
+@json_option
+def pull(name: str | None, yes: bool, url: str | None, as_json: bool) -> None:
     """Let Ollama download a model; without NAME the one that `underdog doctor` recommends.
 
     A download that was broken off goes on where it stopped. Where there is no Ollama and no NAME is given, the small
@@ -72,11 +76,15 @@ def pull(name: str | None, yes: bool, url: str | None) -> None:
 
     def agreed(question: str) -> None:
         if not yes:
-            click.confirm(question, default=True, abort=True)
+            click.confirm(question, default=True, abort=True, err=True)
 
     if name is None and not asyncio.run(_answers(_url(url))):
         agreed(f"No Ollama answers on {_url(url)}. Fetch the small embedded LLM (98 MB, Apache-2.0) instead?")
-        click.echo(f"{fetch_embedded()} is there: underdog serve")
+        weights = fetch_embedded()
+        if as_json:
+            print_json({"name": EMBEDDED, "url": None, "file": str(weights)})
+        else:
+            click.echo(f"{weights} is there: underdog serve")
         return
     if name is not None and (warning := warning_of(name)) is not None:
         click.echo(f"Warning: {warning}", err=True)
@@ -85,7 +93,11 @@ def pull(name: str | None, yes: bool, url: str | None) -> None:
         name = suggestion.name
         agreed(f"Pull {name} ({suggestion.need.weights / 1e9:.1f} GB, {suggestion.licence})?")
     asyncio.run(pull_model(_url(url), name))
-    click.echo(f"{name} is there: underdog serve --weak-url {_url(url)}/v1 --weak-model {name}")
+    served_at = f"{_url(url)}/v1"
+    if as_json:
+        print_json({"name": name, "url": served_at, "file": None})
+    else:
+        click.echo(f"{name} is there: underdog serve --weak-url {served_at} --weak-model {name}")
 
 
 def _url(url: str | None) -> str:

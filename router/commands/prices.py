@@ -92,12 +92,17 @@ def show(model: str, service_tier: str | None, home: str | None, config: Path | 
 @command.command()
 @home_option
 @config_option
-def update(home: str | None, config: Path | None) -> None:
+@json_option
+def update(home: str | None, config: Path | None, as_json: bool) -> None:
     """Fetch the newest price list and keep it in the home folder; a running server takes it up within seconds."""
     from router.ledger.price_list import PriceList
 
     settings = load_settings(flags={"home": home}, config=config)
-    _say_list(PriceList(settings.home_path).fetch(settings.prices_url))
+    in_use = PriceList(settings.home_path).fetch(settings.prices_url)
+    if as_json:
+        print_json({"list": in_use})
+    else:
+        _say_list(in_use)
 
 
 def _rates(settings: Settings, model: str, tier: str | None) -> Rates | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 from router.accounts import Ring
 from router.accounts.principal import server_scope
@@ -22,7 +25,7 @@ from router.reload.changes import CALLERS, DIAL, UPSTREAMS, WAYS, Change, change
 from router.reload.follow import follow
 from router.reload.rewiring import close_leaving, retire, rewired
 from router.settings import PREFIX, Settings, Sources, require_sound, settings_of
-from router.stamps import Stamp
+from router.stamps import Stamp, stamp_of
 from router.telemetry import endpoint_of
 
 logger = logging.getLogger("underdog.settings")
@@ -52,6 +55,7 @@ class Reload:
         self._preload = preload
         self._retiring: dict[asyncio.Task[None], Wiring] = {}
         self._taking_up = asyncio.Lock()
+        self._read: _Content | None = None
 
     async def take_up(self) -> None:
         """Read the settings and put in use what may change; what cannot be used changes nothing, and the log says why.
@@ -61,16 +65,26 @@ class Reload:
         async with self._taking_up:
             await self._take_up()
 
+    async def take_up_changed(self) -> None:
+        """The same for who saw that the file changed: not once more where what it says was read by now."""
+        async with self._taking_up:
+            # Whoever wished for it did not wait for the file to rest, so that its change is seen only afterwards.
+            if self._read is None or await asyncio.to_thread(_content_of, self.sources.file) != self._read:
+                await self._take_up()
+
     async def take_up_now(self) -> None:
         """The same at the operator's word, also where the file did not change, and with a line that says so."""
-        if not self.sources.file.is_file() and not self.sources.file_is_named:
-            logger.info("there is no file of settings to read again")
-            return
-        logger.info("%s: read again, as it was wished", self.sources.file)
-        await self.take_up()
+        async with self._taking_up:
+            if not self.sources.file.is_file() and not self.sources.file_is_named:
+                logger.info("there is no file of settings to read again")
+                return
+            logger.info("%s: read again, as it was wished", self.sources.file)
+            await self._take_up()
 
     async def _take_up(self) -> None:
         given: dict[str, Given] = {}
+        # Before it is read: what is written meanwhile is another content, and is read then.
+        self._read = await asyncio.to_thread(_content_of, self.sources.file)
         try:
             if not self.sources.file.is_file():
                 raise SettingsError(f"{self.sources.file}: is gone.")
@@ -173,6 +187,23 @@ class Reload:
         )
 
 
+class _Content(NamedTuple):
+    """What a file held at one moment. ``stamp``: it was not even touched since. ``digest``: None where it has none."""
+
+    stamp: Stamp | None
+    digest: bytes | None
+
+
+def _content_of(file: Path) -> _Content:
+    """By stamp and digest: clocks of file systems are coarse, and what is touched is to be read again."""
+    stamp = stamp_of(file)
+    try:
+        # A pipe would be waited for.
+        return _Content(stamp, hashlib.sha256(file.read_bytes()).digest() if file.is_file() else None)
+    except OSError:
+        return _Content(stamp, None)
+
+
 @asynccontextmanager
 async def following_file(reload: Reload | None, seen: Stamp | None) -> AsyncIterator[None]:
     """Put in use what changes in the settings' file, if one is followed.
@@ -184,7 +215,7 @@ async def following_file(reload: Reload | None, seen: Stamp | None) -> AsyncIter
     if reload is None:
         yield
         return
-    following = asyncio.create_task(follow(reload.sources.file, seen, reload.take_up))
+    following = asyncio.create_task(follow(reload.sources.file, seen, reload.take_up_changed))
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from router.artifacts import server as module
 from router.artifacts.pointer import Pointer
 from router.cli import main
+from router.scoring.artifact import load_artifact
 from tests.artifacts.support import make_artifact
 from tests.live import EASY
 
@@ -57,6 +58,34 @@ def test_an_older_server_is_not_taken_for_none(tmp_path: Path, older_server: int
     assert done.exit_code == 0
     assert f"Something answers on http://127.0.0.1:{older_server} but does not say" in done.output
     assert "an older Underdog" in done.output
+
+
+def test_a_choice_is_told_as_json_with_what_the_server_makes_of_it(tmp_path: Path, older_server: int) -> None:
+    for name in ("one", "two"):
+        make_artifact(tmp_path / "models", name)
+    words = ("--home", tmp_path, "--json")
+    two = json.loads(underdog("artifacts", "use", "two", *words, *NOBODY).stdout)
+    digest = load_artifact(tmp_path / "models" / "two" / "1").manifest.digest
+    away = {"url": "http://127.0.0.1:1", "state": "away", "why": None}
+    folder = str((tmp_path / "models" / "two" / "1").resolve())
+    assert two == {"artifact": "two/1", "folder": folder, "sha256": digest, "server": away}
+    one = json.loads(underdog("artifacts", "use", "one", *words, "--port", older_server).stdout)
+    why = "an older Underdog, or another program"
+    assert one["server"] == {"url": f"http://127.0.0.1:{older_server}", "state": "silent", "why": why}
+    back = json.loads(underdog("artifacts", "rollback", *words, *NOBODY).stdout)
+    assert back == {**two, "back_from": "one/1", "made_anew": False}
+    shipped = json.loads(underdog("artifacts", "rollback", *words, *NOBODY).stdout)
+    assert (shipped["artifact"], shipped["back_from"], shipped["made_anew"]) == ("default/1", "two/1", False)
+
+
+def test_going_back_to_what_was_made_anew_says_so_as_json(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        make_artifact(tmp_path / "models", name)
+        assert underdog("artifacts", "use", name, "--home", tmp_path, *NOBODY).exit_code == 0
+    shutil.rmtree(tmp_path / "models" / "one")
+    make_artifact(tmp_path / "models", "one", slope=0.9)
+    back = json.loads(underdog("artifacts", "rollback", "--home", tmp_path, "--json", *NOBODY).stdout)
+    assert (back["artifact"], back["made_anew"]) == ("one/1", True)
 
 
 def test_a_busy_server_is_not_taken_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

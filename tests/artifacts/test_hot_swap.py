@@ -102,6 +102,14 @@ async def test_no_request_fails_and_each_is_judged_by_one_artifact_while_artifac
     assert len(server.ledger_rows()) == len(seen)
 
 
+async def test_a_choice_that_the_server_took_over_is_told_so_as_json(server: LiveServer) -> None:
+    for words in (("use", "alpha"), ("use", "beta"), ("rollback",)):
+        told = json.loads(await artifacts(server, *words, "--json"))
+        assert told["server"] == {"url": server.url, "state": "serves it", "why": None}
+    assert told["artifact"] == await artifact_of(server) == "alpha/1"
+    assert told["back_from"] == "beta/1"
+
+
 async def test_a_stream_that_began_before_a_change_ends_as_it_began(tmp_path: Path) -> None:
     make_artifact(tmp_path / "models", "alpha")
     slow = Turn(reply="word " * 60, piece_delay_ms=60)

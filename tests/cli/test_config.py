@@ -176,6 +176,39 @@ def test_without_a_file_one_is_begun(file: Path, monkeypatch: pytest.MonkeyPatch
     assert config("get", "threshold").output == "0.9\n"
 
 
+def test_a_change_is_told_as_json_with_what_counts_by_now(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = json.loads(config("set", "cache.max-wrong", "0.03", "--json").stdout)
+    place = {"source": "file", "place": "underdog.toml", "line": 7}
+    assert changed == {"name": "cache_max_wrong", "file": str(file), **place, "still_wrong": None}
+    monkeypatch.setenv("UNDERDOG_PORT", "9001")
+    above = config("unset", "port", "--json")
+    assert "UNDERDOG_PORT is set, and comes before the file" in above.stderr
+    place = {"source": "environment", "place": "UNDERDOG_PORT", "line": None}
+    assert json.loads(above.stdout) == {"name": "port", "file": str(file), **place, "still_wrong": None}
+    default = json.loads(config("unset", "threshold", "--json").stdout)
+    assert (default["source"], default["place"]) == ("default", None)
+
+
+def test_a_secret_is_not_in_what_is_told_of_its_change(file: Path) -> None:
+    result = config("set", "master_key", "--json", stdin="sk-mine\n")
+    assert json.loads(result.stdout)["name"] == "master_key"
+    assert "sk-mine" in file.read_text()
+    assert "sk-mine" not in result.output
+
+
+def test_what_is_still_wrong_is_in_what_is_told_of_a_change(file: Path) -> None:
+    file.write_text('threshold = 0.3\n[[deployments]]\nroute = "strong"\nmodel = "gpt-4.1"\n')
+    result = config("set", "threshold", "0.4", "--json")
+    assert (result.exit_code, result.stderr.count("still is: ")) == (0, 1)
+    assert json.loads(result.stdout)["still_wrong"] in result.stderr
+
+
+def test_the_path_as_json_says_whether_there_is_a_file(file: Path) -> None:
+    assert json.loads(config("path", "--json").stdout) == {"file": str(file), "exists": True}
+    file.unlink()
+    assert json.loads(config("path", "--json").stdout) == {"file": str(file), "exists": False}
+
+
 @pytest.mark.parametrize("name", ["port", "treshold"])
 def test_what_the_file_does_not_give_cannot_be_taken_out(file: Path, name: str) -> None:
     file.write_text("threshold = 0.3\n")

@@ -12,6 +12,8 @@ from rich.console import Console
 from router.advice import LOCAL_MODELS, misfit
 from router.commands.models_pull import Bars, pull_model
 from router.hardware import look_at_machine
+from router.upstream.embedded import fetch
+from router.upstream.embedded.fetch import FILE_NAME
 from router.upstream.nearby import Progress
 from tests.cli.test_doctor import underdog
 from tests.upstream.nearby.servers import FakeOllama, serving
@@ -44,6 +46,30 @@ async def test_a_pull_shows_its_steps_and_how_to_use_the_model(repository: Path)
         "removing unused layers",
         "success",
     ]
+
+
+async def test_a_pull_is_told_as_json_and_its_steps_elsewhere(repository: Path) -> None:
+    async with serving(FakeOllama()) as server:
+        status, out, err = await underdog(repository, "models", "pull", NEW, "--json", "--url", server.url)
+    assert status == 0, err
+    assert json.loads(out) == {"name": NEW, "url": f"{server.url}/v1", "file": None}
+    assert "pulling manifest" in err
+
+
+async def test_the_embedded_llm_instead_is_told_as_json_and_asked_about_elsewhere(
+    repository: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    weights = tmp_path / "models" / FILE_NAME
+    weights.write_bytes(b"Verified, as far as the note beside it tells.")
+    fetch._remember(weights)
+    words = ("models", "pull", "--json", "--url", NOBODY)
+    status, out, err = await underdog(repository, *words, "--yes", UNDERDOG_HOME=str(tmp_path))
+    assert status == 0, err
+    assert json.loads(out) == {"name": "embedded", "url": None, "file": str(weights)}
+    status, out, err = await underdog(repository, *words, UNDERDOG_HOME=str(tmp_path))  # nobody to say yes
+    assert (status, out) == (1, "")
+    assert "Fetch the small embedded LLM" in err
 
 
 async def test_what_cannot_be_pulled_is_one_line_and_status_1(repository: Path) -> None:

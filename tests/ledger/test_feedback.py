@@ -111,6 +111,24 @@ async def test_pairs_carry_the_last_rating_and_only_those_that_may_be_kept_are_t
     words = ["ledger", "pairs", "--home", str(path.parent), "--out", str(out)]
     assert CliRunner().invoke(main, words).exit_code == 0
     assert [json.loads(line)["b"] for line in out.read_text(encoding="utf-8").splitlines()] == ["b", "d"]
+    told = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert told == {"file": str(out), "format": "jsonl", "records": 2}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_json_tells_of_the_file_that_an_export_wrote_and_needs_one(
+    ledger: Ledger, path: Path, tmp_path: Path, form: str
+) -> None:
+    for name in ("r1", "r2", "r3"):
+        await ledger.record(a_row(name))
+    words = ["ledger", "export", "--home", str(path.parent), "--format", form, "--json"]
+    out = tmp_path / "requests"
+    told = json.loads(CliRunner().invoke(main, [*words, "--out", str(out)]).stdout)
+    assert told == {"file": str(out), "format": form, "records": 3}
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 3 + (form == "csv")
+    for refused in (CliRunner().invoke(main, words), CliRunner().invoke(main, ["ledger", "pairs", "--json"])):
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "add --out" in refused.stderr
 
 
 async def test_an_export_has_verdicts_and_no_digest_of_a_request(ledger: Ledger) -> None:

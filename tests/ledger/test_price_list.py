@@ -151,6 +151,9 @@ def test_the_command_fetches_shows_and_lists(tmp_path: Path) -> None:
         config = tmp_path / "underdog.toml"
         config.write_text(f'prices_url = "{url}"')
         assert "(0 h ago)" in underdog("update", "--config", str(config))
+        fetched = json.loads(underdog("update", "--json", "--config", str(config)))
+        assert (fetched["list"]["models"], fetched["list"]["source"]) == (1, url)
+        assert json.loads(underdog("list", "--json"))["list"] == fetched["list"]
     assert "input          $7" in underdog("show", "tomorrow-1")
     assert "input          $0.1" in underdog("show", "own-model")
     assert "your own: own-*: input 0.1, above 5 tokens input 3\n" in underdog("list")

@@ -67,6 +67,7 @@ async def test_without_a_key_they_are_kept_as_they_are(tmp_path: Path) -> None:
     await ledger.submit(a_row("req-2"))
     await ledger.aclose()
     assert json.loads(run(tmp_path, "prompts", "show", "req-1").output) == KEPT
+    assert json.loads(run(tmp_path, "prompts", "show", "req-1", "--json").output) == KEPT
     missing = run(tmp_path, "prompts", "show", "req-2")
     assert missing.exit_code == 1
     assert "no prompt of request 'req-2' is kept" in missing.output

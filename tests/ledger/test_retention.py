@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -93,6 +94,10 @@ async def test_the_command_prunes_beside_a_server(tmp_path: Path) -> None:
     assert "say how many days" in CliRunner().invoke(main, words).output
     assert CliRunner().invoke(main, [*words, "--days", "1"]).output == "1 requests are gone.\n"
     assert [row.request_id for row in await ledger.recent()] == ["new"]
+    await ledger.record(a_row("old-2"))
+    told = json.loads(CliRunner().invoke(main, [*words, "--days", "1", "--json"]).stdout)
+    since = datetime.now(UTC) - datetime.fromisoformat(told["before"])
+    assert (told["pruned"], round(since / timedelta(days=1), 2)) == (1, 1)
     await ledger.aclose()
 
 

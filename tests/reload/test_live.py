@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from router.reload.follow import EVERY_S
 from router.upstream.scripted import ScriptedServer, Turn
 from tests.live import EASY, HARD, LiveServer, live_server
 
@@ -187,6 +190,37 @@ async def test_what_is_wrong_is_refused_with_line_and_reason_and_the_old_stays(
     assert f"{file}: sound again, and nothing changes by it" in log(server)
     write(file, settings(models, 2))
     await in_use(server, "in use", "second")
+
+
+async def test_a_file_that_is_refused_at_a_signal_is_not_refused_once_more_by_who_watches_it(
+    server: LiveServer, file: Path, models: list[ScriptedServer]
+) -> None:
+    known = len(log(server))
+
+    def refusals() -> int:
+        return log(server)[known:].count("the settings in use stay")
+
+    async def refused(times: int) -> None:
+        async def is_so() -> bool:
+            return refusals() >= times
+
+        await until(is_so)
+        await asyncio.sleep(8 * EVERY_S)  # who watches the file has seen it change, and rest
+        assert refusals() == times
+
+    write(file, settings(models, 2, "threshold = 2"))
+    server.process.send_signal(signal.SIGHUP)
+    await refused(1)
+    server.process.send_signal(signal.SIGHUP)  # whoever asks is answered, whether the file changed or not
+    await refused(2)
+    os.utime(file)
+    await refused(3)
+    file.unlink()
+    server.process.send_signal(signal.SIGHUP)
+    await refused(4)
+    write(file, settings(models, 2))
+    await in_use(server, "in use", "second")
+    assert refusals() == 4
 
 
 async def test_what_needs_a_restart_is_named_and_the_rest_is_in_use(
