@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from router.scoring.verifier.combination import Combination
+from router.scoring.verifier.features import NAMES
+from router.scoring.verifier.gate import LONG
 from router.scoring.verifier.verifier import PairVerifier
 from tests.scoring.verifier.parts import make_verifier
 from training.cli import main
 from training.pairs.records import RequestPair
-from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, summed
+from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, left_to_rules, summed
 
 RULE = Combination(encoder=0.5, encoder_from=-1.0, skipped_logit=-8.0, most_logit=2.0, most_logit_of_turn=4.0)
 
@@ -36,6 +38,20 @@ def test_training_adds_up_what_serving_adds_up() -> None:
 
 def test_what_was_never_asked_has_no_score() -> None:
     assert np.isnan(summed(np.array([-3.0]), np.array([np.nan]), [unit("questions")], RULE)).all()
+
+
+def test_training_leaves_to_the_rules_what_serving_does() -> None:
+    rows = np.ones((4, len(NAMES)), np.float32)
+    rows[0, [NAMES.index("misspelt"), NAMES.index("unmatched_high"), NAMES.index("same_form")]] = 0
+    text = "a" * (LONG // 2)
+    pairs = [
+        ("a", "b", "questions"),
+        ("a", "b", "qqp"),
+        (text, text + "b", "questions"),
+        (text, "b" + text, "conversations"),
+    ]
+    units = [RequestPair(a, b, True, source, "g") for a, b, source in pairs]  # type: ignore[arg-type]
+    assert left_to_rules(rows, units).tolist() == [True, False, True, False]
 
 
 @pytest.fixture

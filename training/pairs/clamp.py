@@ -19,7 +19,7 @@ from router.scoring.manifest import write_manifest
 from router.scoring.verifier.artifact import load_parts
 from router.scoring.verifier.evidence import ALWAYS, MAX_WRONG, common_threshold
 from router.scoring.verifier.features import NAMES, PairReader, ordered
-from router.scoring.verifier.gate import REFUSED, rules_decide
+from router.scoring.verifier.gate import REFUSED
 from router.scoring.verifier.manifest import VerifierManifest, read_verifier_manifest
 from router.scoring.verifier.pair_encoder import PairEncoder
 from training.encoders import load_encoder
@@ -31,7 +31,7 @@ from training.pairs.folds import only_measured
 from training.pairs.made import made_by_rule, pair_rows
 from training.pairs.read import read_own_pairs, read_qqp
 from training.pairs.records import SOURCES, RequestPair, Source
-from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, summed
+from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, left_to_rules, summed
 from training.pairs.run import out_of_fold
 from training.pairs.turns import Units
 from training.progress import progress
@@ -86,7 +86,7 @@ def measure_clamps(
     dealt = list(deal(pairs, folds))
     say(f"trees: {len(dealt)} folds")
     log_odds = out_of_fold(trees(units.pairs, rows, seed=seed), [units.fold(fold) for fold in dealt], len(units.pairs))
-    log_odds[rules_decide(rows)] = REFUSED
+    log_odds[left_to_rules(rows, units.pairs)] = REFUSED
     log_odds[rows[:, NAMES.index("same_form")] == 1] = ALWAYS
     tried = Tried(pairs, units, log_odds, _logits(parts.pair_encoder, reader, units.pairs), parts.manifest)
     return [tried.clamped(source, most) for source in SOURCES for most in TRIED]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from router.scoring.verifier.artifact import Fitted, write_verifier
 from router.scoring.verifier.features import PairReader
-from router.scoring.verifier.gate import REFUSED, rules_decide
+from router.scoring.verifier.gate import REFUSED
 from router.scoring.verifier.manifest import VerifierManifest
 from training.encoders import load_encoder
 from training.pairs import recipe
@@ -35,7 +35,7 @@ from training.pairs.made import made_by_rule, pair_rows
 from training.pairs.network_export import export_network
 from training.pairs.read import read_own_pairs, read_qqp
 from training.pairs.records import WRITTEN, RequestPair
-from training.pairs.rule import COMBINATION, summed
+from training.pairs.rule import COMBINATION, left_to_rules, summed
 from training.pairs.run import out_of_fold
 from training.pairs.static_table import CutTable, cut_table
 from training.pairs.trees import COPIES, ROUNDS, SETTINGS, Forest, fit_trees
@@ -139,7 +139,7 @@ def assemble(
     say(f"trees: {plan.folds} folds")
     log_odds = out_of_fold(trees(units.pairs, material.rows, seed=plan.seed), material.unit_folds, len(units.pairs))
     joined = summed(log_odds, np.where(material.forward, logits[:, 0], logits[:, 1]), units.pairs)
-    refused = rules_decide(material.rows) & ~np.isnan(joined)
+    refused = left_to_rules(material.rows, units.pairs) & ~np.isnan(joined)
     scores = units.gathered(np.where(refused, REFUSED, joined))
     found = figures(NAME, scores, pairs, material.dealt)
     say("trees: all pairs")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.scoring.verifier.combination import Combination
+from router.scoring.verifier.gate import is_long, rules_decide
 from training.pairs.records import RequestPair
 
 MOST_LOGIT, MOST_LOGIT_OF_TURN = 5.0, 7.0
@@ -23,6 +24,12 @@ COMBINATION = Combination(
 )
 """How the trees' log odds and the pair encoder's logit are added up: by what held-out folds serve. Logits stay below
 10, so that what is not asked about could not reach 2.5 either, and thresholds are higher."""
+
+
+def left_to_rules(rows: NDArray[np.float32], units: Sequence[RequestPair]) -> NDArray[np.bool_]:
+    """Which of M units serving leaves to the rules, bool [M], by their rows of features, float32 [M, D], and texts."""
+    long = [is_long(unit.a, unit.b, turn=unit.source == "conversations") for unit in units]
+    return np.asarray(rules_decide(rows) | np.array(long, bool))
 
 
 def summed(
