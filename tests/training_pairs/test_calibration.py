@@ -14,42 +14,9 @@ from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.evidence import NEVER
 from router.scoring.verifier.verifier import PairVerifier
 from tests.scoring.verifier.parts import make_verifier
-from tests.training_pairs.conftest import CITIES, write_lines
 from training.cli import main
 from training.pairs.calibration import read_calibration, served_scores
 from training.pairs.records import RequestPair
-
-
-@pytest.fixture
-def new_pairs(tmp_path: Path) -> Path:
-    """A folder of pairs on the same cities and another matter; every third group is for choosing."""
-    folder = tmp_path / "new"
-    folder.mkdir()
-    write_lines(folder / "questions.jsonl", rows := new_rows())
-    talks = [row | {"a": talk(row["a"]), "b": talk(row["b"])} for row in rows]
-    write_lines(folder / "conversations.jsonl", talks)
-    return folder
-
-
-def new_rows() -> list[dict[str, object]]:
-    rows = []
-    for number, city in enumerate(CITIES):
-        base = f"What is the capital of {city}?"
-        use = "evidence" if number % 3 else "choosing"
-        others = [(f"please what is the capital of {city}", True), (f"What is the port of {city}?", False)]
-        rows += [
-            {"group": number, "a": base, "b": b, "same_answer": same, "family": "made", "use": use}
-            for b, same in (*others, (f"What is on in {city}?", False))
-        ]
-    return rows
-
-
-def talk(last: object) -> list[dict[str, object]]:
-    return [
-        {"role": "user", "content": "How do I turn it on?"},
-        {"role": "assistant", "content": "Open the port."},
-        {"role": "user", "content": last},
-    ]
 
 
 def asked(*words: object) -> Result:

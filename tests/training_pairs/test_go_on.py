@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from router.errors import DataError
 from router.scoring.verifier.verifier import PairVerifier
-from tests.training_pairs.test_calibration import new_pairs as new_pairs
 from tests.training_pairs.tiny import tiny_bert, tiny_encoder
 from training.cli import main
 from training.pairs.records import RequestPair
@@ -103,7 +102,7 @@ def test_a_fit_that_was_cut_off_goes_on_to_the_same_weights(
 
     class Stops(Checkpoint):
         def passed(self, batches: int, *rest: object) -> None:
-            super().passed(batches, *rest)  # type: ignore[arg-type]
+            super().passed(batches, *rest)
             if batches == 3:
                 raise CutOff
 
