@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from router.scoring.wording import normal_form
+
 Rows = list[dict[str, Any]]
 
 FILES = ("questions", "conversations")
@@ -56,6 +58,43 @@ def test_the_readme_counts_pairs_and_families_right(name: str, repository: Path,
     table = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", section, re.MULTILINE)
     told = {family: int(count.replace(",", "")) for family, count in table}
     assert told == Counter(row["family"] for row in rows)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_readme_counts_the_pairs_that_calibrate(name: str, repository: Path, page: str) -> None:
+    rows = read(repository / "data" / "cache" / "calibration", name)
+    for use in ("choosing", "evidence"):
+        chosen = [row for row in rows if row["use"] == use]
+        same = sum(row["same_answer"] for row in chosen)
+        groups = len({row["group"] for row in chosen})
+        assert (
+            f"`{use}` | {groups} | {same:,} | {len(chosen) - same:,} |"
+            in page.split(f"`calibration/{name}.jsonl` |", 1)[1]
+        )
+    families = page.split(f"{name.capitalize()}, rewordings:")[1].split("\n\n")
+    told = Counter({family: int(count) for family, count in re.findall(r"`(\w+)`\s+(\d+)", " ".join(families[:2]))})
+    assert told == Counter(row["family"] for row in rows)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_pairs_that_calibrate_are_new_and_no_group_has_two_uses(name: str, repository: Path) -> None:
+    folder = repository / "data" / "cache"
+    rows = read(folder / "calibration", name)
+    assert all(set(row) == {"group", "a", "b", "same_answer", "family", "use"} for row in rows)
+    uses = defaultdict(set)
+    for row in rows:
+        uses[row["group"]].add(row["use"])
+    assert all(len(use) == 1 for use in uses.values())
+    held_out = read(repository / "tests" / "cache" / "held_out", name)
+    known = {form(row[side]) for row in (*read(folder, name), *held_out) for side in "ab"}
+    assert not known & {form(row[side]) for row in rows for side in "ab"}
+
+
+def form(side: str | list[dict[str, str]]) -> object:
+    """What is the same for texts that differ in clothes alone."""
+    if isinstance(side, str):
+        return normal_form(side)
+    return tuple((message["role"], normal_form(message["content"])) for message in side)
 
 
 def test_conversations_end_in_a_message_of_the_user(repository: Path) -> None:

@@ -54,6 +54,26 @@ def pair_folders(tmp_path: Path, made_pairs: list[RequestPair]) -> tuple[Path, P
     return own, data
 
 
+@pytest.fixture
+def new_pairs(tmp_path: Path) -> Path:
+    """A folder of pairs on the same cities and another matter; every third group is for choosing."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    rows: list[dict[str, object]] = []
+    for number, city in enumerate(CITIES):
+        base = f"What is the capital of {city}?"
+        others = {f"please what is the capital of {city}": True, f"What is the port of {city}?": False}
+        rows += [
+            {"group": number, "a": base, "b": b, "same_answer": same, "family": "made"}
+            | {"use": "evidence" if number % 3 else "choosing"}
+            for b, same in (others | {f"What is on in {city}?": False}).items()
+        ]
+    write_lines(folder / "questions.jsonl", rows)
+    talks = [row | {"a": _talk(row["a"], "3"), "b": _talk(row["b"], "3")} for row in rows]
+    write_lines(folder / "conversations.jsonl", talks)
+    return folder
+
+
 def write_lines(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from router.scoring.verifier.artifact import default_verifier_path
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.features import NAMES
 from router.scoring.verifier.gate import LONG
 from router.scoring.verifier.verifier import PairVerifier
 from tests.scoring.verifier.parts import make_verifier
 from training.cli import main
+from training.pairs.clamp import set_clamps
 from training.pairs.records import RequestPair
 from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, left_to_rules, summed
 
@@ -55,10 +57,10 @@ def test_training_leaves_to_the_rules_what_serving_does() -> None:
 
 
 @pytest.fixture
-def verifier_folder(tmp_path: Path, repository: Path) -> Path:
+def verifier_folder(tmp_path: Path) -> Path:
     """The tiny verifier, with the shipped one's settings and figures, which the card needs."""
     folder = make_verifier(tmp_path / "verifier" / "1", rule=Combination(encoder=0.01), network=True)
-    shipped = json.loads((repository / "models" / "verifier" / "1" / "manifest.json").read_text())
+    shipped = json.loads((default_verifier_path() / "manifest.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest |= {name: shipped[name] for name in ("settings", "measured", "training_data")}
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -114,6 +116,18 @@ def test_a_clamp_goes_with_no_fit(verifier_folder: Path, pair_folders: tuple[Pat
     assert "--clamp changes a verifier that is there" in result.output
 
 
-def test_the_shipped_verifier_has_the_clamps_that_training_would_write(repository: Path) -> None:
-    rule = PairVerifier.load(repository / "models" / "verifier" / "1").manifest.combination
-    assert (rule.most_logit, rule.most_logit_of_turn) == (MOST_LOGIT, MOST_LOGIT_OF_TURN)
+def test_a_clamp_that_the_evidence_knows_is_not_raised(verifier_folder: Path) -> None:
+    manifest = json.loads((verifier_folder / "manifest.json").read_text())
+    manifest["combination"] |= {"most_logit": MOST_LOGIT - 1, "most_logit_of_turn": MOST_LOGIT_OF_TURN + 1}
+    manifest["settings"]["calibrated"] = {}
+    (verifier_folder / "manifest.json").write_text(json.dumps(manifest))
+    rule = set_clamps(verifier_folder).combination
+    assert (rule.most_logit, rule.most_logit_of_turn) == (MOST_LOGIT - 1, MOST_LOGIT_OF_TURN)
+
+
+def test_the_shipped_verifier_counts_no_more_of_a_logit_than_training_would_let_it() -> None:
+    rule = PairVerifier.load(default_verifier_path()).manifest.combination
+    assert rule.most_logit is not None
+    assert rule.most_logit_of_turn is not None
+    assert rule.most_logit <= MOST_LOGIT
+    assert rule.most_logit_of_turn <= MOST_LOGIT_OF_TURN

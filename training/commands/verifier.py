@@ -45,7 +45,16 @@ OWN_PAIRS = Path(__file__).resolve().parents[2] / "data" / "cache"
     "--export",
     "out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Fit the verifier that is served and write it into this folder, such as models/verifier/1; needs --teacher.",
+    help="Write the verifier that is served into this folder, such as models/verifier/1: fitted, which needs "
+    "--teacher, or going on, which needs --start and --calibrate.",
+)
+@folder_option(
+    "--start",
+    help="Folder of a verifier to go on from: with --teacher its pair encoder learns more, without it stays as it is.",
+)
+@folder_option(
+    "--calibrate",
+    help="Folder of pairs that no fit knew, each for choosing or for evidence; what --start's thresholds will rest on.",
 )
 @folder_option(
     "--clamp",
@@ -67,6 +76,8 @@ def command(
     teacher: Path | None,
     keep: Path | None,
     out: Path | None,
+    start: Path | None,
+    calibrate: Path | None,
     clamp: Path | None,
     count: int,
     quora: int,
@@ -77,11 +88,10 @@ def command(
     """Compare verifiers on requests, and kinds of traps, that their fit did not know; or fit the one that is served.
 
     Each is fitted once for every fold, without the fold's groups of pairs and without its families of traps.
+
+    With --start, --calibrate and --export a verifier goes on from the one that is there, and rests on new pairs.
     """
-    if clamp is not None and (teacher is not None or out is not None):
-        raise click.UsageError("--clamp changes a verifier that is there; it goes with neither --teacher nor --export")
-    if teacher is None and out is not None:
-        raise click.UsageError("--export needs --teacher: the pair encoder starts from a sentence encoder")
+    _check_options(teacher=teacher, out=out, clamp=clamp, start=start, calibrate=calibrate)
     if teacher is None:
         require_extra("train", TRAIN_PACKAGES)
     else:
@@ -95,11 +105,32 @@ def command(
     if clamp is not None:
         _clamped(clamp, shared, say, as_json=as_json)
         return
-    rows = _compared(shared, teacher, say) if out is None or teacher is None else _fitted(shared, teacher, out, say)
+    if start is not None and calibrate is not None and out is not None:
+        rows = _gone_on(start, calibrate, shared, teacher, out, say)
+    elif teacher is not None and out is not None:
+        rows = _fitted(shared, teacher, out, say)
+    else:
+        rows = _compared(shared, teacher, say)
     if as_json:
         print_json(rows)
     else:
         click.echo("\n".join(table(rows)))
+
+
+def _check_options(
+    *, teacher: Path | None, out: Path | None, clamp: Path | None, start: Path | None, calibrate: Path | None
+) -> None:
+    """Stop, with click's error, at options that do not go together."""
+    if clamp is not None and any(given is not None for given in (teacher, out, start, calibrate)):
+        raise click.UsageError(
+            "--clamp changes a verifier that is there; it goes with neither --teacher nor --start nor --export"
+        )
+    if (start is None) != (calibrate is None) or (start is not None and out is None):
+        raise click.UsageError("--start, --calibrate and --export go together")
+    if start is not None and out is not None and out.resolve() == start.resolve():
+        raise click.UsageError("--export must name another folder than --start")
+    if teacher is None and out is not None and start is None:
+        raise click.UsageError("--export needs --teacher: the pair encoder starts from a sentence encoder")
 
 
 def _compared(shared: dict[str, Any], teacher: Path | None, say: Say) -> list[Figures]:
@@ -115,6 +146,24 @@ def _fitted(shared: dict[str, Any], teacher: Path, out: Path, say: Say) -> list[
     command = f"train-router verifier --data DATA --teacher TEACHER {drawn} --export models/verifier/{out.name}"
     plan = FitPlan(**shared, teacher=teacher, out=out, version=out.name, command=command)
     _, rows = fit_verifier(plan, say)
+    return rows
+
+
+def _gone_on(
+    start: Path, calibrate: Path, shared: dict[str, Any], teacher: Path | None, out: Path, say: Say
+) -> list[Figures]:
+    from training.pairs.go_on import GoOnPlan, go_on_verifier
+
+    learns = "" if teacher is None else f" --teacher TEACHER --seed {shared['seed']}"
+    command = (
+        f"train-router verifier --data DATA --start models/verifier/{start.name} --calibrate {calibrate.name}"
+        f"{learns} --export models/verifier/{out.name}"
+    )
+    wanted = {name: shared[name] for name in ("own", "data", "encoder", "keep", "seed")}
+    plan = GoOnPlan(
+        **wanted, start=start, calibrate=calibrate, teacher=teacher, out=out, version=out.name, command=command
+    )
+    _, rows = go_on_verifier(plan, say)
     return rows
 
 

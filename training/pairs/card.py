@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.evidence import MAX_WRONG, common_threshold, most_wrong, upper_limit
 from router.scoring.verifier.manifest import VerifierManifest
 from training.pairs.figures import Figures
@@ -47,18 +47,19 @@ def write_card(folder: Path, manifest: VerifierManifest, rows: Sequence[Figures]
         "",
         TEACHER,
         "",
+        *_went_on(settings),
         "## What a threshold rests on",
         "",
         f"At the shipped setting at most {MAX_WRONG:.0%} of the traps may be answered wrongly, with 95 % confidence",
         f"(Clopper-Pearson), for each of these kinds. Threshold: {common_threshold(manifest.evidence, MAX_WRONG):.3f}.",
-        "Scores come from fits that knew neither the traps nor their groups.",
+        *_origin(settings),
         "",
         *_evidence(manifest),
         "",
-        *_clamps(manifest.combination),
+        *_clamps(manifest),
         "## Measured on pairs that the fits did not know",
         "",
-        f"{settings['folds_measured']} of {settings['folds']} folds over groups and families of traps.",
+        *_measured(settings),
         "Best: by the threshold that serves most at that share of traps.",
         "Bounded: the threshold comes from the other folds, 95 % sure of at most 1 % of traps.",
         "",
@@ -78,6 +79,43 @@ def _data(manifest: VerifierManifest) -> list[str]:
     return ["| source | pairs with | trees fitted on |", "|---|---|---|", *rows]
 
 
+def _went_on(settings: Mapping[str, Any]) -> list[str]:
+    """That a verifier goes on from another one, and with what."""
+    if "went_on" not in settings:
+        return []
+    start = settings["went_on"]["from"]
+    if "shown" not in settings["went_on"]:
+        return [f"Nothing in it was fitted anew: it is {start} on other evidence.", ""]
+    rows = [
+        f"| {row['source']} | {'same answer' if row['same_answer'] else 'another answer'} | {row['pairs']:,} |"
+        for row in settings["went_on"]["shown"]
+    ]
+    return [
+        f"Trees and token table are those of {start}. Its pair encoder, rounded as it was shipped, went on with these",
+        "pairs (seen several times, they count as often). Served is the mean of its weights and theirs.",
+        "",
+        "| source | pairs with | shown |",
+        "|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _origin(settings: Mapping[str, Any]) -> list[str]:
+    if "calibrated" not in settings:
+        return ["Scores come from fits that knew neither the traps nor their groups."]
+    return [
+        "Scores are those of this very artifact, rounding and bounds included, on pairs written later. Nothing was",
+        "fitted on or chosen by them; other such pairs settled how much the pair encoder says.",
+    ]
+
+
+def _measured(settings: Mapping[str, Any]) -> list[str]:
+    if "calibrated" in settings:
+        return ["On the pairs that the thresholds rest on, in four parts by group. No kind of trap is new."]
+    return [f"{settings['folds_measured']} of {settings['folds']} folds over groups and families of traps."]
+
+
 def _evidence(manifest: VerifierManifest) -> list[str]:
     rows = []
     for kind, evidence in sorted(manifest.evidence.items()):
@@ -88,13 +126,19 @@ def _evidence(manifest: VerifierManifest) -> list[str]:
     return ["| traps | seen | may be answered | upper limit | threshold |", "|---|---|---|---|---|", *rows]
 
 
-def _clamps(rule: Combination) -> list[str]:
+def _clamps(manifest: VerifierManifest) -> list[str]:
+    rule = manifest.combination
     if rule.most_logit is None or rule.most_logit_of_turn is None:
         return []
     own, turn = f"{rule.most_logit:g}", f"{rule.most_logit_of_turn:g}"
     return [
         f"The pair encoder's logit counts up to {own}, of turns of conversations up to {turn}, so that it reads",
-        "nothing that it could not lift over the threshold. That only lowers scores; those above are from before it.",
+        "nothing that it could not lift over the threshold. "
+        + (
+            "Scores have it."
+            if "calibrated" in manifest.settings
+            else "That only lowers scores; those above are from before it."
+        ),
         "",
     ]
 

@@ -132,13 +132,17 @@ class Tried:
 def set_clamps(folder: Path) -> VerifierManifest:
     """Write the clamps of ``training.pairs.rule`` into a verifier's manifest and card; no other file changes.
 
-    What its thresholds rest on stays valid: a clamp only lowers scores, those of traps included.
+    What its thresholds rest on stays valid: a clamp only lowers scores, those of traps included. Where these scores are
+    clamped already, as in a verifier that went on (``training.pairs.go_on``), no clamp is raised.
 
     Raises:
         ArtifactError: the manifest cannot be read.
     """
     manifest = read_verifier_manifest(folder)
     clamps = {"most_logit": MOST_LOGIT, "most_logit_of_turn": MOST_LOGIT_OF_TURN}
+    if "calibrated" in manifest.settings:
+        there = {name: getattr(manifest.combination, name) for name in clamps}
+        clamps = {name: most if there[name] is None else min(most, there[name]) for name, most in clamps.items()}
     settings = manifest.settings | {
         "clamped_by": f"train-router verifier --data DATA --clamp models/verifier/{folder.name}"
     }

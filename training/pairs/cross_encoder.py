@@ -20,6 +20,7 @@ from transformers import BertModel
 from router.errors import DataError
 from router.scoring.verifier.pair_encoder import END, START, pair_inputs
 from router.scoring.verifier.tokens import MAX_TOKENS
+from training.pairs.checkpoints import Checkpoint
 from training.pairs.folds import is_quoras
 from training.pairs.records import RequestPair
 from training.progress import progress
@@ -85,6 +86,16 @@ class CrossEncoder:
             table.weight.requires_grad = False  # words that no pair shows must stay where their neighbours are
         return cls(network, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
+    @classmethod
+    def mean(cls, encoders: Sequence[CrossEncoder]) -> CrossEncoder:
+        """The mean of the weights of several that went on from the same one; they must share their words."""
+        found = encoders[0].copy()
+        states = [encoder.network.state_dict() for encoder in encoders]
+        found.network.load_state_dict(
+            {name: torch.stack([state[name] for state in states]).mean(dim=0) for name in states[0]}
+        )
+        return found
+
     def copy(self) -> CrossEncoder:
         """A copy to go on with, which leaves this one as it is."""
         return CrossEncoder(deepcopy(self.network), self._tokenizer)
@@ -96,7 +107,13 @@ class CrossEncoder:
             self.network.heads.bias[EVERYDAY] = self.network.heads.bias[QUORA]
 
     def fit(
-        self, pairs: Sequence[RequestPair], *, rate: float, seed: int, say: Callable[[str], None] = lambda line: None
+        self,
+        pairs: Sequence[RequestPair],
+        *,
+        rate: float,
+        seed: int,
+        say: Callable[[str], None] = lambda line: None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """One pass over ``pairs``; give them as often as they are to be seen.
 
@@ -105,15 +122,20 @@ class CrossEncoder:
             rate: highest learning rate of the layers; the heads have ten times as much.
             seed: fixes the order.
             say: is told the loss now and then.
+            checkpoint: where the fit is written down as it goes, and goes on from; nowhere where None.
+
+        Raises:
+            DataError: the checkpoint can be neither read nor written.
         """
         rng = random.Random(seed)  # noqa: S311 (no secret)
         torch.manual_seed(seed)
         batches = self._shuffled(pairs, rng)
         optimiser = self._optimiser(rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _slope(step, len(batches)))
+        done = 0 if checkpoint is None else checkpoint.resume(self.network, optimiser, schedule)
         self.network.train()
         recent: list[float] = []
-        for number, batch in enumerate(progress(batches, label="pair encoder learns", unit="batches"), 1):
+        for number, batch in enumerate(progress(batches[done:], label="pair encoder learns", unit="batches"), done + 1):
             target = torch.tensor([float(pair.same_answer) for pair in batch])
             head = torch.tensor([_head(pair) for pair in batch]).unsqueeze(1)
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -127,6 +149,8 @@ class CrossEncoder:
             recent.append(loss.item())
             if number % 100 == 0:
                 say(f"  batch {number} of {len(batches)}, loss {np.mean(recent[-100:]):.3f}")
+            if checkpoint is not None:
+                checkpoint.passed(number, self.network, optimiser, schedule)
 
     def logits(self, pairs: Sequence[RequestPair]) -> NDArray[np.float64]:
         """Logit float64 [N, 2] of each pair as it stands and with its sides exchanged; above 0 is the same answer."""

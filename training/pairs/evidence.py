@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,7 +49,12 @@ def evidence_of(
 
 def _tail(traps: NDArray[np.float64]) -> Evidence:
     kept = most_wrong(len(traps), LOOSEST) + 1
-    return Evidence(traps=len(traps), tail=[round(float(score), 4) for score in np.sort(traps)[::-1][: max(1, kept)]])
+    return Evidence(traps=len(traps), tail=[_up(float(score)) for score in np.sort(traps)[::-1][: max(1, kept)]])
+
+
+def _up(score: float) -> float:
+    """Rounded up: a threshold above what is told must lie above what was scored."""
+    return math.ceil(score * 1e4) / 1e4
 
 
 def _dice(first: str, second: str) -> float:

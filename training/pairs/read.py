@@ -39,6 +39,22 @@ def read_own_pairs(folder: Path) -> list[RequestPair]:
     ]
 
 
+def read_calibration_pairs(folder: Path) -> list[tuple[RequestPair, str]]:
+    """The pairs of a folder of the same form, each beside what its column ``use`` says.
+
+    Raises:
+        DataError: a file is missing, or a row is not a pair with a use.
+    """
+    files: tuple[tuple[str, Source], ...] = ((QUESTIONS_FILE, "questions"), (CONVERSATIONS_FILE, "conversations"))
+    found = []
+    for name, source in files:
+        for row in _rows(folder / name):
+            if "use" not in row.values:
+                raise DataError(f"{row.place}: says not what it is for; data/README.md says what a row holds")
+            found.append((_pair(row, source), str(row.values["use"])))
+    return found
+
+
 def read_reported(path: Path) -> list[RequestPair]:
     """Pairs that callers judged, each a question or a conversation; those linked by texts, however far, are one group.
 

@@ -67,7 +67,7 @@ def load_parts(folder: Path, *, verify: bool = True) -> Parts:
     table = TokenTable.load(folder)
     trees = TreesHead.load(folder / manifest.trees, len(NAMES))
     stacked = None if manifest.stacked is None else TreesHead.load(folder / manifest.stacked, len(NAMES) + 1)
-    encoder = None if manifest.pair_encoder is None else _pair_encoder(folder, manifest.pair_encoder, table)
+    encoder = None if manifest.pair_encoder is None else open_pair_encoder(folder / manifest.pair_encoder, table)
     return Parts(manifest, table, trees, stacked, encoder)
 
 
@@ -147,8 +147,15 @@ def _check(folder: Path, manifest: VerifierManifest) -> None:
         raise ArtifactError(f"{folder}: the combination counts on a pair encoder, and there is none; {REMEDY}")
 
 
-def _pair_encoder(folder: Path, file: str, table: TokenTable) -> PairEncoder:
+def open_pair_encoder(path: Path, table: TokenTable) -> PairEncoder:
+    """The network in a file, not loaded yet, for the ids of a table.
+
+    Raises:
+        ArtifactError: the table's tokenizer lacks what marks a text's start and end.
+    """
     start, end = (table.tokenizer.token_to_id(token) for token in (START, END))
     if start is None or end is None:
-        raise ArtifactError(f"{folder}: the tokenizer lacks {START} or {END}, which the pair encoder reads; {REMEDY}")
-    return PairEncoder(folder / file, start, end)
+        raise ArtifactError(
+            f"{path.parent}: the tokenizer lacks {START} or {END}, which the pair encoder reads; {REMEDY}"
+        )
+    return PairEncoder(path, start, end)
