@@ -14,12 +14,12 @@ from router.scoring.verifier.artifact import Parts
 from router.scoring.verifier.combination import Combination
 from router.scoring.verifier.evidence import ALWAYS
 from router.scoring.verifier.features import NAMES, PairReader, ordered
-from router.scoring.verifier.gate import REFUSED, rules_decide
+from router.scoring.verifier.gate import REFUSED
 from router.scoring.verifier.pair_encoder import PairEncoder
 from training.pairs.made import pair_rows
 from training.pairs.measure import best_served
 from training.pairs.records import WRITTEN, RequestPair
-from training.pairs.rule import summed
+from training.pairs.rule import left_to_rules, summed
 from training.pairs.turns import Units
 from training.progress import progress
 
@@ -61,7 +61,7 @@ class Ingredients:
         units = Units.of_pairs(pairs)
         rows, _ = pair_rows(units.pairs, reader)
         log_odds = parts.trees.predict(rows).astype(np.float64)
-        log_odds[rules_decide(rows)] = REFUSED
+        log_odds[left_to_rules(rows, units.pairs)] = REFUSED
         log_odds[rows[:, NAMES.index("same_form")] == 1] = ALWAYS
         return cls(pairs, units, log_odds, _logits(encoder, reader, units.pairs))
 
