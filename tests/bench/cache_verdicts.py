@@ -29,6 +29,9 @@ HELD_OUT = Path(__file__).resolve().parents[1] / "cache" / "held_out"
 FILES = (HELD_OUT / "questions.jsonl", HELD_OUT / "conversations.jsonl")
 READY_S = 60.0
 
+JUDGED_AT_ONCE = 1
+"""Should-hits that are asked at the same time: of more, some would pass the verifier by because others wait."""
+
 Bodies = list[dict[str, Any]]
 
 
@@ -38,7 +41,7 @@ def body_of(pair: int, asked: Any) -> dict[str, Any]:
     return {"model": "auto", "user": f"pair-{pair}", "messages": messages}
 
 
-async def outcomes_of(server: LiveServer, bodies: Bodies) -> list[str]:
+async def outcomes_of(server: LiveServer, bodies: Bodies, *, callers: int = CONCURRENCY) -> list[str]:
     """``x-router-cache`` of each answer, in order."""
     outcomes = [""] * len(bodies)
     waiting = iter(enumerate(bodies))
@@ -49,7 +52,7 @@ async def outcomes_of(server: LiveServer, bodies: Bodies) -> list[str]:
             outcomes[place] = response.raise_for_status().headers.get("x-router-cache", "")
 
     async with server.http() as http:
-        await asyncio.gather(*(caller(http) for _ in range(CONCURRENCY)))
+        await asyncio.gather(*(caller(http) for _ in range(callers)))
     return outcomes
 
 
@@ -67,7 +70,7 @@ async def compare(on: LiveServer, off: LiveServer, rows: list[dict[str, Any]]) -
     hits = [body_of(number, row["b"]) for number, row in enumerate(rows) if row["same_answer"]]
     traps = [body_of(number, row["b"]) for number, row in enumerate(rows) if not row["same_answer"]]
     first = await asked_in_turns(on, off, kept)
-    served = await outcomes_of(on, hits)
+    served = await outcomes_of(on, hits, callers=JUDGED_AT_ONCE)
     second = await asked_in_turns(on, off, traps)
     return {
         "should_hits": len(hits),
