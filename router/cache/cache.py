@@ -19,7 +19,7 @@ from router.cache.rewordings import Candidate, Rewordings, Sifted, found, vector
 from router.cache.rules import RequestFacts, answer_rule, parse_cache_control, request_rule
 from router.cache.shelf import Shelf
 from router.cache.store import Entry, entry_size
-from router.cache.verifying import VerifierBusy, Verifying
+from router.cache.verifying import VerifierBusy, Verifying, one_blas_thread
 from router.types import CachedAnswer, ChatRequest
 
 logger = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class SemanticCache:
         self._clock = clock
         self.judge = judge or Judge()
         self._verifying = Verifying()
+        self._sifts_here = one_blas_thread()
         self._tally = _Tally()
         self.shelf = Shelf(
             ttl_s=ttl_s,
@@ -86,7 +87,7 @@ class SemanticCache:
             peers=peers or NoPeers(),
         )
         self._entries, self._index, self._lock = self.shelf.entries, self.shelf.index, self.shelf.lock
-        self._rewordings = Rewordings(self.shelf, self.judge)
+        self._rewordings = Rewordings(self.shelf, self.judge, lambda error: self._failed("semantic lookup", error))
         self.administration = Administration(self.shelf)
 
     def limit(self, *, ttl_s: float, max_temperature: float) -> None:
@@ -250,7 +251,12 @@ class SemanticCache:
         candidates = self._candidates(ticket, embed, accept)
         judge = self._judged
         time_left = self._verifying.loop_time
-        if candidates and time_left.is_left and self._rewordings.is_soon_sifted(ticket, candidates):
+        if (
+            candidates
+            and self._sifts_here
+            and time_left.is_left
+            and self._rewordings.is_soon_sifted(ticket, candidates)
+        ):
             with time_left.spent():
                 sifted = self._sifted(ticket, candidates)
                 hit = self._verified(ticket, sifted.certain, accept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -73,11 +74,13 @@ class Rewordings:
     Args:
         shelf: what is kept.
         judge: decides whether two requests ask for the same answer.
+        failed: told where a candidate cannot be judged; the others still are.
     """
 
-    def __init__(self, shelf: Shelf, judge: Judge) -> None:
+    def __init__(self, shelf: Shelf, judge: Judge, failed: Callable[[Exception], None]) -> None:
         self._shelf = shelf
         self._judge = judge
+        self._failed = failed
 
     def candidates(self, ticket: Ticket, embed: Embed, accept: Accept | None) -> list[Candidate]:
         """Entries near enough that might be served, nearest first; what need not be verified is left out already."""
@@ -113,8 +116,12 @@ class Rewordings:
         for entry, similarity, _ in candidates:
             if self._is_banned(ticket, entry):
                 continue
-            prepared = self._with_prepared(entry)
-            kind, seen = self._judge.outlook(prepared.prepared, self.prepared(ticket))
+            try:
+                prepared = self._with_prepared(entry)
+                kind, seen = self._judge.outlook(prepared.prepared, self.prepared(ticket))
+            except Exception as error:  # noqa: BLE001 - one entry must not hide the others
+                self._failed(error)
+                continue
             found = Candidate(prepared, similarity, seen)
             if kind == "certain":
                 certain.append(found)
@@ -128,7 +135,11 @@ class Rewordings:
     def verified(self, ticket: Ticket, candidates: list[Candidate], accept: Accept | None) -> Hit | None:
         """The first candidate that the verifier passes and that still lives by then."""
         for candidate in candidates:
-            verdict = self._verdict(ticket, candidate)
+            try:
+                verdict = self._verdict(ticket, candidate)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(error)
+                continue
             if verdict is None:
                 continue
             entry = candidate.entry

@@ -35,6 +35,14 @@ class VerifierBusy(Exception):
     """Others are judged for as long as a request can wait."""
 
 
+def one_blas_thread() -> bool:
+    """Whether products of matrices stay in the thread that asks, as in every command of ours.
+
+    Shared out among threads that spin, the small ones that sifting is made of take twenty times as long.
+    """
+    return os.environ.get("OPENBLAS_NUM_THREADS") == "1"
+
+
 class LoopTime:
     """How much of an event loop's time is left for what else would wait for a thread. For one event loop.
 

@@ -29,6 +29,12 @@ ASKED, REWORDED = f"{WORDS}?", f"{WORDS} quickly?"
 HERE = threading.main_thread().name
 
 
+@pytest.fixture(autouse=True)
+def one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every command has it."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+
 class Sees(Judge):
     """Finds candidates as plain as it is told, by their texts, and notes where they were judged."""
 
@@ -149,6 +155,33 @@ async def test_a_banned_pair_is_neither_looked_at_nor_takes_anothers_share() -> 
     judge.ban(entry.keys.exact, asked.keys.exact)
     assert await told(cache, REWORDED) is None
     assert (judge.looked, judge.judged) == ([], [])
+
+
+async def test_a_candidate_that_cannot_be_judged_hides_no_other() -> None:
+    class BrokenForOne(Sees):
+        def outlook(self, cached: Turns, new: Turns) -> Outlook:
+            if "quickly now" in cached.texts[-1]:
+                raise RuntimeError
+            return super().outlook(cached, new)
+
+        def verdict(self, tenant: str, cached: Turns, new: Turns, seen: Glimpse | None = None) -> Verdict | None:
+            if "at last" in cached.texts[-1]:
+                raise RuntimeError
+            return Verdict(1.0, "v/1")
+
+    cache = holding(BrokenForOne(reverse="open"), f"{WORDS} quickly now?", f"{WORDS} quickly at last?", f"{WORDS} so?")
+    assert await told(cache, REWORDED) == f"{WORDS} so?"
+    assert cache.stats().errors == 2
+
+
+async def test_where_products_are_shared_out_among_threads_all_is_looked_through_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    judge = Sees()
+    assert await told(holding(judge, ASKED), REWORDED) is None
+    assert len(judge.looked) == 1
+    assert HERE not in judge.looked
 
 
 async def test_who_fails_at_a_glance_makes_a_miss(caplog: pytest.LogCaptureFixture) -> None:

@@ -43,17 +43,19 @@ def test_what_was_never_asked_has_no_score() -> None:
 
 
 def test_training_leaves_to_the_rules_what_serving_does() -> None:
-    rows = np.ones((4, len(NAMES)), np.float32)
-    rows[0, [NAMES.index("misspelt"), NAMES.index("unmatched_high"), NAMES.index("same_form")]] = 0
+    rows = np.ones((5, len(NAMES)), np.float32)
+    rows[:4, NAMES.index("same_form")] = 0
+    rows[0, [NAMES.index("misspelt"), NAMES.index("unmatched_high")]] = 0
     text = "a" * (LONG // 2)
     pairs = [
         ("a", "b", "questions"),
         ("a", "b", "qqp"),
         (text, text + "b", "questions"),
         (text, "b" + text, "conversations"),
+        (text, text + "b", "questions"),
     ]
     units = [RequestPair(a, b, True, source, "g") for a, b, source in pairs]  # type: ignore[arg-type]
-    assert left_to_rules(rows, units).tolist() == [True, False, True, False]
+    assert left_to_rules(rows, units).tolist() == [True, False, True, False, False]
 
 
 @pytest.fixture

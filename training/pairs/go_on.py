@@ -151,6 +151,8 @@ def _rule(
     """The new encoder's, as the pairs for choosing have it; that of the verifier as it is, where nothing was fitted."""
     if learned is None:
         return parts.manifest.combination, []
+    if parts.stacked is not None:
+        raise DataError(f"{plan.start}: its pair encoder is read by trees; one that is summed can go on")
     encoder = open_pair_encoder(learned.network, parts.table)
     found = Ingredients.of(parts, encoder, calibration.choosing)
     rule, tried = chosen_rule(found)

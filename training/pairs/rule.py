@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.scoring.verifier.combination import Combination
+from router.scoring.verifier.features import NAMES
 from router.scoring.verifier.gate import is_long, rules_decide
 from training.pairs.records import RequestPair
 
@@ -29,7 +30,8 @@ COMBINATION = Combination(
 def left_to_rules(rows: NDArray[np.float32], units: Sequence[RequestPair]) -> NDArray[np.bool_]:
     """Which of M units serving leaves to the rules, bool [M], by their rows of features, float32 [M, D], and texts."""
     long = [is_long(unit.a, unit.b, turn=unit.source == "conversations") for unit in units]
-    return np.asarray(rules_decide(rows) | np.array(long, bool))
+    other_form = rows[:, NAMES.index("same_form")] == 0
+    return np.asarray(rules_decide(rows) | (np.array(long, bool) & other_form))
 
 
 def summed(
