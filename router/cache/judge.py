@@ -187,7 +187,7 @@ class Judge:
     @property
     def shipped(self) -> float:
         """The threshold that follows from the evidence alone; infinite where all that is served is certain."""
-        return ALWAYS if self._budget is None else self._budget.shipped
+        return self._now()[1]
 
     @property
     def strictest(self) -> float:

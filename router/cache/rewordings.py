@@ -122,13 +122,13 @@ class Rewordings:
             except Exception as error:  # noqa: BLE001 - one entry must not hide the others
                 self._failed(error)
                 continue
-            found = Candidate(prepared, similarity, seen)
+            looked_at = Candidate(prepared, similarity, seen)
             if kind == "certain":
-                certain.append(found)
+                certain.append(looked_at)
             elif kind == "open":
                 size = sum(_sizes_of_pairs(ticket, entry))
                 if not unsure or read + size <= MOST_READ_CHARS:
-                    unsure.append(found)
+                    unsure.append(looked_at)
                     read += size
         return Sifted(certain, unsure)
 

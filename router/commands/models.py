@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from router.commands.options import json_option, print_json
+from router.commands.options import EMBEDDED, json_option, print_json
 
 if TYPE_CHECKING:
     from router.upstream.nearby import OllamaModel
-
-EMBEDDED = "embedded"
-"""What the LLM of our own is called where a model is named, as in `underdog init --weak`."""
 
 url_option = click.option("--url", help="Where Ollama listens.  [default: OLLAMA_HOST, else http://127.0.0.1:11434]")
 

@@ -14,6 +14,9 @@ from router.settings import FIELDS, PREFIX, Settings, is_secret, is_table
 
 Command = Callable[..., None]
 
+EMBEDDED = "embedded"
+"""What the LLM of our own is called where a model is named, as in `underdog init --weak`."""
+
 config_option = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 home_option = click.option("--home", help="Home folder of the server.  [default: ~/.local/share/underdog]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

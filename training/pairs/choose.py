@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from router.scoring.verifier.artifact import Parts
 from router.scoring.verifier.combination import Combination
-from router.scoring.verifier.evidence import ALWAYS
-from router.scoring.verifier.features import NAMES, PairReader, ordered
-from router.scoring.verifier.gate import REFUSED
+from router.scoring.verifier.features import PairReader
 from router.scoring.verifier.pair_encoder import PairEncoder
+from training.pairs.as_served import after_rules, logits_as_served
 from training.pairs.made import pair_rows
 from training.pairs.measure import best_served
 from training.pairs.records import WRITTEN, RequestPair
-from training.pairs.rule import left_to_rules, summed
+from training.pairs.rule import summed
 from training.pairs.turns import Units
-from training.progress import progress
 
 Scores = NDArray[np.float64]
 
@@ -60,10 +58,9 @@ class Ingredients:
         reader = PairReader(parts.table)
         units = Units.of_pairs(pairs)
         rows, _ = pair_rows(units.pairs, reader)
-        log_odds = parts.trees.predict(rows).astype(np.float64)
-        log_odds[left_to_rules(rows, units.pairs)] = REFUSED
-        log_odds[rows[:, NAMES.index("same_form")] == 1] = ALWAYS
-        return cls(pairs, units, log_odds, _logits(encoder, reader, units.pairs))
+        log_odds = after_rules(parts.trees.predict(rows), rows, units.pairs)
+        logits = logits_as_served(encoder, reader, units.pairs, np.ones(len(units.pairs), bool))
+        return cls(pairs, units, log_odds, logits)
 
     def scores(self, rule: Combination) -> Scores:
         """Float64 [N]."""
@@ -117,11 +114,3 @@ def _clamp(found: Ingredients, rule: Combination, source: str, thresholds: Seque
         if lost <= LOSSES * len(free):
             return most
     return CLAMPS[-1]
-
-
-def _logits(encoder: PairEncoder, reader: PairReader, units: Sequence[RequestPair]) -> Scores:
-    logits = np.empty(len(units))
-    for place, unit in enumerate(progress(units, label="pair encoder", unit="pairs")):
-        a, b = ordered(*(reader.side(reader.prepare(text)) for text in (unit.a, unit.b)))
-        logits[place] = encoder.logits([(a.ids, b.ids)])[0]
-    return logits

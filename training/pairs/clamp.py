@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from router.scoring.manifest import write_manifest
 from router.scoring.verifier.artifact import load_parts
-from router.scoring.verifier.evidence import ALWAYS, MAX_WRONG, common_threshold
-from router.scoring.verifier.features import NAMES, PairReader, ordered
-from router.scoring.verifier.gate import REFUSED
+from router.scoring.verifier.evidence import MAX_WRONG, common_threshold
+from router.scoring.verifier.features import PairReader
 from router.scoring.verifier.manifest import VerifierManifest, read_verifier_manifest
 from router.scoring.verifier.pair_encoder import PairEncoder
 from training.encoders import load_encoder
+from training.pairs.as_served import after_rules, logits_as_served
 from training.pairs.card import write_card
 from training.pairs.contenders import trees
 from training.pairs.figures import Figures
@@ -31,10 +31,9 @@ from training.pairs.folds import only_measured
 from training.pairs.made import made_by_rule, pair_rows
 from training.pairs.read import read_own_pairs, read_qqp
 from training.pairs.records import SOURCES, RequestPair, Source
-from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, left_to_rules, summed
+from training.pairs.rule import MOST_LOGIT, MOST_LOGIT_OF_TURN, summed
 from training.pairs.run import out_of_fold
 from training.pairs.turns import Units
-from training.progress import progress
 
 Say = Callable[[str], None]
 
@@ -86,8 +85,7 @@ def measure_clamps(
     dealt = list(deal(pairs, folds))
     say(f"trees: {len(dealt)} folds")
     log_odds = out_of_fold(trees(units.pairs, rows, seed=seed), [units.fold(fold) for fold in dealt], len(units.pairs))
-    log_odds[left_to_rules(rows, units.pairs)] = REFUSED
-    log_odds[rows[:, NAMES.index("same_form")] == 1] = ALWAYS
+    log_odds = after_rules(log_odds, rows, units.pairs)
     tried = Tried(pairs, units, log_odds, _logits(parts.pair_encoder, reader, units.pairs), parts.manifest)
     return [tried.clamped(source, most) for source in SOURCES for most in TRIED]
 
@@ -170,9 +168,7 @@ def clamp_table(rows: Sequence[Clamped]) -> list[str]:
 
 def _logits(encoder: PairEncoder | None, reader: PairReader, units: Sequence[RequestPair]) -> NDArray[np.float64]:
     """Logits float64 [M] of the units that count as measured; NaN for the others, and where there is no encoder."""
-    logits = np.full(len(units), np.nan)
-    for place, unit in enumerate(progress(units, label="pair encoder", unit="pairs")):
-        if encoder is not None and unit.source in SOURCES and (unit.source != "qqp" or only_measured(unit)):
-            a, b = ordered(*(reader.side(reader.prepare(text)) for text in (unit.a, unit.b)))
-            logits[place] = encoder.logits([(a.ids, b.ids)])[0]
-    return logits
+    if encoder is None:
+        return np.full(len(units), np.nan)
+    measured = [unit.source in SOURCES and (unit.source != "qqp" or only_measured(unit)) for unit in units]
+    return logits_as_served(encoder, reader, units, np.array(measured, bool))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,8 @@ def read_own_pairs(folder: Path) -> list[RequestPair]:
         DataError: a file is missing, or a row is not a pair.
     """
     reported = folder / REPORTED_FILE
-    return [
-        *_pairs(folder / QUESTIONS_FILE, "questions"),
-        *_pairs(folder / CONVERSATIONS_FILE, "conversations"),
-        *(read_reported(reported) if reported.is_file() else []),
-    ]
+    written = [_pair(row, source) for row, source in _written_rows(folder)]
+    return [*written, *(read_reported(reported) if reported.is_file() else [])]
 
 
 def read_calibration_pairs(folder: Path) -> list[tuple[RequestPair, str]]:
@@ -45,13 +42,11 @@ def read_calibration_pairs(folder: Path) -> list[tuple[RequestPair, str]]:
     Raises:
         DataError: a file is missing, or a row is not a pair with a use.
     """
-    files: tuple[tuple[str, Source], ...] = ((QUESTIONS_FILE, "questions"), (CONVERSATIONS_FILE, "conversations"))
     found = []
-    for name, source in files:
-        for row in _rows(folder / name):
-            if "use" not in row.values:
-                raise DataError(f"{row.place}: says not what it is for; data/README.md says what a row holds")
-            found.append((_pair(row, source), str(row.values["use"])))
+    for row, source in _written_rows(folder):
+        if "use" not in row.values:
+            raise DataError(f"{row.place}: says not what it is for; data/README.md says what a row holds")
+        found.append((_pair(row, source), str(row.values["use"])))
     return found
 
 
@@ -108,8 +103,10 @@ def linked(pairs: Sequence[tuple[str, str]]) -> list[int]:
     return [numbers.setdefault(root(a), len(numbers)) for a, _ in pairs]
 
 
-def _pairs(path: Path, source: Source) -> list[RequestPair]:
-    return [_pair(row, source) for row in _rows(path)]
+def _written_rows(folder: Path) -> Iterator[tuple[Row, Source]]:
+    """The rows of both files of written pairs, questions first."""
+    yield from ((row, "questions") for row in _rows(folder / QUESTIONS_FILE))
+    yield from ((row, "conversations") for row in _rows(folder / CONVERSATIONS_FILE))
 
 
 def _pair(row: Row, source: Source, group: str | None = None) -> RequestPair:

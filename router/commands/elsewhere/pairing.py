@@ -10,9 +10,9 @@ import click
 from msgspec import Struct
 
 from router.commands.elsewhere.moving import Chosen
+from router.commands.options import EMBEDDED
 from router.commands.printable import printable
 
-EMBEDDED = "embedded"
 NONE = "none"
 
 _WORDS = re.compile(r"[a-z]+")

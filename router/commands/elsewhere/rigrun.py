@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from router.commands.elsewhere.moving import Chosen, Move, Moved
-from router.commands.elsewhere.pairing import EMBEDDED, NONE
+from router.commands.elsewhere.pairing import NONE
 from router.commands.elsewhere.source import Entry, read_source
+from router.commands.options import EMBEDDED
 
 CLOUD_MODEL = "openrouter/auto"
 """What rigrun's `cloud` asks OpenRouter for where no model is named."""
