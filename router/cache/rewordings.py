@@ -125,7 +125,8 @@ class Rewordings:
             looked_at = Candidate(prepared, similarity, seen)
             if kind == "certain":
                 certain.append(looked_at)
-            elif kind == "open":
+                break  # it is served, and the others need not be looked at
+            if kind == "open":
                 size = sum(_sizes_of_pairs(ticket, entry))
                 if not unsure or read + size <= MOST_READ_CHARS:
                     unsure.append(looked_at)

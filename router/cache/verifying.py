@@ -27,8 +27,10 @@ VERDICT_PATIENCE_S = 2.0
 """Seconds that it waits once its turn has come; who takes a cached answer or none waits as long for the turn itself."""
 
 
-SHARE_ON_LOOP, MOST_ON_LOOP_S = 0.2, 0.01
-"""Share of an event loop's time that may be spent on sifting where it happens, and how much of it at one go."""
+SHARE_ON_LOOP, MOST_ON_LOOP_S = 0.5, 0.02
+"""Share of an event loop's time that may be spent on sifting where it happens, and how much of it at one go.
+
+Sixteen callers who are all served what is certain take less than half: with a fifth of it, threads turned 6 % away."""
 
 
 class VerifierBusy(Exception):

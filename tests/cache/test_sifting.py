@@ -84,6 +84,13 @@ async def test_what_is_certain_is_served_where_it_is_found_and_before_what_is_ne
     assert cache.stats().hits_semantic == 1
 
 
+async def test_nothing_is_looked_at_beyond_what_is_certain() -> None:
+    judge = Sees(quickly="certain", slowly="open")
+    cache = holding(judge, f"{WORDS} quickly now?", *(f"{WORDS} {number} slowly?" for number in range(3)))
+    assert await told(cache, REWORDED) == f"{WORDS} quickly now?"
+    assert len(judge.looked) == 2  # once beforehand, and once by this judge's verdict
+
+
 async def test_what_only_the_whole_verifier_can_tell_is_judged_in_a_thread_by_what_was_seen() -> None:
     judge = Sees(reverse="open")
     cache = holding(judge, ASKED)
@@ -106,7 +113,7 @@ async def test_a_burst_is_looked_through_in_threads_once_the_loops_time_is_spent
     judge = Sees()
     cache = holding(judge, ASKED)
     with cache._verifying.loop_time.spent():
-        threading.Event().wait(2 * MOST_ON_LOOP_S)
+        threading.Event().wait(4 * MOST_ON_LOOP_S)
     assert await told(cache, REWORDED) is None
     assert HERE not in judge.looked
 
@@ -115,7 +122,7 @@ def test_time_on_the_loop_comes_back_as_it_passes() -> None:
     clock = Clock()
     left = LoopTime(clock)
     with left.spent():
-        clock.now += 3 * MOST_ON_LOOP_S
+        clock.now += 4.5 * MOST_ON_LOOP_S
     assert not left.is_left
     clock.now += MOST_ON_LOOP_S / SHARE_ON_LOOP
     assert not left.is_left
